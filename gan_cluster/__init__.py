@@ -1,0 +1,6 @@
+"""Generative adversarial networks for unsupervised classification, the scikit-learn way."""
+
+from gan_cluster._version import __version__
+from gan_cluster.clusterer import InfoGANClusterer
+
+__all__ = ["InfoGANClusterer", "__version__"]

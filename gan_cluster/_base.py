@@ -1,0 +1,321 @@
+"""What both estimators are: their parameters, fit and partial_fit, restarts, inference, sampling."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import ceil
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from gan_cluster._validation import (
+    Rows,
+    check_fit_rows,
+    check_rows,
+    resolve_architecture,
+    resolve_device,
+)
+from gan_cluster.codes import LatentCode
+from gan_cluster.networks import Discriminator, build_networks
+from gan_cluster.objectives import ADVERSARIAL_LOSSES, label_information
+from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
+from gan_cluster.training.data import Batches, Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.net import AdversarialNet, Objective
+from gan_cluster.training.random import (
+    global_state_kept,
+    globally_seeded,
+    seeds,
+    torch_generator,
+)
+
+INFERENCE_BATCH = 256
+AUTO_STEPS = 2500
+AUTO_EPOCHS = 4
+
+
+class BaseGAN(CallbackSupportMixin, BaseEstimator):
+    """Base of the estimators; subclasses say what the code is and what they read off."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "image_shape": ["array-like", None],
+        "categorical_codes": ["array-like"],
+        "n_continuous": [Interval(Integral, 0, None, closed="left")],
+        "noise_dim": [Interval(Integral, 1, None, closed="left")],
+        "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 1, None, closed="left"), None],
+        "spectral_norm": ["boolean"],
+        "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
+        "info_weight": [Interval(Real, 0, None, closed="left")],
+        "continuous_weight": [Interval(Real, 0, None, closed="left")],
+        "continuous_variance": [StrOptions({"fixed", "learned"})],
+        "consistency_weight": [Interval(Real, 0, None, closed="left")],
+        "balance_weight": [Interval(Real, 0, None, closed="left")],
+        "augment": [StrOptions({"auto", "affine", "adversarial", "none"}), callable],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
+        "generator_lr": [Interval(Real, 0, None, closed="neither")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+    _doc_link_module = "gan_cluster"
+    _doc_link_template = (
+        "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
+    )
+
+    def _categorical(self) -> tuple[int, ...]:
+        """Sizes of the categorical codes, the one that clusters first."""
+        raise NotImplementedError
+
+    def _describe(self, batches: Batches) -> None:
+        """Set the fitted attributes that come from looking at the training rows."""
+        raise NotImplementedError
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on X; of ``n_init`` trainings keep the best by a score that sees no label.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features)
+            Unlabelled rows; or images, of shape (n_samples, channels, height, width),
+            (n_samples, height, width, channels) or (n_samples, height, width). Never changed.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any training, for parameters or data that cannot work, naming them.
+        """
+        self._validate_params()
+        rows = check_rows(self, X, reset=True)
+        with global_state_kept():
+            epochs = self._n_epochs(len(rows.X))
+            context = self._init_callback_context(max_subtasks=self.n_init * epochs)
+            best = -np.inf
+            for i, seed in enumerate(seeds(self.random_state, self.n_init)):
+                net, batches = self._set_up(rows, seed)
+                bridge = [ScikitLearnBridge(self, context, rows.X)]
+                self._train(net, batches, epochs, f"fit {i + 1}/{self.n_init}", bridge)
+                self.net_, candidate = net, (net, batches)
+                score = self._information(batches.X) if self.n_init > 1 else 0.0
+                if score > best:
+                    best, kept = score, candidate
+            self.net_, batches = kept
+            self._describe(batches)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Go on training for one epoch over X, from where the last call stopped.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            A chunk of rows; the first one sets the scale of the data.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._validate_params()
+        first = not hasattr(self, "net_")
+        rows = check_rows(self, X, reset=first)
+        with global_state_kept():
+            if first:
+                self.net_, batches = self._set_up(rows, seeds(self.random_state, 1)[0])
+            else:
+                batches = self._batches(rows.X, self.net_.code)
+            self._train(self.net_, batches, 1, "partial_fit", [])
+            self._describe(batches)
+        return self
+
+    def _n_epochs(self, n_samples: int) -> int:
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        steps = n_samples // min(self.batch_size, n_samples)
+        return max(AUTO_EPOCHS, ceil(AUTO_STEPS / steps))
+
+    def _set_up(self, rows: Rows, seed: int) -> tuple[AdversarialNet, Batches]:
+        """Resolve every parameter against the data and build the net, ready to train."""
+        categorical = self._categorical()
+        check_fit_rows(rows.X, max(categorical, default=1))
+        architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
+        device = resolve_device(self.device)
+        learned = self.continuous_variance == "learned"
+        code = LatentCode(self.noise_dim, categorical, self.n_continuous, learned)
+        build_seed, batch_seed, step_seed = seeds(seed, 3)
+        build = partial(
+            build_networks,
+            architecture,
+            shape=shape,
+            latent_dim=code.latent_dim,
+            posterior_dim=code.posterior_dim,
+            width=self.width,
+            depth=self.depth,
+            spectral=self.spectral_norm,
+            rng=torch_generator(build_seed),
+        )
+        net = AdversarialNet(
+            build=build,
+            code=code,
+            objective=self._objective(len(shape) == 3),
+            rng=torch_generator(step_seed, device),
+            learning_rates=(self.discriminator_lr, self.generator_lr),
+            ema_decay=self.ema_decay,
+            device=device,
+        )
+        with globally_seeded(build_seed):
+            net.initialize()
+        self.device_ = device
+        self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
+        self._row_shape = rows.row_shape
+        self._batch_rng = torch_generator(batch_seed)
+        self._order: np.ndarray | None = None
+        return net, self._batches(rows.X, code)
+
+    def _objective(self, images: bool) -> Objective:
+        augment = self.augment
+        if augment == "auto":
+            augment = "affine" if images else "adversarial"
+        if augment == "affine" and not images:
+            raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
+        return Objective(
+            adversarial_loss=self.adversarial_loss,
+            info_weight=self.info_weight,
+            continuous_weight=self.continuous_weight,
+            consistency_weight=self.consistency_weight,
+            balance_weight=self.balance_weight,
+            gradient_penalty=self.gradient_penalty,
+            augment=augment,
+        )
+
+    def _batches(self, X: np.ndarray, code: LatentCode) -> Batches:
+        used = self.consistency_weight and code.categorical and self.n_neighbors
+        neighbors = (
+            nearest_rows(X, self._encoding, self.n_neighbors, self._batch_rng) if used else None
+        )
+        return Batches(
+            X, self._encoding, self.batch_size, self._batch_rng, self.device_, neighbors
+        )
+
+    def _train(
+        self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
+    ) -> None:
+        """Run the loop; the net keeps no callback, so that it pickles and holds no data."""
+        callbacks = [*extra, *(self.callbacks or [])]
+        if self.verbose:
+            callbacks.append(Progress(epochs, label))
+        if self.n_iter_no_change is not None and net.code.categorical:
+            callbacks.append(LabelsSettled(self.tol, self.n_iter_no_change))
+        net.callbacks = callbacks
+        net.initialize_callbacks()
+        torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
+        try:
+            net.partial_fit(batches, epochs=epochs)
+        finally:
+            net.callbacks, net.callbacks_ = None, []
+        net.refresh_statistics(batches)
+
+    # What a fitted estimator can say
+
+    @property
+    def generator_(self) -> nn.Module:
+        """The trained generator, from a latent batch to a batch of rows in [-1, 1] or scaled."""
+        return self._fitted_net.sampler_
+
+    @property
+    def discriminator_(self) -> Discriminator:
+        """The trained discriminator with the recognition network Q."""
+        return self._fitted_net.discriminator_
+
+    @property
+    def _fitted_net(self) -> AdversarialNet:
+        if "net_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return self.net_
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One dict an epoch: losses, information in nats and its ceiling, cluster usage, seconds."""
+        rows = self._fitted_net.history
+        return [{name: row[name] for name in row if name != "batches"} for row in rows]
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs trained."""
+        return len(self._fitted_net.history)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "net_" in vars(self)
+
+    def _check_rows_like_fitted(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False).X
+
+    def _map(self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+        """Apply a function of encoded batches to all rows, in evaluation mode."""
+        return np.concatenate(
+            [part.cpu().numpy() for part in self._stream(X, function)]
+        )
+
+    def _stream(
+        self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]
+    ) -> Iterator[torch.Tensor]:
+        self.net_._set_training(False)
+        for batch, n in fixed_batches(X, self._encoding, INFERENCE_BATCH, self.device_):
+            with torch.inference_mode():
+                result = function(batch)[:n]
+            yield result
+
+    def _information(self, X: np.ndarray) -> float:
+        """Mutual information in nats between the labels of X and those of twins drawn once."""
+        net, n_labels = self.net_, self.net_.code.categorical[0]
+        rng = torch_generator(0, self.device_)
+        joint = torch.zeros(n_labels, n_labels, dtype=torch.float64, device=self.device_)
+        net._set_training(False)
+        with net.frozen():
+            for batch, n in fixed_batches(X, self._encoding, INFERENCE_BATCH, self.device_):
+                logits = net.cluster_logits(batch)
+                twins = net.cluster_logits(net.twins(batch, logits, rng))
+                pair = (p.detach()[:n].double().softmax(1) for p in (logits, twins))
+                joint += next(pair).T @ next(pair)
+        return float(label_information(joint / len(X)))
+
+    def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
+        check_is_fitted(self)
+        net, rng = self.net_, torch_generator(seeds(random_state, 1)[0], self.device_)
+        net._set_training(False)
+        parts = []
+        for batch in gen_batches(n_samples, INFERENCE_BATCH):
+            latent = net.code.sample(batch.stop - batch.start, rng)
+            if cluster is not None:
+                latent.categories[:, 0] = int(self._order[cluster])
+            with torch.inference_mode():
+                drawn = net.sampler_(net.code.assemble(latent))
+            parts.append(self._encoding.decode(drawn))
+        return np.concatenate(parts).reshape(n_samples, *self._row_shape)

@@ -1,0 +1,172 @@
+"""The one place where input is looked at: every error here comes before any training."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE, halvings
+
+CHANNEL_COUNTS = (1, 3, 4)
+
+
+class Rows(NamedTuple):
+    """Validated rows, with the image they hold: (channels, height, width) and its axis order."""
+
+    X: np.ndarray
+    row_shape: tuple[int, ...]
+    image_shape: tuple[int, int, int] | None
+    channels_last: bool
+
+
+def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
+    """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
+
+    Raises
+    ------
+    TypeError
+        If X is sparse or holds objects that are not numbers.
+    ValueError
+        If X has NaN, infinity, complex or no values, fewer than two rows at fit, another number
+        of features than at fit, or a shape that contradicts ``image_shape``.
+    """
+    if isinstance(X, torch.Tensor):
+        X = X.detach().cpu()
+        X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
+    image_shape = _declared_image_shape(estimator)
+    channels_last, row_shape = False, None
+    if getattr(X, "ndim", 2) in (3, 4):
+        array = np.asarray(X)
+        image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
+        row_shape = array.shape[1:]
+        X = array.reshape(len(array), int(np.prod(array.shape[1:])))
+    X = validate_data(
+        estimator, X, dtype="numeric", reset=reset, ensure_min_samples=2 if reset else 1
+    )
+    if X.dtype == bool:
+        X = X.astype(np.uint8)
+    if reset and image_shape is not None and int(np.prod(image_shape)) != X.shape[1]:
+        channels, height, width = image_shape
+        raise ValueError(
+            f"image_shape={image_shape} makes {channels} * {height} * {width} = "
+            f"{np.prod(image_shape)} values an image, but X has {X.shape[1]} features"
+        )
+    return Rows(X, row_shape or X.shape[1:], image_shape, channels_last)
+
+
+def _declared_image_shape(estimator: BaseEstimator) -> tuple[int, int, int] | None:
+    shape = estimator.image_shape
+    if shape is None:
+        return None
+    sizes = tuple(shape)
+    if len(sizes) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise ValueError(
+            f"image_shape should be three positive integers (channels, height, width), got {shape!r}"
+        )
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
+def _native_image_shape(
+    sizes: Sequence[int], declared: tuple[int, int, int] | None
+) -> tuple[tuple[int, int, int], bool]:
+    """Shape and axis order of images that come as arrays of three or four dimensions."""
+    first = (1, *sizes) if len(sizes) == 2 else tuple(sizes)
+    last = (first[2], first[0], first[1])
+    if declared is not None:
+        if first == declared:
+            return declared, False
+        if len(sizes) == 3 and last == declared:
+            return declared, True
+        channels, height, width = declared
+        raise ValueError(
+            f"X holds images of shape {tuple(sizes)}, but image_shape={declared} asks for "
+            f"({channels}, {height}, {width}) or, channels last, ({height}, {width}, {channels})"
+        )
+    if len(sizes) == 3 and first[2] in CHANNEL_COUNTS and first[0] not in CHANNEL_COUNTS:
+        return last, True
+    return first, False
+
+
+def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
+    """What only training asks of X: rows enough for the clusters, and something to tell apart.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than clusters, or all rows are the same.
+    """
+    if len(X) < n_clusters:
+        raise ValueError(
+            f"n_samples={len(X)} should be at least the number of clusters, {n_clusters}: "
+            "give more rows or ask for fewer clusters"
+        )
+    if all((X[i] == X[0]).all() for i in range(len(X))):
+        raise ValueError(
+            f"X is constant: all {len(X)} rows are the same, there is nothing to cluster"
+        )
+
+
+def resolve_architecture(
+    architecture: Any, rows: Rows, depth: int | None
+) -> tuple[str | tuple, tuple[int, ...]]:
+    """The architecture "auto" stands for, and the shape of a row as its networks see it.
+
+    Raises
+    ------
+    ValueError
+        If images are too small for the convolutions, or "dcgan" is asked for without images.
+    TypeError
+        If a pair of networks of the user's is not two modules, classes or functions.
+    """
+    table = (rows.X.shape[1],)
+    if isinstance(architecture, tuple):
+        if len(architecture) != 2 or not all(callable(part) for part in architecture):
+            raise TypeError(
+                "architecture should be a pair (generator, discriminator) of modules, classes "
+                f"or functions that make them, got {architecture!r}"
+            )
+        return architecture, rows.image_shape or table
+    if architecture == "mlp" or (architecture == "auto" and rows.image_shape is None):
+        return "mlp", table
+    if rows.image_shape is None:
+        raise ValueError(
+            'architecture="dcgan" needs images: set image_shape=(channels, height, width) or '
+            "give X with four dimensions"
+        )
+    _, height, width = rows.image_shape
+    if min(height, width) < MIN_IMAGE_SIZE:
+        raise ValueError(
+            f"images of {height}x{width} are too small for convolutions, which need at least "
+            f'{MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE}: enlarge them or set architecture="mlp"'
+        )
+    if depth is not None and min(halvings(height, width, depth)[-1]) < 1:
+        deepest = len(halvings(height, width, None)) - 1
+        raise ValueError(
+            f"depth={depth} halves images of {height}x{width} away: set depth to at most {deepest}"
+        )
+    return "dcgan", rows.image_shape
+
+
+def resolve_device(device: str) -> str:
+    """The device to run on; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the device is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(
+            f'device={device!r} is unknown: use "auto", "cpu", "cuda", "cuda:0" or "mps"'
+        ) from error
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise ValueError(f'device={device!r} is not available here: use "auto" or "cpu"')
+    return device

@@ -1,0 +1,347 @@
+"""InfoGANClusterer: clusters that a generator can draw and a recognition network can read."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, check_scalar
+
+from gan_cluster._base import BaseGAN
+from gan_cluster.training.data import Batches
+
+
+class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseGAN):
+    """Clustering with an information maximising generative adversarial network.
+
+    A generator draws rows from noise and a latent code; a discriminator tells them from real
+    rows; a recognition network Q on the discriminator's trunk reads the code back [1]_. The
+    first categorical code is the cluster. On real rows Q's label has to agree with that of a
+    changed twin while clusters stay balanced [2]_, so that Q is also right where the generator
+    is not. No label is used anywhere.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters: the size of the first categorical code.
+    image_shape : tuple of int (channels, height, width), default=None
+        Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
+        there it says which axis holds the channels.
+    categorical_codes : tuple of int, default=()
+        Sizes of further categorical codes.
+    n_continuous : int, default=0
+        Number of continuous codes, uniform on [-1, 1].
+    noise_dim : int, default=62
+        Number of noise variables.
+    architecture : {"auto", "mlp", "dcgan"} or tuple, default="auto"
+        "auto" is "dcgan" [3]_ for images and "mlp" for tables. A pair (generator, discriminator)
+        gives networks of your own: classes or functions, called as ``generator(latent_dim,
+        shape)`` and ``discriminator(shape)``, or module instances, which are copied. The
+        generator maps (n, latent_dim) to (n, *shape), in [-1, 1] for images and standardised for
+        tables; the discriminator gives features (n, ...), on which the heads are put.
+    width : int, default=16
+        Channels of the first convolution; fully connected layers have 16 times as many units.
+    depth : int, default=None
+        Number of the discriminator's convolutions, or hidden layers of both MLPs. By default as
+        many convolutions as leave a map of at least 2x2, and two hidden layers.
+    spectral_norm : bool, default=False
+        Whether the trunk's layers are spectrally normalised.
+    adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
+        The game between generator and discriminator.
+    info_weight : float, default=1.0
+        Weight (lambda) of the bound on the information that generated rows carry about the
+        categorical codes.
+    continuous_weight : float, default=1.0
+        The same for the continuous codes.
+    continuous_variance : {"fixed", "learned"}, default="fixed"
+        Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
+    consistency_weight : float, default=1.0
+        Weight of the agreement between labels of real rows and of their twins. With 0 the
+        objective is InfoGAN's.
+    balance_weight : float, default=2.0
+        Weight, within that term, of the divergence of the cluster shares from uniform.
+    augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
+        How twins are made: small random affine maps (images), virtual adversarial perturbation
+        (anything), not at all, or by a function from a float32 batch to a batch of that shape.
+        "auto" is "affine" for images and "adversarial" for tables.
+    n_neighbors : int, default=5
+        Twins are made from the row itself or one of this many nearest rows.
+    gradient_penalty : float, default=0.0
+        Weight of R1, the squared gradient of the discriminator at real rows.
+    ema_decay : float, default=0.0
+        Decay of a moving average of the generator, from which :meth:`sample` then draws.
+    max_epochs : int or "auto", default="auto"
+        Passes over X. "auto" makes at least 2500 steps.
+    batch_size : int, default=128
+        Rows a step, clipped to n_samples.
+    discriminator_lr, generator_lr : float, default=1e-3
+        Adam's learning rates.
+    n_init : int, default=1
+        Number of trainings, of which the one with the best :meth:`score` on X is kept.
+    tol : float, default=0.0
+        Share of labels changed in an epoch below which training counts as settled.
+    n_iter_no_change : int or None, default=None
+        Settled epochs after which training stops; None always trains ``max_epochs``.
+    callbacks : list of skorch callbacks, default=None
+        Called by the training loop. Callbacks of scikit-learn are set by ``set_callbacks``.
+    device : str, default="auto"
+        "auto" is CUDA where there is one, or any device torch knows.
+    verbose : int or bool, default=0
+        Whether to show a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seed of everything random. None takes fresh entropy; global generators are never used.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each training row; 0 is the largest, empty ones come last.
+    history_ : list of dict
+        One an epoch: losses, ``mutual_information`` in nats beside its ceiling
+        ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
+    mutual_information_ : float
+        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code.
+    n_iter_ : int
+        Number of epochs.
+    generator_, discriminator_ : Module
+        The trained networks.
+    device_ : str
+        Where they are.
+    n_features_in_ : int
+        Number of features, after images are flattened.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X was a DataFrame.
+
+    See Also
+    --------
+    GANFeatureExtractor : Features of the same networks, for KMeans or a classifier.
+
+    Notes
+    -----
+    The InfoGAN of the paper for 28x28 images (appendix C.1 of [1]_) is::
+
+        InfoGANClusterer(10, image_shape=(1, 28, 28), n_continuous=2, width=64, depth=2,
+                         consistency_weight=0, discriminator_lr=2e-4, generator_lr=1e-3)
+
+    References
+    ----------
+    .. [1] Chen et al. (2016). InfoGAN: Interpretable representation learning by information
+       maximizing generative adversarial nets. arXiv:1606.03657.
+    .. [2] Hu et al. (2017). Learning discrete representations via information maximizing
+       self-augmented training. arXiv:1702.08720.
+    .. [3] Radford, Metz & Chintala (2015). Unsupervised representation learning with deep
+       convolutional generative adversarial networks. arXiv:1511.06434.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from gan_cluster import InfoGANClusterer
+    >>> X, _ = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+    >>> clusterer = InfoGANClusterer(n_clusters=3, max_epochs=40, random_state=0).fit(X)
+    >>> clusterer.predict(X).shape, clusterer.sample(5, cluster=0).shape
+    ((200,), (5, 2))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseGAN._parameter_constraints,
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        image_shape: tuple[int, int, int] | None = None,
+        categorical_codes: Sequence[int] = (),
+        n_continuous: int = 0,
+        noise_dim: int = 62,
+        architecture: str | tuple = "auto",
+        width: int = 16,
+        depth: int | None = None,
+        spectral_norm: bool = False,
+        adversarial_loss: str = "non-saturating",
+        info_weight: float = 1.0,
+        continuous_weight: float = 1.0,
+        continuous_variance: str = "fixed",
+        consistency_weight: float = 1.0,
+        balance_weight: float = 2.0,
+        augment: Any = "auto",
+        n_neighbors: int = 5,
+        gradient_penalty: float = 0.0,
+        ema_decay: float = 0.0,
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        discriminator_lr: float = 1e-3,
+        generator_lr: float = 1e-3,
+        n_init: int = 1,
+        tol: float = 0.0,
+        n_iter_no_change: int | None = None,
+        callbacks: list | None = None,
+        device: str = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.image_shape = image_shape
+        self.categorical_codes = categorical_codes
+        self.n_continuous = n_continuous
+        self.noise_dim = noise_dim
+        self.architecture = architecture
+        self.width = width
+        self.depth = depth
+        self.spectral_norm = spectral_norm
+        self.adversarial_loss = adversarial_loss
+        self.info_weight = info_weight
+        self.continuous_weight = continuous_weight
+        self.continuous_variance = continuous_variance
+        self.consistency_weight = consistency_weight
+        self.balance_weight = balance_weight
+        self.augment = augment
+        self.n_neighbors = n_neighbors
+        self.gradient_penalty = gradient_penalty
+        self.ema_decay = ema_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.discriminator_lr = discriminator_lr
+        self.generator_lr = generator_lr
+        self.n_init = n_init
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _categorical(self) -> tuple[int, ...]:
+        return (self.n_clusters, *check_code_sizes(self.categorical_codes))
+
+    def _describe(self, batches: Batches) -> None:
+        """Name clusters by size, so that labels are consecutive whatever stayed empty."""
+        codes = self._map(batches.X, self.net_.cluster_logits).argmax(1)
+        if self._order is None:
+            counts = np.bincount(codes, minlength=self.n_clusters)
+            self._order = np.argsort(-counts, kind="stable")
+        self.labels_ = np.argsort(self._order)[codes]
+        self.mutual_information_ = self.history_[-1]["mutual_information"]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Cluster of each row: Q's most probable first code.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Index of the cluster of each row.
+        """
+        return self.predict_proba(X).argmax(1)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each cluster by Q(c | x).
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_clusters)
+            Rows sum to 1.
+        """
+        X = self._check_rows_like_fitted(X)
+        probabilities = self._map(X, lambda batch: self.net_.cluster_logits(batch).softmax(1))
+        return probabilities[:, self._order]
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Features at the end of the trunk that the discriminator and Q share.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out)
+            In float32.
+        """
+        X = self._check_rows_like_fitted(X)
+        trunk = self.net_.discriminator_.trunk
+        return self._map(X, lambda batch: trunk(batch).flatten(1))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Information in nats that clusters keep when rows are changed a little; no labels.
+
+        The mutual information between the cluster of a row and that of its twin (see
+        ``augment``): high where clusters are sure, stable and balanced, at most
+        log(n_clusters), and 0 after a collapse.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Rows, seen in training or not.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+        """
+        return self._information(self._check_rows_like_fitted(X))
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        cluster: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """Draw new rows from the generator.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        cluster : int or None, default=None
+            The cluster to draw from; None draws from all.
+        random_state : int, RandomState or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, *image)
+            In the units and the shape of the X of fit, as floats.
+
+        Raises
+        ------
+        ValueError
+            If ``cluster`` is not one of 0 .. n_clusters - 1, or n_samples is not positive.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if cluster is not None:
+            check_scalar(cluster, "cluster", Integral, min_val=0, max_val=len(self._order) - 1)
+        return self._sample(n_samples, cluster, random_state)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.net_.discriminator_.adversarial.in_features
+
+
+def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of categorical codes as a tuple.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a positive integer.
+    """
+    found = tuple(sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in found):
+        raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
+    return tuple(int(size) for size in found)

@@ -1,0 +1,118 @@
+"""The latent code: what the generator is told, and what the recognition network has to read back.
+
+InfoGAN (Chen et al., 2016, arXiv:1606.03657) splits the generator's input into
+incompressible noise ``z`` and a latent code ``c`` of categorical and continuous parts.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Latent(NamedTuple):
+    """One batch drawn from the prior over noise and codes."""
+
+    noise: torch.Tensor
+    categories: torch.Tensor
+    continuous: torch.Tensor
+
+
+class Posterior(NamedTuple):
+    """The factors of Q(c | x): one tensor of logits a categorical code, one Gaussian a continuous one."""
+
+    logits: tuple[torch.Tensor, ...]
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LatentCode:
+    """Structure of the latent code, its prior and its factored posterior.
+
+    Parameters
+    ----------
+    noise_dim : int
+        Number of standard normal noise variables.
+    categorical : tuple of int
+        Number of categories of each categorical code; each has a uniform prior.
+    n_continuous : int, default=0
+        Number of continuous codes, each uniform on [-1, 1].
+    learned_variance : bool, default=False
+        Whether Q gives a variance for each continuous code or has it fixed at 1.
+
+    Examples
+    --------
+    >>> from gan_cluster.codes import LatentCode
+    >>> code = LatentCode(noise_dim=62, categorical=(10,), n_continuous=2)
+    >>> code.latent_dim, code.posterior_dim
+    (74, 12)
+    """
+
+    noise_dim: int
+    categorical: tuple[int, ...]
+    n_continuous: int = 0
+    learned_variance: bool = False
+
+    @property
+    def latent_dim(self) -> int:
+        """Width of the generator's input."""
+        return self.noise_dim + sum(self.categorical) + self.n_continuous
+
+    @property
+    def posterior_dim(self) -> int:
+        """Width of the recognition network's output; 0 where there is no code at all."""
+        per_continuous = 2 if self.learned_variance else 1
+        return sum(self.categorical) + per_continuous * self.n_continuous
+
+    def sample(self, n_samples: int, generator: torch.Generator) -> Latent:
+        """Draw noise, categories (n_samples, n_codes) and continuous codes from the prior."""
+        device = generator.device
+        noise = torch.randn(n_samples, self.noise_dim, generator=generator, device=device)
+        columns = [
+            torch.randint(size, (n_samples,), generator=generator, device=device)
+            for size in self.categorical
+        ]
+        empty = torch.empty(n_samples, 0, dtype=torch.long, device=device)
+        categories = torch.stack(columns, dim=1) if columns else empty
+        uniform = torch.rand(n_samples, self.n_continuous, generator=generator, device=device)
+        return Latent(noise, categories, uniform.mul_(2).sub_(1))
+
+    def assemble(self, latent: Latent) -> torch.Tensor:
+        """Concatenate a draw into the generator's input, categories one-hot."""
+        hot = [
+            F.one_hot(column, size).to(latent.noise.dtype)
+            for column, size in zip(latent.categories.unbind(1), self.categorical, strict=True)
+        ]
+        return torch.cat([latent.noise, *hot, latent.continuous], dim=1)
+
+    def posterior(self, output: torch.Tensor) -> Posterior:
+        """Split the recognition network's output into the factors of Q(c | x)."""
+        width, n = sum(self.categorical), self.n_continuous
+        logits = output[:, :width].split(self.categorical, dim=1) if width else ()
+        mean = output[:, width : width + n]
+        log_variance = output[:, width + n :] if self.learned_variance else torch.zeros_like(mean)
+        return Posterior(tuple(logits), mean, log_variance)
+
+    def log_likelihood(
+        self, posterior: Posterior, latent: Latent
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean log Q(c | x) in nats, of the categorical and of the continuous codes apart."""
+        zero = latent.noise.new_zeros(())
+        categorical = zero
+        for logits, target in zip(posterior.logits, latent.categories.unbind(1), strict=True):
+            categorical = categorical - F.cross_entropy(logits, target)
+        if not self.n_continuous:
+            return categorical, zero
+        squared = (latent.continuous - posterior.mean).square()
+        density = squared / posterior.log_variance.exp() + posterior.log_variance + LOG_2PI
+        return categorical, -0.5 * density.sum(1).mean()
+
+    @property
+    def entropy(self) -> tuple[float, float]:
+        """H(c) in nats, of the categorical and of the continuous codes: the bound's ceiling."""
+        return sum(math.log(size) for size in self.categorical), self.n_continuous * math.log(2)

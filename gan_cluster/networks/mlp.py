@@ -1,0 +1,30 @@
+"""Fully connected networks for tables."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+LEAK = 0.1
+
+
+def mlp_trunk(n_features: int, width: int, depth: int) -> nn.Sequential:
+    """Hidden layers dense1 .. denseN of 16 * width units; none is normalised at the input."""
+    units, size = 16 * width, n_features
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for i in range(depth):
+        block: list[nn.Module] = [nn.Linear(size, units, bias=i == 0)]
+        if i > 0:
+            block.append(nn.BatchNorm1d(units))
+        layers[f"dense{i + 1}"] = nn.Sequential(*block, nn.LeakyReLU(LEAK))
+        size = units
+    return nn.Sequential(layers)
+
+
+def mlp_generator(latent_dim: int, n_features: int, width: int, depth: int) -> nn.Sequential:
+    """Hidden layers of 16 * width units and a linear output: a table has no known range."""
+    units, size = 16 * width, latent_dim
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [nn.Linear(size, units, bias=False), nn.BatchNorm1d(units), nn.ReLU()]
+        size = units
+    return nn.Sequential(*layers, nn.Linear(size, n_features))

@@ -1,0 +1,1 @@
+"""The one loop: batches, augmentation, the adversarial net, callbacks and random numbers."""

@@ -1,0 +1,84 @@
+"""Callbacks of the loop: progress, scikit-learn's own callbacks, and when to stop."""
+
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class StopTraining(Exception):
+    """Raised by a callback at the end of an epoch: training has done what it was asked."""
+
+
+class Progress(Callback):
+    """A progress bar over epochs with the mutual information that Q reads, beside its ceiling."""
+
+    def __init__(self, total: int, label: str):
+        self.total = total
+        self.label = label
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.bar_ = tqdm(total=self.total, desc=self.label, unit="epoch")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        row = net.history[-1]
+        shown = {name: f"{row[name]:.2f}" for name in ("mutual_information",) if name in row}
+        self.bar_.set_postfix(shown, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.bar_.close()
+        del self.bar_
+
+
+class ScikitLearnBridge(Callback):
+    """Hands each epoch to the callbacks set with ``estimator.set_callbacks`` (scikit-learn 1.9).
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator being fitted.
+    context : sklearn.callback.CallbackContext
+        The context of the whole fit.
+    X : ndarray
+        The training rows, passed on to callbacks that ask for them.
+    """
+
+    def __init__(self, estimator: Any, context: Any, X: np.ndarray):
+        self.estimator = estimator
+        self.context = context
+        self.X = X
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.epoch_ = self.context.subcontext(task_name="epoch")
+        self.epoch_.call_on_fit_task_begin(estimator=self.estimator, X=self.X)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.epoch_.call_on_fit_task_end(estimator=self.estimator, X=self.X):
+            raise StopTraining
+
+
+class LabelsSettled(Callback):
+    """Stops training when the labels of real rows have settled, which no GAN loss can tell.
+
+    Parameters
+    ----------
+    tol : float
+        Share of labels changed between epochs below which an epoch counts as settled.
+    n_iter_no_change : int
+        Number of settled epochs in a row after which training stops.
+    """
+
+    def __init__(self, tol: float, n_iter_no_change: int):
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.settled_ = 0
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        changed = net.history[-1]["labels_changed"]
+        self.settled_ = self.settled_ + 1 if changed <= self.tol else 0
+        if self.settled_ >= self.n_iter_no_change:
+            raise StopTraining

@@ -1,0 +1,313 @@
+"""The one training loop: a skorch net whose step plays the adversarial game."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from time import perf_counter
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from gan_cluster.codes import Latent, LatentCode
+from gan_cluster.networks import Discriminator, DiscriminatorOutput
+from gan_cluster.objectives import (
+    agreement,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    imbalance,
+    virtual_adversarial_twin,
+)
+from gan_cluster.training.augment import random_affine
+from gan_cluster.training.callbacks import StopTraining
+
+VAT_RADIUS = 2.0
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the terms of the game, and how the twin of a real row is made."""
+
+    adversarial_loss: str
+    info_weight: float
+    continuous_weight: float
+    consistency_weight: float
+    balance_weight: float
+    gradient_penalty: float
+    augment: str | Callable[[torch.Tensor], torch.Tensor]
+
+
+class AdversarialNet(NeuralNet):
+    """Trains a generator against a discriminator with a recognition network Q.
+
+    A step first updates the discriminator and Q, shared trunk included, on
+
+        adversarial loss - info_weight * L_I + consistency_weight * (agreement + balance),
+
+    then the generator on its adversarial loss - info_weight * L_I, where
+    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5).
+
+    Parameters
+    ----------
+    build : callable
+        Returns the generator and the :class:`Discriminator`, on the CPU.
+    code : LatentCode
+        Structure of the latent code.
+    objective : Objective
+        Terms and weights.
+    rng : torch.Generator
+        Source of every random number of training, on the device of training.
+    learning_rates : pair of float
+        Adam's rates for the discriminator with Q and for the generator.
+    ema_decay : float
+        Decay of the moving average of the generator's weights; 0 keeps none.
+    **kwargs
+        Passed to :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        *,
+        build: Callable[[], tuple[nn.Module, Discriminator]],
+        code: LatentCode,
+        objective: Objective,
+        rng: torch.Generator,
+        learning_rates: tuple[float, float],
+        ema_decay: float,
+        **kwargs: Any,
+    ):
+        super().__init__(module=None, criterion=None, train_split=None, **kwargs)
+        self.build = build
+        self.code = code
+        self.objective = objective
+        self.rng = rng
+        self.learning_rates = learning_rates
+        self.ema_decay = ema_decay
+
+    @property
+    def _default_callbacks(self) -> list:
+        return []
+
+    def initialize_module(self) -> "AdversarialNet":
+        generator, discriminator = self.build()
+        if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
+            generator = generator.to(memory_format=torch.channels_last)
+            discriminator = discriminator.to(memory_format=torch.channels_last)
+        self.generator_ = generator
+        self.discriminator_ = discriminator
+        if self.ema_decay:
+            average = get_ema_multi_avg_fn(self.ema_decay)
+            self.average_ = AveragedModel(generator, multi_avg_fn=average, use_buffers=True)
+        return self
+
+    def initialize_criterion(self) -> "AdversarialNet":
+        return self
+
+    def initialize_optimizer(self, triggered_directly: object = None) -> "AdversarialNet":
+        pairs = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
+        self.discriminator_optimizer_, self.generator_optimizer_ = (
+            torch.optim.Adam(module.parameters(), lr=rate, betas=(0.5, 0.999), fused=True)
+            for module, rate in pairs
+        )
+        return self
+
+    @property
+    def sampler_(self) -> nn.Module:
+        """The generator to sample from: the averaged one where there is one."""
+        return self.average_ if self.ema_decay else self.generator_
+
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
+        return X
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        return dataset
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Hook: a distributed subclass maps this to its accelerator."""
+        loss.backward()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """No gradients for the discriminator's weights, only through them."""
+        self.discriminator_.requires_grad_(False)
+        try:
+            yield
+        finally:
+            self.discriminator_.requires_grad_(True)
+
+    def autocast(self) -> AbstractContextManager:
+        """Hook: a subclass may run the forward passes in a lower precision."""
+        return nullcontext()
+
+    def train_step(self, batch: tuple[torch.Tensor, ...], **fit_params: Any) -> dict[str, Any]:
+        rows, partners = batch[:2]
+        latent = self.code.sample(len(rows), self.rng)
+        with self.autocast():
+            fake = self.generator_(self.code.assemble(latent))
+        terms = self.discriminator_step(rows, partners, fake.detach(), latent)
+        terms["generator_loss"] = self.generator_step(rows, fake, latent)
+        return terms
+
+    def discriminator_step(
+        self, rows: torch.Tensor, partners: torch.Tensor, fake: torch.Tensor, latent: Latent
+    ) -> dict[str, torch.Tensor]:
+        """Update the discriminator and Q; return the terms, detached."""
+        aim = self.objective
+        terms: dict[str, torch.Tensor] = {}
+        with self.autocast():
+            if aim.gradient_penalty:
+                rows = rows.detach().requires_grad_()
+            real, twins = self._real_outputs(rows, partners)
+            out = self.discriminator_(fake)
+            loss = discriminator_loss(real.adversarial, out.adversarial, aim.adversarial_loss)
+            terms["discriminator_loss"] = loss.detach()
+            loss = loss - self._information(out.code, latent, terms)
+            if self.code.categorical:
+                logits = self.code.posterior(real.code).logits[0]
+                labels = logits.softmax(1)
+                terms["labels"] = labels.detach()
+            if twins is not None:
+                marginal = (labels.mean(0) + twins.softmax(1).mean(0)) / 2
+                uniform = torch.full_like(marginal, 1 / len(marginal))
+                agreed = agreement(logits, twins)
+                terms["agreement"] = agreed.detach()
+                balance = aim.balance_weight * imbalance(marginal, uniform)
+                loss = loss + aim.consistency_weight * (agreed + balance)
+            if aim.gradient_penalty:
+                loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
+        self.discriminator_optimizer_.zero_grad()
+        self.backward(loss)
+        self.discriminator_optimizer_.step()
+        return terms
+
+    def generator_step(
+        self, rows: torch.Tensor, fake: torch.Tensor, latent: Latent
+    ) -> torch.Tensor:
+        """Update the generator against the updated discriminator; return its adversarial loss."""
+        kind = self.objective.adversarial_loss
+        with self.frozen(), self.autocast():
+            out = self.discriminator_(fake)
+            real = self.discriminator_(rows).adversarial if kind == "relativistic" else None
+            adversarial = generator_loss(out.adversarial, real, kind)
+            loss = adversarial - self._information(out.code, latent)
+        self.generator_optimizer_.zero_grad()
+        self.backward(loss)
+        self.generator_optimizer_.step()
+        if self.ema_decay:
+            self.average_.update_parameters(self.generator_)
+        return adversarial.detach()
+
+    def _real_outputs(
+        self, rows: torch.Tensor, partners: torch.Tensor
+    ) -> tuple[DiscriminatorOutput, torch.Tensor | None]:
+        """Outputs on real rows, and the cluster logits of their twins if those have to agree."""
+        if not (self.objective.consistency_weight and self.code.categorical):
+            return self.discriminator_(rows), None
+        if self.objective.augment == "adversarial":
+            real = self.discriminator_(rows)
+            logits = self.code.posterior(real.code).logits[0]
+            return real, self.cluster_logits(self.twins(partners, logits))
+        out = self.discriminator_(torch.cat([rows, self.twins(partners)]))
+        real, other = (
+            DiscriminatorOutput(*halves)
+            for halves in zip(*(part.chunk(2) for part in out), strict=True)
+        )
+        return real, self.code.posterior(other.code).logits[0]
+
+    def cluster_logits(self, rows: torch.Tensor) -> torch.Tensor:
+        """Logits of the first categorical code."""
+        return self.code.posterior(self.discriminator_(rows).code).logits[0]
+
+    def twins(
+        self,
+        rows: torch.Tensor,
+        logits: torch.Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> torch.Tensor:
+        """Rows changed in a way that should not change their label."""
+        rng = self.rng if rng is None else rng
+        augment = self.objective.augment
+        if callable(augment):
+            return augment(rows)
+        if augment == "affine":
+            return random_affine(rows, rng)
+        if augment == "none":
+            return rows
+        logits = self.cluster_logits(rows) if logits is None else logits
+        rows = rows.detach()
+        return virtual_adversarial_twin(self.cluster_logits, rows, logits, VAT_RADIUS, rng)
+
+    def _information(
+        self,
+        output: torch.Tensor,
+        latent: Latent,
+        terms: dict[str, torch.Tensor] | None = None,
+    ) -> torch.Tensor | float:
+        """The weighted bound L_I without its constant H(c); 0 where there is no code."""
+        if not self.code.posterior_dim:
+            return 0.0
+        categorical, continuous = self.code.log_likelihood(self.code.posterior(output), latent)
+        if terms is not None:
+            terms["log_q"] = categorical.detach()
+            terms["log_q_continuous"] = continuous.detach()
+        aim = self.objective
+        return aim.info_weight * categorical + aim.continuous_weight * continuous
+
+    def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
+        """Re-estimate batch-norm statistics on real rows and their twins alone.
+
+        During training the running ones also follow generated rows.
+        """
+        layers = [m for m in self.discriminator_.modules() if isinstance(m, _BatchNorm)]
+        momenta = [layer.momentum for layer in layers]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # a plain average over batches
+        self._set_training(True)
+        for rows, partners, _ in islice(batches, n_batches):
+            self._real_outputs(rows, partners)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        self._set_training(False)
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except StopTraining:
+            return self
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Callable, **fit_params: Any
+    ) -> None:
+        """One pass over the data; terms stay on the device and are read once, at its end."""
+        if iterator is None:
+            return
+        started = perf_counter()
+        self._set_training(True)
+        totals: dict[str, torch.Tensor] = {}
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            if "labels" in step:
+                step["cluster_usage"] = step["labels"].mean(0)
+                step["labels_changed"] = iterator.relabel(batch[2], step.pop("labels").argmax(1))
+            for name, value in step.items():
+                totals[name] = totals[name] + value if name in totals else value
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        means = {name: (total / len(iterator)).tolist() for name, total in totals.items()}
+        categorical, continuous = self.code.entropy
+        if "log_q" in means:
+            means["mutual_information"] = categorical + means.pop("log_q")
+            means["code_entropy"] = categorical
+        if not self.code.n_continuous:
+            means.pop("log_q_continuous", None)
+        else:
+            means["continuous_information"] = continuous + means.pop("log_q_continuous")
+        for name, value in means.items():
+            self.history.record(name, value)
+        self.history.record("seconds", perf_counter() - started)
