@@ -2,5 +2,6 @@
 
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.features import GANFeatureExtractor
 
-__all__ = ["InfoGANClusterer", "__version__"]
+__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "__version__"]

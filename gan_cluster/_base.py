@@ -1,4 +1,4 @@
-"""What both estimators are: their parameters, fit and partial_fit, restarts, inference, sampling."""
+"""What both estimators are: parameters, fit and partial_fit, restarts, inference, sampling."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -86,6 +86,9 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
     def _describe(self, batches: Batches) -> None:
         """Set the fitted attributes that come from looking at the training rows."""
         raise NotImplementedError
+
+    def _check_built(self, discriminator: Discriminator) -> None:
+        """Last look before training, at the networks as they were built."""
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -191,11 +194,12 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
         )
         with globally_seeded(build_seed):
             net.initialize()
+        self._check_built(net.discriminator_)
         self.device_ = device
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
         self._row_shape = rows.row_shape
         self._batch_rng = torch_generator(batch_seed)
-        self._order: np.ndarray | None = None
+        self._order = np.empty(0, dtype=np.int64)
         return net, self._batches(rows.X, code)
 
     def _objective(self, images: bool) -> Objective:
@@ -219,9 +223,7 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
         neighbors = (
             nearest_rows(X, self._encoding, self.n_neighbors, self._batch_rng) if used else None
         )
-        return Batches(
-            X, self._encoding, self.batch_size, self._batch_rng, self.device_, neighbors
-        )
+        return Batches(X, self._encoding, self.batch_size, self._batch_rng, self.device_, neighbors)
 
     def _train(
         self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
@@ -261,7 +263,7 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
 
     @property
     def history_(self) -> list[dict[str, Any]]:
-        """One dict an epoch: losses, information in nats and its ceiling, cluster usage, seconds."""
+        """One dict an epoch: losses, information in nats, its ceiling, cluster usage, seconds."""
         rows = self._fitted_net.history
         return [{name: row[name] for name in row if name != "batches"} for row in rows]
 
@@ -279,9 +281,7 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
 
     def _map(self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Apply a function of encoded batches to all rows, in evaluation mode."""
-        return np.concatenate(
-            [part.cpu().numpy() for part in self._stream(X, function)]
-        )
+        return np.concatenate([part.cpu().numpy() for part in self._stream(X, function)])
 
     def _stream(
         self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]

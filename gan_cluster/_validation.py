@@ -1,6 +1,7 @@
 """The one place where input is looked at: every error here comes before any training."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +65,8 @@ def _declared_image_shape(estimator: BaseEstimator) -> tuple[int, int, int] | No
     sizes = tuple(shape)
     if len(sizes) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
         raise ValueError(
-            f"image_shape should be three positive integers (channels, height, width), got {shape!r}"
+            "image_shape should be three positive integers (channels, height, width), "
+            f"got {shape!r}"
         )
     return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
@@ -73,7 +75,7 @@ def _native_image_shape(
     sizes: Sequence[int], declared: tuple[int, int, int] | None
 ) -> tuple[tuple[int, int, int], bool]:
     """Shape and axis order of images that come as arrays of three or four dimensions."""
-    first = (1, *sizes) if len(sizes) == 2 else tuple(sizes)
+    first = (1, sizes[0], sizes[1]) if len(sizes) == 2 else (sizes[0], sizes[1], sizes[2])
     last = (first[2], first[0], first[1])
     if declared is not None:
         if first == declared:
@@ -166,7 +168,25 @@ def resolve_device(device: str) -> str:
         raise ValueError(
             f'device={device!r} is unknown: use "auto", "cpu", "cuda", "cuda:0" or "mps"'
         ) from error
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if not there.get(kind, False):
         raise ValueError(f'device={device!r} is not available here: use "auto" or "cpu"')
     return device
+
+
+def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of categorical codes as a tuple.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a positive integer.
+    """
+    found = tuple(sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in found):
+        raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
+    return tuple(int(size) for size in found)

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._base import BaseGAN
+from gan_cluster._validation import check_code_sizes
 from gan_cluster.training.data import Batches
 
 
@@ -219,7 +220,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluste
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""
         codes = self._map(batches.X, self.net_.cluster_logits).argmax(1)
-        if self._order is None:
+        if not len(self._order):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
         self.labels_ = np.argsort(self._order)[codes]
@@ -331,17 +332,3 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluste
     @property
     def _n_features_out(self) -> int:
         return self.net_.discriminator_.adversarial.in_features
-
-
-def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Sizes of categorical codes as a tuple.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not a positive integer.
-    """
-    found = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in found):
-        raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
-    return tuple(int(size) for size in found)

@@ -23,7 +23,7 @@ class Latent(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """The factors of Q(c | x): one tensor of logits a categorical code, one Gaussian a continuous one."""
+    """The factors of Q(c | x): logits of each categorical code, a Gaussian of each continuous."""
 
     logits: tuple[torch.Tensor, ...]
     mean: torch.Tensor

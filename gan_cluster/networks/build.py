@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
         return names + ([RECOGNITION_LAYER] if self.recognition is not None else [])
 
     def activations(self, rows: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Activations of the named layers, computed no further than the deepest of them."""
+        """Activations of the named layers, none computed beyond the deepest of them."""
         found: dict[str, torch.Tensor] = {}
         if isinstance(self.trunk, nn.Sequential):
             for name, layer in self.trunk.named_children():

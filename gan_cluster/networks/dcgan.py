@@ -67,9 +67,7 @@ def conv_generator(
     for i in range(len(sizes) - 2, -1, -1):
         out = channels if i == 0 else top // 2
         odd = (sizes[i][0] % 2, sizes[i][1] % 2)
-        up = nn.ConvTranspose2d(
-            top, out, 4, stride=2, padding=1, output_padding=odd, bias=i == 0
-        )
+        up = nn.ConvTranspose2d(top, out, 4, stride=2, padding=1, output_padding=odd, bias=i == 0)
         layers += [up, nn.Tanh()] if i == 0 else [up, nn.BatchNorm2d(out), nn.ReLU()]
         top = out
     return nn.Sequential(*layers)

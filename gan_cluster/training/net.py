@@ -96,8 +96,9 @@ class AdversarialNet(NeuralNet):
     def initialize_module(self) -> "AdversarialNet":
         generator, discriminator = self.build()
         if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
-            generator = generator.to(memory_format=torch.channels_last)
-            discriminator = discriminator.to(memory_format=torch.channels_last)
+            for weights in [*generator.parameters(), *discriminator.parameters()]:
+                if weights.ndim == 4:
+                    weights.data = weights.data.contiguous(memory_format=torch.channels_last)
         self.generator_ = generator
         self.discriminator_ = discriminator
         if self.ema_decay:
@@ -299,7 +300,9 @@ class AdversarialNet(NeuralNet):
             for name, value in step.items():
                 totals[name] = totals[name] + value if name in totals else value
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        means = {name: (total / len(iterator)).tolist() for name, total in totals.items()}
+        means: dict[str, Any] = {
+            name: (total / len(iterator)).tolist() for name, total in totals.items()
+        }
         categorical, continuous = self.code.entropy
         if "log_q" in means:
             means["mutual_information"] = categorical + means.pop("log_q")

@@ -1,0 +1,358 @@
+"""GANFeatureExtractor: what a discriminator learned to see, as columns for the next step."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import TransformerMixin
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, check_scalar
+from torch.nn import functional as F
+
+from gan_cluster._base import BaseGAN
+from gan_cluster._validation import check_code_sizes
+from gan_cluster.networks import Discriminator
+from gan_cluster.training.data import Batches
+
+GRID = 4
+
+
+class GANFeatureExtractor(TransformerMixin, BaseGAN):
+    """Features from the discriminator of a generative adversarial network.
+
+    A discriminator that tells real rows from generated ones learns features that cluster and
+    classify: DCGAN read all its convolutions [1]_, Premachandran and Yuille clustered the top of
+    the trunk that it shares with InfoGAN's recognition network with k-means++ [2]_.
+
+    Parameters
+    ----------
+    objective : {"infogan", "gan"}, default="infogan"
+        "infogan" trains with a latent code and reads it back, with everything that
+        :class:`InfoGANClusterer` adds; "gan" is the game alone, without any code.
+    layers : {"last", "all"}, str or list of str, default="last"
+        Layers to read. "last" is the deepest hidden one that the objective trains: Q's hidden
+        layer, named "recognition", or the trunk's end for "gan". "all" is all convolutions
+        [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2", ..., "dense",
+        "recognition"; "dense1", "dense2", ... in an MLP.
+    pooling : {"avg", "max"}, default="avg"
+        How convolutional maps are pooled: the average over space [2]_, or the maximum in each
+        cell of a 4x4 grid [1]_.
+    normalize : {"l2", None}, default="l2"
+        Whether each row is scaled to unit length.
+    image_shape : tuple of int (channels, height, width), default=None
+        Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
+        there it says which axis holds the channels.
+    categorical_codes : tuple of int, default=(10,)
+        Sizes of the categorical codes; ignored for "gan".
+    n_continuous : int, default=0
+        Number of continuous codes, uniform on [-1, 1].
+    noise_dim : int, default=62
+        Number of noise variables.
+    architecture : {"auto", "mlp", "dcgan"} or tuple, default="auto"
+        "auto" is "dcgan" [3]_ for images and "mlp" for tables. A pair (generator, discriminator)
+        gives networks of your own: classes or functions, called as ``generator(latent_dim,
+        shape)`` and ``discriminator(shape)``, or module instances, which are copied. The
+        generator maps (n, latent_dim) to (n, *shape), in [-1, 1] for images and standardised for
+        tables; the discriminator gives features (n, ...), on which the heads are put.
+    width : int, default=16
+        Channels of the first convolution; fully connected layers have 16 times as many units.
+    depth : int, default=None
+        Number of the discriminator's convolutions, or hidden layers of both MLPs. By default as
+        many convolutions as leave a map of at least 2x2, and two hidden layers.
+    spectral_norm : bool, default=False
+        Whether the trunk's layers are spectrally normalised.
+    adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
+        The game between generator and discriminator.
+    info_weight : float, default=1.0
+        Weight (lambda) of the bound on the information that generated rows carry about the
+        categorical codes.
+    continuous_weight : float, default=1.0
+        The same for the continuous codes.
+    continuous_variance : {"fixed", "learned"}, default="fixed"
+        Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
+    consistency_weight : float, default=1.0
+        Weight of the agreement between labels of real rows and of their twins. With 0 the
+        objective is InfoGAN's.
+    balance_weight : float, default=2.0
+        Weight, within that term, of the divergence of the cluster shares from uniform.
+    augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
+        How twins are made: small random affine maps (images), virtual adversarial perturbation
+        (anything), not at all, or by a function from a float32 batch to a batch of that shape.
+        "auto" is "affine" for images and "adversarial" for tables.
+    n_neighbors : int, default=5
+        Twins are made from the row itself or one of this many nearest rows.
+    gradient_penalty : float, default=0.0
+        Weight of R1, the squared gradient of the discriminator at real rows.
+    ema_decay : float, default=0.0
+        Decay of a moving average of the generator, from which :meth:`sample` then draws.
+    max_epochs : int or "auto", default="auto"
+        Passes over X. "auto" makes at least 2500 steps.
+    batch_size : int, default=128
+        Rows a step, clipped to n_samples.
+    discriminator_lr, generator_lr : float, default=1e-3
+        Adam's learning rates.
+    n_init : int, default=1
+        Number of trainings, of which the one with the best :meth:`score` on X is kept.
+    tol : float, default=0.0
+        Share of labels changed in an epoch below which training counts as settled.
+    n_iter_no_change : int or None, default=None
+        Settled epochs after which training stops; None always trains ``max_epochs``.
+    callbacks : list of skorch callbacks, default=None
+        Called by the training loop. Callbacks of scikit-learn are set by ``set_callbacks``.
+    device : str, default="auto"
+        "auto" is CUDA where there is one, or any device torch knows.
+    verbose : int or bool, default=0
+        Whether to show a progress bar.
+    random_state : int, RandomState or None, default=None
+        Seed of everything random. None takes fresh entropy; global generators are never used.
+
+    Attributes
+    ----------
+    layer_names_ : list of str
+        Names of all layers that can be read, from the input on.
+    history_ : list of dict
+        One an epoch: losses, ``mutual_information`` in nats beside its ceiling
+        ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
+    n_iter_ : int
+        Number of epochs.
+    generator_, discriminator_ : Module
+        The trained networks.
+    device_ : str
+        Where they are.
+    n_features_in_ : int
+        Number of features, after images are flattened.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X was a DataFrame.
+
+    See Also
+    --------
+    InfoGANClusterer : Reads clusters off the same networks directly.
+
+    References
+    ----------
+    .. [1] Radford, Metz & Chintala (2015). Unsupervised representation learning with deep
+       convolutional generative adversarial networks. arXiv:1511.06434.
+    .. [2] Premachandran & Yuille. Unsupervised learning using generative adversarial training
+       and clustering.
+    .. [3] Hu et al. (2017). Learning discrete representations via information maximizing
+       self-augmented training. arXiv:1702.08720.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from gan_cluster import GANFeatureExtractor
+    >>> X, _ = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+    >>> features = GANFeatureExtractor(categorical_codes=(3,), max_epochs=10, random_state=0)
+    >>> make_pipeline(features, KMeans(3, init="k-means++")).fit_predict(X).shape
+    (200,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseGAN._parameter_constraints,
+        "objective": [StrOptions({"infogan", "gan"})],
+        "layers": [str, list],
+        "pooling": [StrOptions({"avg", "max"})],
+        "normalize": [StrOptions({"l2"}), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        objective: str = "infogan",
+        layers: str | list[str] = "last",
+        pooling: str = "avg",
+        normalize: str | None = "l2",
+        image_shape: tuple[int, int, int] | None = None,
+        categorical_codes: Sequence[int] = (10,),
+        n_continuous: int = 0,
+        noise_dim: int = 62,
+        architecture: str | tuple = "auto",
+        width: int = 16,
+        depth: int | None = None,
+        spectral_norm: bool = False,
+        adversarial_loss: str = "non-saturating",
+        info_weight: float = 1.0,
+        continuous_weight: float = 1.0,
+        continuous_variance: str = "fixed",
+        consistency_weight: float = 1.0,
+        balance_weight: float = 2.0,
+        augment: Any = "auto",
+        n_neighbors: int = 5,
+        gradient_penalty: float = 0.0,
+        ema_decay: float = 0.0,
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        discriminator_lr: float = 1e-3,
+        generator_lr: float = 1e-3,
+        n_init: int = 1,
+        tol: float = 0.0,
+        n_iter_no_change: int | None = None,
+        callbacks: list | None = None,
+        device: str = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.objective = objective
+        self.layers = layers
+        self.pooling = pooling
+        self.normalize = normalize
+        self.image_shape = image_shape
+        self.categorical_codes = categorical_codes
+        self.n_continuous = n_continuous
+        self.noise_dim = noise_dim
+        self.architecture = architecture
+        self.width = width
+        self.depth = depth
+        self.spectral_norm = spectral_norm
+        self.adversarial_loss = adversarial_loss
+        self.info_weight = info_weight
+        self.continuous_weight = continuous_weight
+        self.continuous_variance = continuous_variance
+        self.consistency_weight = consistency_weight
+        self.balance_weight = balance_weight
+        self.augment = augment
+        self.n_neighbors = n_neighbors
+        self.gradient_penalty = gradient_penalty
+        self.ema_decay = ema_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.discriminator_lr = discriminator_lr
+        self.generator_lr = generator_lr
+        self.n_init = n_init
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _categorical(self) -> tuple[int, ...]:
+        return () if self.objective == "gan" else check_code_sizes(self.categorical_codes)
+
+    def _check_built(self, discriminator: Discriminator) -> None:
+        names = discriminator.layer_names
+        if self.layers == "last":
+            chosen = names[-1:]
+        elif self.layers == "all":
+            trunk = names[:-1] if discriminator.recognition is not None else names
+            chosen = [name for name in trunk if name.startswith("conv")] or trunk
+        else:
+            chosen = [self.layers] if isinstance(self.layers, str) else list(self.layers)
+        unknown = [name for name in chosen if name not in names]
+        if unknown or not chosen:
+            raise ValueError(
+                f"layers={self.layers!r} names no layer {unknown}: there are {names}, "
+                'and "last" and "all"'
+            )
+        if self.pooling == "max" and not any(name.startswith("conv") for name in names):
+            raise ValueError('pooling="max" needs convolutional maps; an MLP has none')
+        self.layer_names_ = names
+        self._chosen = chosen
+
+    def _describe(self, batches: Batches) -> None:
+        rows = batches.encoding.encode(batches.X[:1]).to(self.device_)
+        self.net_._set_training(False)
+        with torch.inference_mode():
+            found = self.net_.discriminator_.activations(rows, self._chosen)
+        self._map_shapes = {name: self._pool(maps).shape[1:] for name, maps in found.items()}
+
+    def _pool(self, maps: torch.Tensor) -> torch.Tensor:
+        if maps.ndim < 4:
+            return maps.flatten(1)
+        if self.pooling == "avg":
+            return maps.mean((2, 3))
+        return F.adaptive_max_pool2d(maps, (min(GRID, maps.shape[2]), min(GRID, maps.shape[3])))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Features of each row.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out)
+            In float32; layers in the order asked for.
+        """
+        X = self._check_rows_like_fitted(X)
+
+        def features(batch: torch.Tensor) -> torch.Tensor:
+            found = self.net_.discriminator_.activations(batch, self._chosen)
+            joined = torch.cat([self._pool(maps).flatten(1) for maps in found.values()], dim=1)
+            return F.normalize(joined) if self.normalize == "l2" else joined
+
+        return self._map(X, features)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names that say layer and channel, and row and column of the grid where there is one.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Only checked against ``feature_names_in_``.
+
+        Returns
+        -------
+        names : ndarray of str
+            Such as ``conv2_7``, ``conv2_7_0_3`` or ``recognition_12``.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        names = [
+            "_".join([layer, *map(str, index)])
+            for layer, shape in self._map_shapes.items()
+            for index in np.ndindex(*shape)
+        ]
+        return np.asarray(names, dtype=object)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Information in nats that the first code keeps when rows are changed a little.
+
+        See :meth:`InfoGANClusterer.score`; no label is used.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Rows, seen in training or not.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Higher is better, at most the logarithm of the first code's size.
+
+        Raises
+        ------
+        ValueError
+            For ``objective="gan"``, which has no code to score.
+        """
+        X = self._check_rows_like_fitted(X)
+        return self._information(X)
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
+        """Draw new rows from the generator.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, *image)
+            In the units and the shape of the X of fit, as floats.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        return self._sample(n_samples, None, random_state)
