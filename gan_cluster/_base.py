@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import gen_batches
+from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -40,7 +40,7 @@ AUTO_STEPS = 2500
 AUTO_EPOCHS = 4
 
 
-class BaseGAN(CallbackSupportMixin, BaseEstimator):
+class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Base of the estimators; subclasses say what the code is and what they read off."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -113,7 +113,7 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
             Before any training, for parameters or data that cannot work, naming them.
         """
         self._validate_params()
-        rows = check_rows(self, X, reset=True)
+        rows = self._check_rows(X, reset=True, min_rows=2)
         with global_state_kept():
             epochs = self._n_epochs(len(rows.X))
             context = self._init_callback_context(max_subtasks=self.n_init * epochs)
@@ -147,7 +147,7 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
         """
         self._validate_params()
         first = not hasattr(self, "net_")
-        rows = check_rows(self, X, reset=first)
+        rows = self._check_rows(X, reset=first, min_rows=2)
         with global_state_kept():
             if first:
                 self.net_, batches = self._set_up(rows, seeds(self.random_state, 1)[0])
@@ -156,6 +156,10 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
             self._train(self.net_, batches, 1, "partial_fit", [])
             self._describe(batches)
         return self
+
+    def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
+        """What fit, partial_fit and inference make of the user's X."""
+        return check_rows(self, X, self.image_shape, reset=reset, min_rows=min_rows)
 
     def _n_epochs(self, n_samples: int) -> int:
         if self.max_epochs != "auto":
@@ -272,12 +276,17 @@ class BaseGAN(CallbackSupportMixin, BaseEstimator):
         """Number of epochs trained."""
         return len(self._fitted_net.history)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
     def __sklearn_is_fitted__(self) -> bool:
         return "net_" in vars(self)
 
     def _check_rows_like_fitted(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return check_rows(self, X, reset=False).X
+        return self._check_rows(X, reset=False).X
 
     def _map(self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Apply a function of encoded batches to all rows, in evaluation mode."""

@@ -23,7 +23,9 @@ class Rows(NamedTuple):
     channels_last: bool
 
 
-def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
+def check_rows(
+    estimator: BaseEstimator, X: Any, image_shape: Any, *, reset: bool, min_rows: int = 1
+) -> Rows:
     """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
 
     Raises
@@ -31,22 +33,20 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
     TypeError
         If X is sparse or holds objects that are not numbers.
     ValueError
-        If X has NaN, infinity, complex or no values, fewer than two rows at fit, another number
-        of features than at fit, or a shape that contradicts ``image_shape``.
+        If X has NaN, infinity, complex or no values, fewer than ``min_rows`` rows, another
+        number of features than at fit, or a shape that contradicts ``image_shape``.
     """
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
         X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
-    image_shape = _declared_image_shape(estimator)
+    image_shape = _declared_image_shape(image_shape)
     channels_last, row_shape = False, None
     if getattr(X, "ndim", 2) in (3, 4):
         array = np.asarray(X)
         image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
         row_shape = array.shape[1:]
         X = array.reshape(len(array), int(np.prod(array.shape[1:])))
-    X = validate_data(
-        estimator, X, dtype="numeric", reset=reset, ensure_min_samples=2 if reset else 1
-    )
+    X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
     if X.dtype == bool:
         X = X.astype(np.uint8)
     if reset and image_shape is not None and int(np.prod(image_shape)) != X.shape[1]:
@@ -58,8 +58,7 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> Rows:
     return Rows(X, row_shape or X.shape[1:], image_shape, channels_last)
 
 
-def _declared_image_shape(estimator: BaseEstimator) -> tuple[int, int, int] | None:
-    shape = estimator.image_shape
+def _declared_image_shape(shape: Any) -> tuple[int, int, int] | None:
     if shape is None:
         return None
     sizes = tuple(shape)

@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
@@ -14,7 +14,7 @@ from gan_cluster._validation import check_code_sizes
 from gan_cluster.training.data import Batches
 
 
-class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseGAN):
+class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     """Clustering with an information maximising generative adversarial network.
 
     A generator draws rows from noise and a latent code; a discriminator tells them from real

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, check_scalar
 from torch.nn import functional as F
@@ -19,7 +18,7 @@ from gan_cluster.training.data import Batches
 GRID = 4
 
 
-class GANFeatureExtractor(TransformerMixin, BaseGAN):
+class GANFeatureExtractor(BaseGAN):
     """Features from the discriminator of a generative adversarial network.
 
     A discriminator that tells real rows from generated ones learns features that cluster and
