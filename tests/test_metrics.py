@@ -1,0 +1,64 @@
+"""Scores whose value is known by hand, by brute force or by their definition."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import make_scorer
+
+from gan_cluster.metrics import clustering_accuracy, purity
+
+
+@pytest.mark.parametrize("metric", [clustering_accuracy, purity])
+def test_names_of_clusters_do_not_matter(metric):
+    classes = np.array(["cat", "dog", "cat", "emu", "dog"])
+    assert metric(classes, [7, -1, 7, 3, -1]) == 1.0
+
+
+def test_accuracy_is_the_best_of_all_matches():
+    rng = np.random.default_rng(0)
+    true, pred = rng.integers(4, size=60), rng.integers(4, size=60)
+    best = max(np.mean(np.array(match)[pred] == true) for match in permutations(range(4)))
+    assert clustering_accuracy(true, pred) == pytest.approx(best)
+
+
+def test_the_largest_overlap_is_not_always_matched():
+    true, pred = [0] * 9 + [1] * 4, [0] * 5 + [1] * 4 + [0] * 4
+    assert clustering_accuracy(true, pred) == pytest.approx(8 / 13)
+
+
+@pytest.mark.parametrize(
+    ("pred", "accuracy", "pure"),
+    [([0, 0, 0, 0], 0.5, 0.5), ([0, 1, 2, 3], 0.5, 1.0), ([0, 0, 0, 1], 0.75, 0.75)],
+)
+def test_fewer_and_more_clusters_than_classes(pred, accuracy, pure):
+    assert clustering_accuracy([0, 0, 1, 1], pred) == accuracy
+    assert purity([0, 0, 1, 1], pred) == pure
+
+
+def test_purity_is_never_below_accuracy():
+    rng = np.random.default_rng(1)
+    for n_clusters in (2, 5, 20):
+        true, pred = rng.integers(5, size=100), rng.integers(n_clusters, size=100)
+        assert purity(true, pred) >= clustering_accuracy(true, pred)
+
+
+def test_accuracy_makes_a_scorer_for_searches():
+    X = np.repeat([[0.0], [5.0]], 4, axis=0)
+    kmeans = KMeans(2, random_state=0).fit(X)
+    assert make_scorer(clustering_accuracy)(kmeans, X, list("aaaabbbb")) == 1.0
+
+
+@pytest.mark.parametrize("metric", [clustering_accuracy, purity])
+@pytest.mark.parametrize(
+    ("true", "pred", "message"),
+    [
+        ([0, 1], [0, 1, 1], "same length, got 2 and 3"),
+        ([], [], "empty"),
+        ([[0, 1], [1, 0]], [0, 1], "1d array"),
+    ],
+)
+def test_errors_say_what_is_wrong(metric, true, pred, message):
+    with pytest.raises(ValueError, match=message):
+        metric(true, pred)
