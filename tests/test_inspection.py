@@ -1,0 +1,161 @@
+"""Pictures are tested on their pixels."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster.inspection import ClusterDisplay
+from gan_cluster.inspection.clusters import GAP, LINE
+
+SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
+LAYOUTS = ["flat", "channels first", "channels last", "no channels", "mlp"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits().data[:120]
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+def fit_images(X, channels, layout, n_clusters=3):
+    """A clusterer of 8x8 images and its X, from flat rows with the channels first."""
+    shape = (channels, 8, 8)
+    if layout == "flat":
+        return InfoGANClusterer(n_clusters, image_shape=shape, **SMALL).fit(X), X
+    if layout == "mlp":
+        settings = SMALL | {"image_shape": shape, "architecture": "mlp"}
+        return InfoGANClusterer(n_clusters, **settings).fit(X), X
+    X = X.reshape(-1, *shape)
+    if layout == "channels last":
+        X = np.ascontiguousarray(np.moveaxis(X, 1, -1))
+    if layout == "no channels":
+        X = X[:, 0]
+    return InfoGANClusterer(n_clusters, **SMALL).fit(X), X
+
+
+def tile(display, row, column):
+    """The pixels of one place; the first generated column follows the last real one."""
+    height, width = display.members.shape[2:4]
+    shift = GAP - LINE if column >= display.members.shape[1] else 0
+    top, left = row * (height + LINE), column * (width + LINE) + shift
+    return display.image_[top : top + height, left : left + width]
+
+
+def as_rgb(image, shape, layout):
+    """One image in the layout of X as (height, width, 3)."""
+    image = image.reshape(shape) if layout in ("flat", "mlp") else np.asarray(image)
+    if layout == "no channels":
+        image = image[None]
+    if layout != "channels last":
+        image = np.moveaxis(image, 0, -1)
+    return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
+@pytest.mark.parametrize(
+    ("channels", "layout"),
+    [(1, layout) for layout in LAYOUTS] + [(3, layout) for layout in LAYOUTS[:3]],
+)
+def test_tiles_are_rows_and_samples(digits, ax, channels, layout):
+    X = np.hstack([digits, digits[::-1], 16 - digits])[:, : 64 * channels]
+    clusterer, X = fit_images(X, channels, layout)
+    display = ClusterDisplay.from_estimator(
+        clusterer, X, n_members=4, n_samples=5, random_state=3, ax=ax
+    )
+    assert display.image_.shape == (3 * 9 - 1, 9 * 9 - 2 + GAP, 3)
+    probabilities = clusterer.predict_proba(X)
+    members = [np.flatnonzero(clusterer.predict(X) == k) for k in range(3)]
+    shown = [m[np.argsort(-probabilities[m, k], kind="stable")][:4] for k, m in enumerate(members)]
+    drawn = [clusterer.sample(5, cluster=k, random_state=3) for k in range(3)]
+    values = np.concatenate([X[i].ravel() for i in shown] + [d.ravel() for d in drawn])
+    low, high = values.min(), values.max()
+    for k in range(3):
+        places = [*X[shown[k]], *[None] * (4 - len(shown[k])), *drawn[k]]
+        for column, image in enumerate(places):
+            expected = (
+                np.ones((8, 8, 3))
+                if image is None
+                else as_rgb((image - low) / (high - low), (channels, 8, 8), layout)
+            )
+            np.testing.assert_allclose(tile(display, k, column), expected, atol=1e-12)
+
+
+def test_lines_and_gap_are_blank(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat")
+    display = ClusterDisplay.from_estimator(clusterer, X, n_members=2, n_samples=2, ax=ax)
+    assert (display.image_[8::9] == 1).all()
+    assert (display.image_[:, 17 : 17 + GAP] == 1).all()
+
+
+def test_empty_clusters_show_no_members_but_samples(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat", n_clusters=40)
+    assert len(np.unique(clusterer.labels_)) < 40
+    display = ClusterDisplay.from_estimator(clusterer, X, n_members=2, n_samples=2, ax=ax)
+    assert (tile(display, 39, 0) == 1).all()
+    assert tile(display, 39, 2).std() > 0
+
+
+def test_axes_are_labelled_and_drawn(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat")
+    display = ClusterDisplay.from_estimator(clusterer, X, ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is ax.figure
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["real members", "generated"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "1", "2"]
+    np.testing.assert_array_equal(ax.images[0].get_array(), display.image_)
+
+
+def test_without_axes_pyplot_makes_a_figure(digits):
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    clusterer, X = fit_images(digits, 1, "flat")
+    display = ClusterDisplay.from_estimator(clusterer, X)
+    assert plt.fignum_exists(display.figure_.number)
+    plt.close(display.figure_)
+
+
+def test_same_seed_same_picture(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat")
+    first, second = (ClusterDisplay.from_estimator(clusterer, X, ax=ax).image_ for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_errors_say_what_is_wrong(digits, ax):
+    with pytest.raises(NotFittedError):
+        ClusterDisplay.from_estimator(InfoGANClusterer(3), digits, ax=ax)
+    with pytest.raises(TypeError, match="InfoGANClusterer, got GANFeatureExtractor"):
+        ClusterDisplay.from_estimator(GANFeatureExtractor(), digits, ax=ax)
+    table = InfoGANClusterer(3, **SMALL).fit(digits)
+    with pytest.raises(ValueError, match="fitted to a table: set image_shape"):
+        ClusterDisplay.from_estimator(table, digits, ax=ax)
+    two, X = fit_images(np.hstack([digits, digits]), 2, "flat")
+    with pytest.raises(ValueError, match="1, 3 or 4 channels to be shown, got 2"):
+        ClusterDisplay.from_estimator(two, X, ax=ax)
+    clusterer, X = fit_images(digits, 1, "flat")
+    with pytest.raises(ValueError, match="n_members == 0, must be >= 1"):
+        ClusterDisplay.from_estimator(clusterer, X, n_members=0, ax=ax)
+    with pytest.raises(ValueError, match="features"):
+        ClusterDisplay.from_estimator(clusterer, X[:, :10], ax=ax)
+
+
+def test_missing_matplotlib_names_the_extra(digits, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'gan-cluster\[plot\]'"):
+        ClusterDisplay.from_estimator(InfoGANClusterer(3), digits)
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    code = "import sys, gan_cluster, gan_cluster.inspection; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
