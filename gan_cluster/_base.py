@@ -170,6 +170,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _set_up(self, rows: Rows, seed: int) -> tuple[AdversarialNet, Batches]:
         """Resolve every parameter against the data and build the net, ready to train."""
         categorical = self._categorical()
+        if self.n_init > 1 and not categorical:
+            raise ValueError(
+                f"n_init={self.n_init} needs a categorical code, by whose score the best training "
+                "is chosen: set n_init=1 or give a code"
+            )
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         device = resolve_device(self.device)

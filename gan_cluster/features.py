@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, check_scalar
 from torch.nn import functional as F
 
@@ -310,10 +311,11 @@ class GANFeatureExtractor(BaseGAN):
         ]
         return np.asarray(names, dtype=object)
 
+    @available_if(lambda self: self.objective != "gan" and len(self.categorical_codes))
     def score(self, X: Any, y: Any = None) -> float:
         """Information in nats that the first code keeps when rows are changed a little.
 
-        See :meth:`InfoGANClusterer.score`; no label is used.
+        See :meth:`InfoGANClusterer.score`; no label is used. Only with a categorical code.
 
         Parameters
         ----------
@@ -326,14 +328,8 @@ class GANFeatureExtractor(BaseGAN):
         -------
         score : float
             Higher is better, at most the logarithm of the first code's size.
-
-        Raises
-        ------
-        ValueError
-            For ``objective="gan"``, which has no code to score.
         """
-        X = self._check_rows_like_fitted(X)
-        return self._information(X)
+        return self._information(self._check_rows_like_fitted(X))
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None

@@ -1,0 +1,37 @@
+"""What the tests share: small settings, small data, and a guard against training."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_blobs
+
+from gan_cluster.training.net import AdversarialNet
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Three round clusters in a table of four columns, and their labels."""
+    return make_blobs(120, n_features=4, centers=3, cluster_std=0.5, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """100 handwritten digits of 8x8, as a table of floats from 0 to 16."""
+    X = load_digits().data[:100]
+    X.setflags(write=False)
+    return X
+
+
+@pytest.fixture(scope="session")
+def colours():
+    """Images of 3 channels, 9x11, channels first, uint8."""
+    return np.random.RandomState(0).randint(0, 256, (40, 3, 9, 11)).astype(np.uint8)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Any training step fails the test."""
+
+    def train_step(self, *args, **kwargs):
+        pytest.fail("a training step ran")
+
+    monkeypatch.setattr(AdversarialNet, "train_step", train_step)

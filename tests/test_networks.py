@@ -1,0 +1,203 @@
+"""Shapes for any image, initial weights, InfoGAN's own networks, and networks of the user's."""
+
+import pytest
+import torch
+from torch import nn
+
+from gan_cluster import InfoGANClusterer
+from gan_cluster.networks import build_networks
+from gan_cluster.networks.dcgan import halvings
+
+LATENT, POSTERIOR = 7, 5
+SIZES = [(8, 8), (9, 11), (28, 28), (32, 32), (33, 47)]
+
+
+def build(architecture, shape, *, width=4, depth=None, spectral=False, posterior=POSTERIOR, seed=0):
+    return build_networks(
+        architecture,
+        shape=shape,
+        latent_dim=LATENT,
+        posterior_dim=posterior,
+        width=width,
+        depth=depth,
+        spectral=spectral,
+        rng=torch.Generator().manual_seed(seed),
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("size", SIZES)
+def test_convolutions_fit_images_of_any_size(channels, size):
+    shape = (channels, *size)
+    generator, discriminator = build("dcgan", shape)
+    images = generator(torch.randn(3, LATENT))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+    out = discriminator(images)
+    assert out.adversarial.shape == (3,)
+    assert out.code.shape == (3, POSTERIOR)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_depth_counts_convolutions_and_hidden_layers(depth):
+    _, convolutional = build("dcgan", (1, 28, 28), depth=depth)
+    assert sum(isinstance(m, nn.Conv2d) for m in convolutional.modules()) == depth
+    generator, table = build("mlp", (6,), depth=depth)
+    assert [name for name in table.layer_names if name.startswith("dense")] == [
+        f"dense{i + 1}" for i in range(depth)
+    ]
+    assert sum(isinstance(m, nn.ReLU) for m in generator.modules()) == depth
+    assert generator(torch.randn(2, LATENT)).shape == (2, 6)
+
+
+def test_maps_are_halved_while_both_sides_stay_at_least_two():
+    assert halvings(8, 8, None)[-1] == (2, 2)
+    assert halvings(33, 47, None)[-1] == (2, 2)
+    assert halvings(28, 28, 2) == [(28, 28), (14, 14), (7, 7)]
+
+
+def test_dcgan_rules_for_weights_and_normalisation():
+    generator, discriminator = build("dcgan", (1, 28, 28), width=16)
+    for module in (generator, discriminator):
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                if layer.weight.numel() > 1000:
+                    assert float(layer.weight.detach().std()) == pytest.approx(0.02, rel=0.15)
+                assert layer.bias is None or not layer.bias.any()
+    assert not any(isinstance(m, nn.MaxPool2d | nn.AvgPool2d) for m in discriminator.modules())
+    assert [type(m) for m in discriminator.trunk[0]] == [nn.Conv2d, nn.LeakyReLU]
+    assert [type(m) for m in generator[-2:]] == [nn.ConvTranspose2d, nn.Tanh]
+
+
+def test_without_a_code_there_is_no_recognition_network():
+    _, discriminator = build("mlp", (4,), posterior=0)
+    assert discriminator(torch.randn(3, 4)).code.shape == (3, 0)
+    assert "recognition" not in discriminator.layer_names
+
+
+@pytest.mark.parametrize(("architecture", "shape"), [("mlp", (4,)), ("dcgan", (1, 8, 8))])
+def test_weights_come_from_the_generator_that_is_passed(architecture, shape):
+    first, again, other = (
+        torch.cat(
+            [p.flatten() for net in build(architecture, shape, seed=seed) for p in net.parameters()]
+        )
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(("architecture", "shape"), [("mlp", (4,)), ("dcgan", (2, 8, 8))])
+def test_activations_are_those_of_the_forward_pass(architecture, shape):
+    _, discriminator = build(architecture, shape)
+    discriminator.eval()
+    rows = torch.randn(3, *shape)
+    found = discriminator.activations(rows, discriminator.layer_names[::-1])
+    assert list(found) == discriminator.layer_names[::-1]
+    torch.testing.assert_close(discriminator.code(found["recognition"]), discriminator(rows).code)
+
+
+def test_activations_stop_at_the_deepest_layer_asked_for():
+    _, discriminator = build("dcgan", (1, 16, 16))
+    discriminator.trunk.dense.forward = None  # calling it would fail
+    assert list(discriminator.activations(torch.zeros(2, 1, 16, 16), ["conv2"])) == ["conv2"]
+
+
+def test_spectral_norm_holds_the_trunk_at_one():
+    torch.manual_seed(0)
+    _, discriminator = build("dcgan", (1, 16, 16), width=8, spectral=True)
+    rows = torch.randn(4, 1, 16, 16)
+    for _ in range(30):  # its power iteration runs once a forward pass
+        discriminator(rows)
+    discriminator.eval()
+    for layer in discriminator.trunk.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+            assert float(largest) == pytest.approx(1, abs=0.1)
+
+
+def _layers(module):
+    """Every layer that has weights or leaks, with the numbers that the paper gives."""
+    described = []
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            (kernel, _), (stride, _) = layer.kernel_size, layer.stride
+            name = "deconv" if isinstance(layer, nn.ConvTranspose2d) else "conv"
+            described.append((f"{name}{kernel}x{kernel}/{stride}", layer.out_channels))
+        elif isinstance(layer, nn.Linear):
+            described.append(("FC", layer.out_features))
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            described.append("BN")
+        elif isinstance(layer, nn.LeakyReLU):
+            described.append(("leaky", layer.negative_slope))
+        elif isinstance(layer, nn.ReLU | nn.Tanh):
+            described.append(type(layer).__name__)
+    return described
+
+
+def test_documented_settings_are_infogan_of_the_paper():
+    """Chen et al. (2016), appendix C.1, table 1."""
+    X = torch.rand(12, 28, 28).numpy()
+    paper = InfoGANClusterer(
+        10,
+        image_shape=(1, 28, 28),
+        n_continuous=2,
+        width=64,
+        depth=2,
+        noise_dim=62,
+        info_weight=1,
+        continuous_weight=1,
+        continuous_variance="fixed",
+        adversarial_loss="non-saturating",
+        consistency_weight=0,
+        discriminator_lr=2e-4,
+        generator_lr=1e-3,
+        batch_size=2,
+        max_epochs=1,
+        random_state=0,
+    )
+    net = paper.fit(X).net_
+
+    assert _layers(net.discriminator_.trunk) == [
+        ("conv4x4/2", 64),
+        ("leaky", 0.1),
+        ("conv4x4/2", 128),
+        "BN",
+        ("leaky", 0.1),
+        ("FC", 1024),
+        "BN",
+        ("leaky", 0.1),
+    ]
+    assert _layers(net.discriminator_.adversarial) == [("FC", 1)]
+    assert _layers(net.discriminator_.recognition) == [("FC", 128), "BN", ("leaky", 0.1)]
+    assert _layers(net.discriminator_.code) == [("FC", 10 + 2)]
+    assert _layers(net.generator_) == [
+        ("FC", 1024),
+        "BN",
+        "ReLU",
+        ("FC", 7 * 7 * 128),
+        "BN",
+        "ReLU",
+        ("deconv4x4/2", 64),
+        "BN",
+        "ReLU",
+        ("deconv4x4/2", 1),
+        "Tanh",
+    ]
+    assert net.code.latent_dim == 74
+    assert (net.code.noise_dim, net.code.categorical, net.code.n_continuous) == (62, (10,), 2)
+    for optimizer, rate in (
+        (net.discriminator_optimizer_, 2e-4),
+        (net.generator_optimizer_, 1e-3),
+    ):
+        assert isinstance(optimizer, torch.optim.Adam)
+        assert optimizer.param_groups[0]["lr"] == rate
+        assert optimizer.param_groups[0]["betas"][0] == 0.5
+    learned_by_d = {
+        id(p) for group in net.discriminator_optimizer_.param_groups for p in group["params"]
+    }
+    assert {id(p) for p in net.discriminator_.parameters()} == learned_by_d  # D, Q and the trunk
+    assert net.objective.info_weight == 1
+    assert net.objective.consistency_weight == 0
+    assert net.objective.gradient_penalty == 0
+    assert "agreement" not in paper.history_[-1]

@@ -1,0 +1,106 @@
+"""Networks of the user's own: classes, functions or instances, and those that cannot work."""
+
+import pytest
+import torch
+from sklearn.base import clone
+from small import clusterer, extractor
+from torch import nn
+
+
+class Trunk(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(shape[0], 6), nn.Dropout(0.5))
+
+    def forward(self, rows):
+        return self.layers(rows).tanh()
+
+
+class Generator(nn.Sequential):
+    def __init__(self, latent_dim, shape):
+        super().__init__(nn.Linear(latent_dim, shape[0]))
+
+
+def make_generator(latent_dim, shape):
+    return Generator(latent_dim, shape)
+
+
+def make_trunk(shape):
+    return Trunk(shape)
+
+
+PAIRS = {
+    "classes": (Generator, Trunk),
+    "functions": (make_generator, make_trunk),
+    "instances": (Generator(2 + 3, (4,)), Trunk((4,))),
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_networks_of_the_users_own(kind, blobs):
+    X, _ = blobs
+    model = clusterer(architecture=PAIRS[kind]).fit(X)
+    assert isinstance(model.generator_, Generator)
+    assert isinstance(model.discriminator_.trunk, Trunk)
+    assert model.transform(X).shape == (len(X), 6)
+    assert model.sample(5).shape == (5, 4)
+    assert model.discriminator_.layer_names == ["trunk", "recognition"]
+    again = clusterer(architecture=PAIRS[kind]).fit(X)
+    assert (again.predict_proba(X) == model.predict_proba(X)).all()
+
+
+def test_instances_are_copied_not_trained(blobs):
+    pair = PAIRS["instances"]
+    before = [p.clone() for module in pair for p in module.parameters()]
+    model = clusterer(architecture=pair).fit(blobs[0])
+    after = [p for module in pair for p in module.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert not torch.equal(model.generator_[0].weight, pair[0][0].weight)
+
+
+def test_layers_of_the_users_sequential_trunk_have_its_names(images):
+    def trunk(shape):
+        return nn.Sequential(nn.Conv2d(shape[0], 3, 3), nn.Flatten())
+
+    def generator(latent_dim, shape):
+        return nn.Sequential(nn.Linear(latent_dim, 64), nn.Unflatten(1, shape))
+
+    model = extractor(
+        architecture=(generator, trunk), image_shape=(1, 8, 8), layers=["0"], normalize=None
+    ).fit(images)
+    assert model.get_feature_names_out().tolist() == ["0_0", "0_1", "0_2"]
+    assert model.transform(images).shape == (len(images), 3)
+
+
+@pytest.mark.parametrize(
+    ("pair", "error", "message"),
+    [
+        (
+            (lambda latent, shape: nn.Linear(latent, 3), Trunk),
+            ValueError,
+            r"generator gives .*\(2, 3\).* should give \(2, 4\)",
+        ),
+        (
+            (nn.Linear(1, 4), Trunk),
+            ValueError,
+            r"generator fails on a latent batch of shape \(2, 5\)",
+        ),
+        ((Generator, nn.Linear(9, 4)), ValueError, r"trunk fails on a batch of shape \(2, 4\)"),
+        ((Generator, nn.Flatten(0)), ValueError, r"features of shape \(n, ...\)"),
+        ((Generator, lambda shape: "trunk"), TypeError, "returned str, not a Module"),
+        ((Generator,), TypeError, r"pair \(generator, discriminator\)"),
+        ((Generator, "trunk"), TypeError, r"pair \(generator, discriminator\)"),
+    ],
+)
+def test_networks_that_cannot_work_are_named_before_training(
+    pair, error, message, blobs, no_training
+):
+    with pytest.raises(error, match=f"architecture.*{message}"):
+        clusterer(architecture=pair).fit(blobs[0])
+
+
+def test_a_clone_of_instances_has_copies_of_them(blobs):
+    model = clusterer(architecture=PAIRS["instances"])
+    copy = clone(model)
+    assert copy.architecture[1] is not PAIRS["instances"][1]
+    assert (copy.fit(blobs[0]).labels_ == model.fit(blobs[0]).labels_).all()
