@@ -159,7 +159,14 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         """What fit, partial_fit and inference make of the user's X."""
-        return check_rows(self, X, self.image_shape, reset=reset, min_rows=min_rows)
+        rows = check_rows(self, X, self.image_shape, reset=reset, min_rows=min_rows)
+        if not reset and len(rows.row_shape) > 1 and rows.layout != self._layout:
+            raise ValueError(
+                f"X holds images of shape {rows.row_shape}, but {type(self).__name__} was fitted "
+                f"on rows of shape {self._row_shape} with image_shape={self._layout[0]}: "
+                "give images with their axes in the same order"
+            )
+        return rows
 
     def _n_epochs(self, n_samples: int) -> int:
         if self.max_epochs != "auto":
@@ -206,7 +213,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._check_built(net.discriminator_)
         self.device_ = device
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
-        self._row_shape = rows.row_shape
+        self._row_shape, self._layout = rows.row_shape, rows.layout
         self._batch_rng = torch_generator(batch_seed)
         self._order = np.empty(0, dtype=np.int64)
         return net, self._batches(rows.X, code)

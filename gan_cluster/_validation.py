@@ -22,6 +22,12 @@ class Rows(NamedTuple):
     image_shape: tuple[int, int, int] | None
     channels_last: bool
 
+    @property
+    def layout(self) -> tuple[tuple[int, int, int] | None, bool]:
+        """What two arrays of images must share for their flattened rows to mean the same."""
+        colours = self.image_shape is not None and self.image_shape[0] > 1
+        return self.image_shape, self.channels_last and colours
+
 
 def check_rows(
     estimator: BaseEstimator, X: Any, image_shape: Any, *, reset: bool, min_rows: int = 1

@@ -1,0 +1,188 @@
+"""Everything that cannot work is named, with what would be right, before any training."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from sklearn.exceptions import NotFittedError
+from small import clusterer, extractor
+
+pytestmark = pytest.mark.usefixtures("no_training")
+both = pytest.mark.parametrize("make", [clusterer, extractor])
+X = np.random.RandomState(0).normal(size=(20, 64))
+
+
+def _with(value):
+    changed = X.astype(object if isinstance(value, dict) else float)
+    changed[3, 5] = value
+    return changed
+
+
+DATA = {
+    "NaN": (_with(np.nan), ValueError, "contains NaN"),
+    "infinity": (_with(np.inf), ValueError, "contains infinity"),
+    "sparse": (scipy.sparse.csr_array(X), TypeError, "Sparse data was passed.*dense"),
+    "objects": (_with({}), TypeError, "must be a string or a.* number"),
+    "strings": (np.full((20, 64), "a"), ValueError, "could not convert|not compatible"),
+    "complex": (X + 1j, ValueError, "Complex data not supported"),
+    "empty": (np.empty((0, 64)), ValueError, r"0 sample\(s\).*minimum of 2"),
+    "no columns": (np.empty((20, 0)), ValueError, r"0 feature\(s\).*minimum of 1"),
+    "one row": (X[:1], ValueError, r"1 sample\(s\).*minimum of 2"),
+    "one axis": (X[0], ValueError, "Expected 2D array(.|\n)*Reshape"),
+    "five axes": (X.reshape(20, 2, 2, 4, 4), ValueError, "dim 5"),
+    "constant": (np.ones((20, 64)), ValueError, "X is constant: all 20 rows"),
+    "same rows": (np.tile(X[:1], (20, 1)), ValueError, "X is constant: all 20 rows"),
+    "few rows": (X[:2], ValueError, "n_samples=2 should be at least the number of clusters, 3"),
+    "NaN image": (_with(np.nan).reshape(20, 1, 8, 8), ValueError, "contains NaN"),
+    "NaN tensor": (torch.from_numpy(_with(np.nan)), ValueError, "contains NaN"),
+}
+
+
+@both
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", DATA)
+def test_data(make, method, kind):
+    bad, error, message = DATA[kind]
+    with pytest.raises(error, match=message):
+        getattr(make(), method)(bad)
+
+
+SETTINGS = {
+    "image_shape does not multiply to the features": (
+        {"image_shape": (1, 9, 9)},
+        r"image_shape=\(1, 9, 9\) makes 1 \* 9 \* 9 = 81 values an image, but X has 64 features",
+    ),
+    "image_shape of two numbers": ({"image_shape": (8, 8)}, "three positive integers"),
+    "image_shape of fractions": ({"image_shape": (1.0, 8, 8)}, "three positive integers"),
+    "image_shape with a zero": ({"image_shape": (0, 8, 8)}, "three positive integers"),
+    "image_shape of no numbers": ({"image_shape": 64}, "'image_shape' parameter"),
+    "small images": (
+        {"image_shape": (4, 4, 4)},
+        'images of 4x4 are too small .* at least 8x8: enlarge them or set architecture="mlp"',
+    ),
+    "convolutions without images": ({"architecture": "dcgan"}, "needs images: set image_shape"),
+    "too deep": ({"image_shape": (1, 8, 8), "depth": 4}, "depth=4 .* set depth to at most 2"),
+    "unknown architecture": ({"architecture": "vgg"}, "'architecture' parameter"),
+    "affine maps of a table": ({"augment": "affine"}, 'augment="affine" needs images'),
+    "augment": ({"augment": "mirror"}, "'augment' parameter"),
+    "unknown device": ({"device": "abacus"}, "device='abacus' is unknown: use \"auto\""),
+    "absent device": ({"device": "meta"}, "device='meta' is not available here: use"),
+    "categorical codes": ({"categorical_codes": (3, 0)}, "categorical_codes.* positive integers"),
+    "batch_size": ({"batch_size": 1}, "'batch_size' parameter"),
+    "ema_decay": ({"ema_decay": 1.0}, "'ema_decay' parameter"),
+    "adversarial_loss": ({"adversarial_loss": "wgan"}, "'adversarial_loss' parameter"),
+    "callbacks": ({"callbacks": "print"}, "'callbacks' parameter"),
+    "random_state": ({"random_state": "today"}, "'random_state' parameter"),
+}
+
+
+@both
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_settings(make, kind):
+    settings, message = SETTINGS[kind]
+    with pytest.raises(ValueError, match=message):
+        make(**settings).fit(X)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+@both
+def test_cuda_where_there_is_none(make):
+    with pytest.raises(ValueError, match="device='cuda' is not available here"):
+        make(device="cuda").fit(X)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_clusters": 0}, "'n_clusters' parameter"),
+        ({"n_clusters": 21}, "n_samples=20 should be at least the number of clusters, 21"),
+    ],
+)
+def test_number_of_clusters(settings, message):
+    with pytest.raises(ValueError, match=message):
+        clusterer(**settings).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layers": "conv1"}, r"layers='conv1' names no layer \['conv1'\]: there are \['dense1"),
+        ({"layers": []}, r"layers=\[\] names no layer"),
+        ({"objective": "gan", "layers": "recognition"}, "names no layer"),
+        ({"pooling": "max"}, 'pooling="max" needs convolutional maps'),
+        ({"objective": "gan", "n_init": 2}, "n_init=2 needs a categorical code"),
+        ({"categorical_codes": (), "n_init": 2}, "n_init=2 needs a categorical code"),
+        ({"objective": "wgan"}, "'objective' parameter"),
+        ({"normalize": "l1"}, "'normalize' parameter"),
+    ],
+)
+def test_features_that_are_not_there(settings, message):
+    with pytest.raises(ValueError, match=message):
+        extractor(**settings).fit(X)
+
+
+@pytest.mark.parametrize("images", [X.reshape(20, 8, 8), X.reshape(20, 1, 8, 8)])
+def test_image_shape_against_native_images(images):
+    with pytest.raises(ValueError, match=r"images of shape .* image_shape=\(1, 4, 16\) asks for"):
+        clusterer(image_shape=(1, 4, 16)).fit(images)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    colours = np.random.RandomState(0).normal(size=(20, 3, 8, 8))
+    return clusterer().fit(X), clusterer().fit(colours)
+
+
+METHODS = ["predict", "predict_proba", "transform", "score", "partial_fit"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (X[:, :63], "X has 63 features, but InfoGANClusterer is expecting 64"),
+        (_with(np.nan), "contains NaN"),
+        (X[:0], r"0 sample\(s\)"),
+        (X.reshape(20, 8, 8), r"images of shape \(8, 8\).* fitted on rows of shape \(64,\)"),
+    ],
+)
+def test_new_rows(method, bad, message, fitted):
+    with pytest.raises(ValueError, match=message):
+        getattr(fitted[0], method)(bad)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(8, 8, 3), (3, 4, 16)])
+def test_new_images_with_other_axes(method, shape, fitted):
+    with pytest.raises(ValueError, match=r"fitted on rows of shape \(3, 8, 8\)"):
+        getattr(fitted[1], method)(np.zeros((5, *shape)))
+
+
+def test_one_new_row_is_enough_to_predict_but_not_to_train(fitted):
+    assert fitted[0].predict(X[:1]).shape == (1,)
+    with pytest.raises(ValueError, match=r"1 sample\(s\).*minimum of 2"):
+        fitted[0].partial_fit(X[:1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n_samples": 0}, ValueError, "n_samples == 0, must be >= 1"),
+        ({"n_samples": 1.5}, TypeError, "n_samples must be an instance of"),
+        ({"cluster": 3}, ValueError, "cluster == 3, must be <= 2"),
+        ({"cluster": -1}, ValueError, "cluster == -1, must be >= 0"),
+        ({"cluster": "cats"}, TypeError, "cluster must be an instance of"),
+    ],
+)
+def test_what_to_sample(arguments, error, message, fitted):
+    with pytest.raises(error, match=message):
+        fitted[0].sample(**arguments)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
+def test_before_fit(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(clusterer(), method)(X)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        clusterer().sample()
+    assert not hasattr(clusterer(), "history_")
