@@ -1,0 +1,178 @@
+"""``python -m gan_cluster``: cluster real handwriting without labels, then score it with them."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.pipeline import make_pipeline
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster._validation import resolve_device
+from gan_cluster.inspection import ClusterDisplay
+from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.metrics import clustering_accuracy
+
+N_CLUSTERS = 10
+CLUSTERER = "infogan+consistency"
+SCORES = {
+    "acc": clustering_accuracy,
+    "nmi": normalized_mutual_info_score,
+    "ari": adjusted_rand_score,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the comparison; return the exit code."""
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    paths = [path for path in (options.output, options.json) if path is not None]
+    try:
+        check_options(options.seed, options.device, paths)
+    except (ImportError, ValueError) as error:
+        parser.error(str(error))
+
+    digits = load_digits()
+    methods = make_methods(options.seed, options.device)
+    print(
+        f"{len(digits.data)} handwritten digits of 8x8 pixels, clustered without their labels",
+        flush=True,
+    )
+    rows = []
+    for name, estimator in methods.items():
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        started = perf_counter()
+        labels = estimator.fit_predict(digits.data)
+        seconds = perf_counter() - started
+        rows.append({"method": name, **score(digits.target, labels), "seconds": seconds})
+    print(format_table(rows))
+    if options.json is not None:
+        with whole_file(options.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        print(f"scores written to {options.json}")
+    with whole_file(options.output) as temporary:
+        save_picture(methods[CLUSTERER], digits.data, temporary)
+    print(f"clusters drawn in {options.output}")
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gan_cluster",
+        description="Cluster scikit-learn's handwritten digits without labels, in three ways: "
+        "KMeans on pixels, KMeans on features of a GAN, and InfoGANClusterer. Then score them "
+        "with the labels, and draw each cluster with newly generated members beside real ones.",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all methods (default: 0)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the scores there as well")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PNG",
+        default=Path("clusters.png"),
+        help="where to draw the clusters (default: clusters.png)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help='"auto" (default), "cpu", "cuda", "cuda:0" or "mps"'
+    )
+    return parser
+
+
+def check_options(seed: int, device: str, paths: Sequence[Path]) -> None:
+    """Raise before any training what would else be raised after it."""
+    require_matplotlib("python -m gan_cluster")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed should be from 0 to 2**32 - 1, got {seed}")
+    resolve_device(device)
+    for path in paths:
+        check_writable(path)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ValueError("--json and --output should be two files")
+
+
+def check_writable(path: Path) -> None:
+    """Raise a ValueError unless a file can be put there."""
+    try:
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(0, f"there is no folder {path.absolute().parent}")
+        if path.exists():
+            if not path.is_file():
+                raise FileExistsError(0, "it is there and is not a file")
+            path.open("ab").close()
+        temporary = temporary_beside(path)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror}") from error
+
+
+def make_methods(seed: int, device: str) -> dict[str, BaseEstimator]:
+    """The rivals, with their defaults; each has fit_predict."""
+    kmeans = KMeans(N_CLUSTERS, init="k-means++", random_state=seed)
+    gan: Any = {"image_shape": (1, 8, 8), "random_state": seed, "device": device, "verbose": 1}
+    features = GANFeatureExtractor(categorical_codes=(N_CLUSTERS,), **gan)
+    return {
+        "kmeans": kmeans,
+        "features+kmeans": make_pipeline(features, clone(kmeans)),
+        CLUSTERER: InfoGANClusterer(N_CLUSTERS, **gan),
+    }
+
+
+def score(labels_true: np.ndarray, labels_pred: np.ndarray) -> dict[str, float]:
+    """All scores of a clustering; the only place that sees true labels."""
+    return {name: float(metric(labels_true, labels_pred)) for name, metric in SCORES.items()}
+
+
+def format_table(rows: list[dict[str, Any]]) -> str:
+    """A line a method.
+
+    >>> print(format_table([{"method": "kmeans", "acc": 1, "nmi": 0.9, "ari": 0, "seconds": 3}]))
+    method                  ACC    NMI    ARI  seconds
+    kmeans                1.000  0.900  0.000      3.0
+    """
+    lines = [f"{'method':20}  {'ACC':>5}  {'NMI':>5}  {'ARI':>5}  {'seconds':>7}"]
+    for row in rows:
+        shown = "  ".join(f"{row[name]:5.3f}" for name in SCORES)
+        lines.append(f"{row['method']:20}  {shown}  {row['seconds']:7.1f}")
+    return "\n".join(lines)
+
+
+def save_picture(clusterer: InfoGANClusterer, X: np.ndarray, path: Path) -> None:
+    """Draw the clusters without pyplot, so that no window or screen is ever needed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    ClusterDisplay.from_estimator(clusterer, X, ax=figure.subplots())
+    figure.savefig(path, format="png", dpi=100)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name of this process's own in the folder of a file."""
+    path = path.resolve()
+    return path.with_name(f".{os.getpid()}-{path.name}")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to, put in place of ``path`` at the end; after an error nothing is left."""
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        os.replace(temporary, path.resolve())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""The main job, with estimators that take no time: what it prints, writes and refuses."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from matplotlib.image import imread
+from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+
+import gan_cluster.__main__ as cli
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+
+METHODS = ["kmeans", "features+kmeans", "infogan+consistency"]
+
+
+def small_methods(seed, device):
+    gan = {"image_shape": (1, 8, 8), "random_state": seed, "device": device, "verbose": 1}
+    small = gan | {"width": 2, "noise_dim": 2, "max_epochs": 1, "batch_size": 256}
+    return {
+        "kmeans": KMeans(10, random_state=seed),
+        "features+kmeans": make_pipeline(GANFeatureExtractor(**small), KMeans(10, random_state=0)),
+        "infogan+consistency": InfoGANClusterer(10, **small),
+    }
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(cli, "make_methods", small_methods)
+
+
+@pytest.fixture
+def refuses(monkeypatch, capsys):
+    """Runs that have to end with an argparse error before anything is trained."""
+
+    def make_methods(seed, device):
+        pytest.fail("training would have begun")
+
+    def check(*argv, message):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(arg) for arg in argv])
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+
+    monkeypatch.setattr(cli, "make_methods", make_methods)
+    return check
+
+
+def test_help_names_every_option():
+    command = [sys.executable, "-m", "gan_cluster", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for option in ("--seed", "--json PATH", "--output PNG", "--device"):
+        assert option in done.stdout
+    assert "python -m gan_cluster" in done.stdout
+
+
+def test_a_run_prints_scores_and_writes_both_files(small, tmp_path, capsys):
+    scores, picture = tmp_path / "scores.json", tmp_path / "picture.png"
+    argv = ["--seed", "3", "--device", "cpu", "--json", str(scores), "--output", str(picture)]
+    assert cli.main(argv) == 0
+    printed = capsys.readouterr()
+
+    rows = json.loads(scores.read_text())
+    assert [row["method"] for row in rows] == METHODS
+    for row in rows:
+        assert set(row) == {"method", "acc", "nmi", "ari", "seconds"}
+        assert all(isinstance(row[name], float) for name in row if name != "method")
+        assert 0 <= row["nmi"] <= 1
+        assert 0.1 <= row["acc"] <= 1
+        assert row["seconds"] > 0
+    assert rows[0]["acc"] > 0.6
+
+    table = printed.out.splitlines()
+    assert table[1].split() == ["method", "ACC", "NMI", "ARI", "seconds"]
+    for line, row in zip(table[2:], rows, strict=False):
+        assert line.split()[:2] == [row["method"], f"{row['acc']:.3f}"]
+    assert str(picture) in printed.out
+    assert "epoch" in printed.err
+
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n")
+    height, width = imread(picture).shape[:2]
+    assert 400 <= height <= 2000
+    assert 600 <= width <= 3000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["picture.png", "scores.json"]
+
+
+def test_picture_goes_to_the_working_folder_by_default(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["clusters.png"]
+
+
+def test_the_methods_are_the_defaults_but_for_the_data():
+    methods = cli.make_methods(5, "cpu")
+    assert list(methods) == METHODS
+    plain, pipeline, clusterer = methods.values()
+    told = {"image_shape": (1, 8, 8), "random_state": 5, "device": "cpu", "verbose": 1}
+    defaults = InfoGANClusterer().get_params()
+    assert clusterer.get_params() == defaults | told | {"n_clusters": 10}
+    defaults = GANFeatureExtractor().get_params()
+    assert pipeline[0].get_params() == defaults | told | {"categorical_codes": (10,)}
+    for kmeans in (plain, pipeline[1]):
+        assert kmeans.get_params() == KMeans(10, init="k-means++", random_state=5).get_params()
+
+
+def test_an_error_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+
+    def write_half():
+        with cli.whole_file(path) as temporary:
+            temporary.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with cli.whole_file(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("option", ["--json", "--output"])
+def test_paths_that_cannot_be_written_are_refused(refuses, tmp_path, option):
+    missing = tmp_path / "missing"
+    refuses(option, missing / "file", message=f"there is no folder {missing}")
+    refuses(option, tmp_path, message="is not a file")
+    refuses(option, os.devnull, message="is not a file")
+    refuses(option, tmp_path / ("a" * 300), message="can't be written")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission_is_refused(refuses, tmp_path):
+    tmp_path.chmod(0o500)
+    refuses("--json", tmp_path / "file", message="can't be written: Permission denied")
+
+
+def test_one_file_for_both_is_refused(refuses, tmp_path):
+    path = tmp_path / "file"
+    refuses("--json", path, "--output", path, message="should be two files")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--device", "abacus"], "device='abacus' is unknown"),
+        (["--device", "xpu"], "device='xpu' is not available here"),
+        (["--seed", "-1"], "--seed should be from 0"),
+        (["--seed", "one"], "invalid int value"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(refuses, argv, message):
+    refuses(*argv, message=message)
+
+
+def test_missing_matplotlib_names_the_extra(refuses, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refuses(message="pip install 'gan-cluster[plot]'")
