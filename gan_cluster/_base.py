@@ -1,8 +1,8 @@
 """What both estimators are: parameters, fit and partial_fit, restarts, inference, sampling."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from math import ceil
+from math import ceil, log2
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import Tags, gen_batches
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -24,9 +24,10 @@ from gan_cluster._validation import (
 )
 from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
-from gan_cluster.objectives import ADVERSARIAL_LOSSES, label_information
+from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
-from gan_cluster.training.data import Batches, Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.data import Batches, Encoding, nearest_rows
+from gan_cluster.training.inference import draw, twin_information
 from gan_cluster.training.net import AdversarialNet, Objective
 from gan_cluster.training.random import (
     global_state_kept,
@@ -35,9 +36,11 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-INFERENCE_BATCH = 256
 AUTO_STEPS = 2500
 AUTO_EPOCHS = 4
+RACE_ROWS = 5000
+
+Run = tuple[AdversarialNet, Batches]
 
 
 class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -115,18 +118,24 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         rows = self._check_rows(X, reset=True, min_rows=2)
         with global_state_kept():
-            epochs = self._n_epochs(len(rows.X))
-            context = self._init_callback_context(max_subtasks=self.n_init * epochs)
-            best = -np.inf
-            for i, seed in enumerate(seeds(self.random_state, self.n_init)):
-                net, batches = self._set_up(rows, seed)
-                bridge = [ScikitLearnBridge(self, context, rows.X)]
-                self._train(net, batches, epochs, f"fit {i + 1}/{self.n_init}", bridge)
-                self.net_, candidate = net, (net, batches)
-                score = self._information(batches.X) if self.n_init > 1 else 0.0
-                if score > best:
-                    best, kept = score, candidate
-            self.net_, batches = kept
+            first, *others = seeds(self.random_state, self.n_init + 1)
+            start = self._prepare(rows, torch_generator(first))
+            runs = [start(seed) for seed in others]
+            legs = race_legs(self.n_init, self._n_epochs(len(rows.X)))
+            total = sum(n_runs * epochs for n_runs, epochs in legs)
+            bridge = ScikitLearnBridge(
+                self, self._init_callback_context(max_subtasks=total), rows.X
+            )
+            judged = rows.X[:: ceil(len(rows.X) / RACE_ROWS)]
+            for n_runs, epochs in legs:
+                if n_runs < len(runs):
+                    scores = [twin_information(net, self._encoding, judged) for net, _ in runs]
+                    runs = [runs[i] for i in np.argsort(scores)[::-1][:n_runs]]
+                for i, (net, batches) in enumerate(runs):
+                    label = f"training {i + 1}/{n_runs}" if n_runs > 1 else "training"
+                    self._train(net, batches, epochs, label, [bridge])
+            ((self.net_, batches),) = runs
+            self._batch_rng = batches.rng
             self._describe(batches)
         return self
 
@@ -146,13 +155,15 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The fitted estimator.
         """
         self._validate_params()
-        first = not hasattr(self, "net_")
-        rows = self._check_rows(X, reset=first, min_rows=2)
+        is_first = not self.__sklearn_is_fitted__()
+        rows = self._check_rows(X, reset=is_first, min_rows=2)
         with global_state_kept():
-            if first:
-                self.net_, batches = self._set_up(rows, seeds(self.random_state, 1)[0])
+            if is_first:
+                first, seed = seeds(self.random_state, 2)
+                self.net_, batches = self._prepare(rows, torch_generator(first))(seed)
+                self._batch_rng = batches.rng
             else:
-                batches = self._batches(rows.X, self.net_.code)
+                batches = self._batches(rows.X, self.net_.code, self._batch_rng)
             self._train(self.net_, batches, 1, "partial_fit", [])
             self._describe(batches)
         return self
@@ -174,8 +185,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         steps = n_samples // min(self.batch_size, n_samples)
         return max(AUTO_EPOCHS, ceil(AUTO_STEPS / steps))
 
-    def _set_up(self, rows: Rows, seed: int) -> tuple[AdversarialNet, Batches]:
-        """Resolve every parameter against the data and build the net, ready to train."""
+    def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
+        """Resolve every parameter against the data, once; return what makes a run from a seed."""
         categorical = self._categorical()
         if self.n_init > 1 and not categorical:
             raise ValueError(
@@ -184,10 +195,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
-        device = resolve_device(self.device)
+        self.device_ = resolve_device(self.device)
         learned = self.continuous_variance == "learned"
         code = LatentCode(self.noise_dim, categorical, self.n_continuous, learned)
-        build_seed, batch_seed, step_seed = seeds(seed, 3)
         build = partial(
             build_networks,
             architecture,
@@ -197,26 +207,30 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             width=self.width,
             depth=self.depth,
             spectral=self.spectral_norm,
-            rng=torch_generator(build_seed),
         )
-        net = AdversarialNet(
-            build=build,
-            code=code,
-            objective=self._objective(len(shape) == 3),
-            rng=torch_generator(step_seed, device),
-            learning_rates=(self.discriminator_lr, self.generator_lr),
-            ema_decay=self.ema_decay,
-            device=device,
-        )
-        with globally_seeded(build_seed):
-            net.initialize()
-        self._check_built(net.discriminator_)
-        self.device_ = device
+        objective = self._objective(len(shape) == 3)
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
         self._row_shape, self._layout = rows.row_shape, rows.layout
-        self._batch_rng = torch_generator(batch_seed)
         self._order = np.empty(0, dtype=np.int64)
-        return net, self._batches(rows.X, code)
+        shared = self._batches(rows.X, code, rng)
+
+        def start(seed: int) -> Run:
+            build_seed, batch_seed, step_seed = seeds(seed, 3)
+            net = AdversarialNet(
+                build=partial(build, rng=torch_generator(build_seed)),
+                code=code,
+                objective=objective,
+                rng=torch_generator(step_seed, self.device_),
+                learning_rates=(self.discriminator_lr, self.generator_lr),
+                ema_decay=self.ema_decay,
+                device=self.device_,
+            )
+            with globally_seeded(build_seed):
+                net.initialize()
+            self._check_built(net.discriminator_)
+            return net, shared.reseeded(torch_generator(batch_seed))
+
+        return start
 
     def _objective(self, images: bool) -> Objective:
         augment = self.augment
@@ -234,12 +248,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             augment=augment,
         )
 
-    def _batches(self, X: np.ndarray, code: LatentCode) -> Batches:
+    def _batches(self, X: np.ndarray, code: LatentCode, rng: torch.Generator) -> Batches:
         used = self.consistency_weight and code.categorical and self.n_neighbors
-        neighbors = (
-            nearest_rows(X, self._encoding, self.n_neighbors, self._batch_rng) if used else None
-        )
-        return Batches(X, self._encoding, self.batch_size, self._batch_rng, self.device_, neighbors)
+        neighbors = nearest_rows(X, self._encoding, self.n_neighbors, rng) if used else None
+        return Batches(X, self._encoding, self.batch_size, rng, self.device_, neighbors)
 
     def _train(
         self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
@@ -300,43 +312,24 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_rows(X, reset=False).X
 
-    def _map(self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
-        """Apply a function of encoded batches to all rows, in evaluation mode."""
-        return np.concatenate([part.cpu().numpy() for part in self._stream(X, function)])
-
-    def _stream(
-        self, X: np.ndarray, function: Callable[[torch.Tensor], torch.Tensor]
-    ) -> Iterator[torch.Tensor]:
-        self.net_._set_training(False)
-        for batch, n in fixed_batches(X, self._encoding, INFERENCE_BATCH, self.device_):
-            with torch.inference_mode():
-                result = function(batch)[:n]
-            yield result
-
-    def _information(self, X: np.ndarray) -> float:
-        """Mutual information in nats between the labels of X and those of twins drawn once."""
-        net, n_labels = self.net_, self.net_.code.categorical[0]
-        rng = torch_generator(0, self.device_)
-        joint = torch.zeros(n_labels, n_labels, dtype=torch.float64, device=self.device_)
-        net._set_training(False)
-        with net.frozen():
-            for batch, n in fixed_batches(X, self._encoding, INFERENCE_BATCH, self.device_):
-                logits = net.cluster_logits(batch)
-                twins = net.cluster_logits(net.twins(batch, logits, rng))
-                pair = (p.detach()[:n].double().softmax(1) for p in (logits, twins))
-                joint += next(pair).T @ next(pair)
-        return float(label_information(joint / len(X)))
-
     def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
         check_is_fitted(self)
-        net, rng = self.net_, torch_generator(seeds(random_state, 1)[0], self.device_)
-        net._set_training(False)
-        parts = []
-        for batch in gen_batches(n_samples, INFERENCE_BATCH):
-            latent = net.code.sample(batch.stop - batch.start, rng)
-            if cluster is not None:
-                latent.categories[:, 0] = int(self._order[cluster])
-            with torch.inference_mode():
-                drawn = net.sampler_(net.code.assemble(latent))
-            parts.append(self._encoding.decode(drawn))
-        return np.concatenate(parts).reshape(n_samples, *self._row_shape)
+        rng = torch_generator(seeds(random_state, 1)[0], self.device_)
+        category = None if cluster is None else int(self._order[cluster])
+        drawn = draw(self.net_, self._encoding, n_samples, category, rng)
+        return drawn.reshape(n_samples, *self._row_shape)
+
+
+def race_legs(n_runs: int, epochs: int) -> list[tuple[int, int]]:
+    """Plan of a race by successive halving (Jamieson & Talwalkar, 2016, arXiv:1502.07943).
+
+    Pairs (number of runs still in it, epochs that each trains); the winner's add up to at least
+    ``epochs``.
+
+    >>> race_legs(4, 60)
+    [(4, 12), (2, 12), (1, 36)]
+    """
+    halvings = ceil(log2(n_runs))
+    leg = max(1, epochs // (halvings + 3))
+    plan = [(ceil(n_runs / 2**i), leg) for i in range(halvings)]
+    return [*plan, (1, max(1, epochs - halvings * leg))]

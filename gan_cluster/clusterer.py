@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
 from gan_cluster.training.data import Batches
+from gan_cluster.training.inference import map_rows, twin_information
 
 
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
@@ -219,7 +220,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""
-        codes = self._map(batches.X, self.net_.cluster_logits).argmax(1)
+        codes = map_rows(self.net_, self._encoding, batches.X, self.net_.cluster_logits).argmax(1)
         if not len(self._order):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
@@ -255,7 +256,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
             Rows sum to 1.
         """
         X = self._check_rows_like_fitted(X)
-        probabilities = self._map(X, lambda batch: self.net_.cluster_logits(batch).softmax(1))
+        probabilities = map_rows(
+            self.net_, self._encoding, X, lambda batch: self.net_.cluster_logits(batch).softmax(1)
+        )
         return probabilities[:, self._order]
 
     def transform(self, X: Any) -> np.ndarray:
@@ -273,7 +276,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """
         X = self._check_rows_like_fitted(X)
         trunk = self.net_.discriminator_.trunk
-        return self._map(X, lambda batch: trunk(batch).flatten(1))
+        return map_rows(self.net_, self._encoding, X, lambda batch: trunk(batch).flatten(1))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Information in nats that clusters keep when rows are changed a little; no labels.
@@ -294,7 +297,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         score : float
             Higher is better.
         """
-        return self._information(self._check_rows_like_fitted(X))
+        X = self._check_rows_like_fitted(X)
+        return twin_information(self.net_, self._encoding, X)
 
     def sample(
         self,

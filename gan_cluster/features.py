@@ -15,6 +15,7 @@ from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
 from gan_cluster.networks import Discriminator
 from gan_cluster.training.data import Batches
+from gan_cluster.training.inference import map_rows, twin_information
 
 GRID = 4
 
@@ -287,7 +288,7 @@ class GANFeatureExtractor(BaseGAN):
             joined = torch.cat([self._pool(maps).flatten(1) for maps in found.values()], dim=1)
             return F.normalize(joined) if self.normalize == "l2" else joined
 
-        return self._map(X, features)
+        return map_rows(self.net_, self._encoding, X, features)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names that say layer and channel, and row and column of the grid where there is one.
@@ -329,7 +330,8 @@ class GANFeatureExtractor(BaseGAN):
         score : float
             Higher is better, at most the logarithm of the first code's size.
         """
-        return self._information(self._check_rows_like_fitted(X))
+        X = self._check_rows_like_fitted(X)
+        return twin_information(self.net_, self._encoding, X)
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None

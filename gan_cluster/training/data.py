@@ -129,6 +129,10 @@ class Batches:
         self.neighbors = neighbors
         self.labels = torch.full((len(X),), -1, device=device)
 
+    def reseeded(self, rng: torch.Generator) -> "Batches":
+        """Batches of the same rows in an order of their own."""
+        return Batches(self.X, self.encoding, self.batch_size, rng, self.device, self.neighbors)
+
     def __len__(self) -> int:
         return len(self.X) // self.batch_size
 
