@@ -1,0 +1,50 @@
+"""
+K-means on what a GAN has learned to see
+========================================
+
+K-means compares images pixel by pixel, so that a shifted or slanted digit is far from its like.
+The discriminator of a GAN learns features in which such images are close. Here both sit in the
+same scikit-learn pipeline, and only the features change.
+"""
+
+# %%
+# A pipeline is clustered like any estimator: ``fit_predict`` trains the GAN without labels, takes
+# its features and fits k-means++ to them.
+
+import matplotlib.pyplot as plt
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from gan_cluster import GANFeatureExtractor
+from gan_cluster.metrics import clustering_accuracy
+
+X, y = load_digits(return_X_y=True)
+pipeline = make_pipeline(
+    GANFeatureExtractor(image_shape=(1, 8, 8), random_state=0, verbose=1),
+    KMeans(10, init="k-means++", random_state=0),
+)
+clusters = {
+    "pixels": KMeans(10, init="k-means++", random_state=0).fit_predict(X),
+    "GAN features": pipeline.fit_predict(X),
+}
+
+# %%
+# The columns have names that say layer and channel, so that they stay readable in a data frame.
+
+features = pipeline[:-1].transform(X)
+print(features.shape, pipeline[:-1].get_feature_names_out()[:3])
+
+# %%
+# Two principal components of either space, a colour a digit. Labels were used for nothing but
+# these colours and the accuracy in the titles.
+
+figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
+for ax, (name, labels), space in zip(axes, clusters.items(), (X, features), strict=True):
+    ax.scatter(*PCA(2, random_state=0).fit_transform(space).T, c=y, cmap="tab10", s=8)
+    ax.set_title(f"{name}: k-means accuracy {clustering_accuracy(y, labels):.3f}")
+    ax.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
+
+figure.savefig("pipeline_kmeans.png")
+plt.show()

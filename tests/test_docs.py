@@ -1,0 +1,22 @@
+"""What the documentation promises elsewhere is there."""
+
+from pathlib import Path
+
+import pytest
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("estimator", [InfoGANClusterer(), GANFeatureExtractor()])
+def test_the_link_of_the_html_repr_has_its_anchor(estimator):
+    page, anchor = estimator._get_doc_link().removesuffix("/").rsplit("/", 1)[1].split("#")
+    assert page == "api.html"
+    assert f".. autoclass:: {anchor}\n" in (ROOT / "docs/api.rst").read_text()
+
+
+def test_the_readme_begins_with_the_two_command_lines():
+    lines = (ROOT / "README.md").read_text().splitlines()[:12]
+    assert "python -m pip install -e '.[plot]' && python -m gan_cluster" in lines
+    assert "python -m pip install -e '.[test]' && python -m pytest" in lines
