@@ -41,7 +41,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         "auto" is "dcgan" [3]_ for images and "mlp" for tables. A pair (generator, discriminator)
         gives networks of your own: classes or functions, called as ``generator(latent_dim,
         shape)`` and ``discriminator(shape)``, or module instances, which are copied. The
-        generator maps (n, latent_dim) to (n, *shape), in [-1, 1] for images and standardised for
+        generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images, standardised for
         tables; the discriminator gives features (n, ...), on which the heads are put.
     width : int, default=16
         Channels of the first convolution; fully connected layers have 16 times as many units.
@@ -112,7 +112,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Where they are.
     n_features_in_ : int
         Number of features, after images are flattened.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X was a DataFrame.
 
     See Also
@@ -319,7 +319,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, *image)
+        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
             In the units and the shape of the X of fit, as floats.
 
         Raises
