@@ -123,9 +123,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             runs = [start(seed) for seed in others]
             legs = race_legs(self.n_init, self._n_epochs(len(rows.X)))
             total = sum(n_runs * epochs for n_runs, epochs in legs)
-            bridge = ScikitLearnBridge(
-                self, self._init_callback_context(max_subtasks=total), rows.X
-            )
+            context = self._init_callback_context(max_subtasks=total)
+            bridge = ScikitLearnBridge(self, context, X, y)
             judged = rows.X[:: ceil(len(rows.X) / RACE_ROWS)]
             for n_runs, epochs in legs:
                 if n_runs < len(runs):
@@ -137,6 +136,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             ((self.net_, batches),) = runs
             self._batch_rng = batches.rng
             self._describe(batches)
+            bridge.finish()
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import spectral_norm  # the one in parametrizations cannot be pickled
 
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk

@@ -41,22 +41,28 @@ class ScikitLearnBridge(Callback):
         The estimator being fitted.
     context : sklearn.callback.CallbackContext
         The context of the whole fit.
-    X : ndarray
-        The training rows, passed on to callbacks that ask for them.
+    X, y : array-like
+        What the user gave to fit, passed on to callbacks that ask for it.
     """
 
-    def __init__(self, estimator: Any, context: Any, X: np.ndarray):
-        self.estimator = estimator
+    def __init__(self, estimator: Any, context: Any, X: Any, y: Any):
         self.context = context
-        self.X = X
+        self.task = {"estimator": estimator, "X": X, "y": y}
+        context.call_on_fit_task_begin(**self.task)
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.epoch_ = self.context.subcontext(task_name="epoch")
-        self.epoch_.call_on_fit_task_begin(estimator=self.estimator, X=self.X)
+        self.epoch_.call_on_fit_task_begin(**self.task)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if self.epoch_.call_on_fit_task_end(estimator=self.estimator, X=self.X):
+        # clusters get their names, by size, only at the end of fit
+        fitted = {"net_": net, "_order": np.arange(sum(net.code.categorical[:1]))}
+        if self.epoch_.call_on_fit_task_end(**self.task, reconstruction_attributes=fitted):
             raise StopTraining
+
+    def finish(self) -> None:
+        """Say that the whole fit is done."""
+        self.context.call_on_fit_task_end(**self.task, reconstruction_attributes={})
 
 
 class LabelsSettled(Callback):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -40,6 +41,13 @@ class Objective:
     balance_weight: float
     gradient_penalty: float
     augment: str | Callable[[torch.Tensor], torch.Tensor]
+
+
+def moving_average(
+    averaged: list[torch.Tensor], current: list[torch.Tensor], n_averaged: Any, decay: float
+) -> None:
+    """Torch's exponential moving average, as a function that can be pickled."""
+    get_ema_multi_avg_fn(decay)(averaged, current, n_averaged)
 
 
 class AdversarialNet(NeuralNet):
@@ -102,7 +110,7 @@ class AdversarialNet(NeuralNet):
         self.generator_ = generator
         self.discriminator_ = discriminator
         if self.ema_decay:
-            average = get_ema_multi_avg_fn(self.ema_decay)
+            average = partial(moving_average, decay=self.ema_decay)
             self.average_ = AveragedModel(generator, multi_avg_fn=average, use_buffers=True)
         return self
 

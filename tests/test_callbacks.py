@@ -1,0 +1,183 @@
+"""Progress, callbacks of skorch and callbacks of scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.callback import ScoringMonitor
+from sklearn.cluster import KMeans
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+from small import clusterer, extractor
+
+both = pytest.mark.parametrize("make", [clusterer, extractor])
+
+
+class Recorder:
+    """A callback of scikit-learn's that notes its tasks and may stop training."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.tasks = []
+        self.state = "new"
+
+    def setup(self, estimator, context):
+        self.state = "set up"
+
+    def teardown(self, estimator, context):
+        self.state = "torn down"
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        self.tasks.append(("begin", context.task_name, X.shape))
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None, X=None):
+        self.tasks.append(("end", context.task_name, len(fitted_estimator.transform(X))))
+        ended = [task for task in self.tasks if task[:2] == ("end", "epoch")]
+        return len(ended) == self.stop_after
+
+
+class Propagated(Recorder):
+    """One that other estimators hand on to those inside them."""
+
+    max_propagation_depth = None
+
+    def on_fit_task_begin(self, estimator, context):
+        self.tasks.append((type(estimator).__name__, context.task_name))
+
+    def on_fit_task_end(self, estimator, context):
+        return False
+
+
+@both
+def test_scikit_learn_callbacks_see_the_fit_and_its_epochs(make, blobs):
+    recorder = Recorder()
+    make().set_callbacks(recorder).fit(blobs[0])
+    epoch = [("begin", "epoch", (120, 4)), ("end", "epoch", 120)]
+    assert recorder.tasks == [("begin", "fit", (120, 4)), *epoch, *epoch, ("end", "fit", 120)]
+    assert recorder.state == "torn down"
+
+
+@both
+def test_a_callback_that_returns_true_stops_training(make, blobs):
+    recorder = Recorder(stop_after=3)
+    model = make(max_epochs=50).set_callbacks(recorder).fit(blobs[0])
+    assert model.n_iter_ == 3
+    assert recorder.tasks[-1][:2] == ("end", "fit")
+    assert model.transform(blobs[0]).shape[0] == 120
+
+
+def test_callbacks_are_torn_down_after_an_error(blobs):
+    recorder = Recorder()
+    model = clusterer(augment=lambda rows: 1 / 0).set_callbacks(recorder)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(blobs[0])
+    assert recorder.state == "torn down"
+    assert not hasattr(model, "n_iter_")
+
+
+def test_scoring_monitor_scores_every_epoch_by_labels_that_training_never_sees(blobs):
+    monitor = ScoringMonitor(scoring="adjusted_rand_score")
+    model = clusterer(max_epochs=4).set_callbacks(monitor).fit(*blobs)
+    rows = monitor.get_logs().data_as_pandas
+    assert rows["adjusted_rand_score"].between(-1, 1).all()
+    assert len(rows) >= 4
+    np.testing.assert_array_equal(model.labels_, clusterer(max_epochs=4).fit(blobs[0]).labels_)
+
+
+@pytest.mark.filterwarnings("ignore:The estimator .* does not support callbacks")
+@pytest.mark.parametrize(
+    ("wrap", "name", "n_fits"),
+    [
+        (lambda: make_pipeline(StandardScaler(), clusterer()), "InfoGANClusterer", 1),
+        (lambda: make_pipeline(extractor(), KMeans(3, n_init=1)), "GANFeatureExtractor", 1),
+        (lambda: GridSearchCV(clusterer(), {"width": [2]}, cv=2), "InfoGANClusterer", 3),
+    ],
+    ids=["end of a pipeline", "start of a pipeline", "search"],
+)
+def test_callbacks_reach_epochs_inside_other_estimators(wrap, name, n_fits, blobs):
+    recorder = Propagated()
+    wrap().set_callbacks(recorder).fit(blobs[0])
+    assert recorder.tasks.count((name, "epoch")) == 2 * n_fits
+
+
+@pytest.mark.parametrize("through", [lambda model: model, make_pipeline])
+def test_progress_bar_of_scikit_learn(through, blobs, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    through(clusterer()).set_callbacks(ProgressBar(max_propagation_depth=None)).fit(blobs[0])
+    assert "InfoGANClusterer" in capsys.readouterr().out
+
+
+class Counter(Callback):
+    """A callback of skorch's."""
+
+    def __init__(self):
+        self.calls = []
+
+    def on_train_begin(self, net, **kwargs):
+        self.calls.append("train begin")
+
+    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+        self.calls.append("batch")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.calls.append(round(net.history[-1]["discriminator_loss"], 6))
+
+    def on_train_end(self, net, **kwargs):
+        self.calls.append("train end")
+
+
+@both
+def test_skorch_callbacks(make, blobs):
+    counter = Counter()
+    model = make(callbacks=[counter]).fit(blobs[0])
+    losses = [round(row["discriminator_loss"], 6) for row in model.history_]
+    batches = ["batch"] * 3
+    assert counter.calls == [
+        "train begin", *batches, losses[0], *batches, losses[1], "train end"
+    ]  # fmt: skip
+    model.partial_fit(blobs[0])
+    assert counter.calls.count("train begin") == 2
+
+
+def test_callbacks_change_nothing_in_training(blobs):
+    plain = clusterer().fit(blobs[0])
+    watched = clusterer(callbacks=[Counter()], verbose=1).fit(blobs[0])
+    np.testing.assert_array_equal(plain.predict_proba(blobs[0]), watched.predict_proba(blobs[0]))
+
+
+class Unpicklable(Callback):
+    def __init__(self):
+        self.cannot = lambda: None
+
+
+def test_the_trained_net_keeps_no_callback(blobs):
+    model = clusterer(callbacks=[Unpicklable()], verbose=1)
+    model.fit(blobs[0])
+    model.set_params(callbacks=None)
+    copy = pickle.loads(pickle.dumps(model))
+    assert not copy.net_.callbacks_
+    np.testing.assert_array_equal(copy.predict(blobs[0]), model.labels_)
+
+
+@both
+def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, capsys):
+    make(verbose=1).fit(blobs[0])
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert "mutual_information=" in shown
+
+
+@both
+def test_silent_by_default(make, blobs, capsys):
+    make().fit(blobs[0]).partial_fit(blobs[0])
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_verbose_of_the_game_alone(blobs, capsys):
+    extractor(objective="gan", verbose=True).fit(blobs[0])
+    assert "2/2" in capsys.readouterr().err

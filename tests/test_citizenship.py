@@ -1,0 +1,156 @@
+"""Clones, pickles, pipelines, searches and HTML: both estimators among scikit-learn's."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import Parallel, delayed, dump, load
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
+from small import clusterer, extractor
+
+both = pytest.mark.parametrize("make", [clusterer, extractor])
+
+
+@both
+def test_clone_has_the_parameters_and_nothing_fitted(make, blobs):
+    model = make(width=3).fit(blobs[0])
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert not hasattr(copy, "net_")
+    np.testing.assert_array_equal(copy.fit_transform(blobs[0]), model.transform(blobs[0]))
+
+
+@both
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.5, "spectral_norm": True}])
+@pytest.mark.parametrize("shape", [(64,), (1, 8, 8)])
+def test_pickle_predicts_draws_and_trains_on(make, settings, shape, images, tmp_path):
+    X = images.reshape(-1, *shape)
+    model = make(**settings).fit(X)
+    dump(model, tmp_path / "model.joblib")
+    for copy in (pickle.loads(pickle.dumps(model)), load(tmp_path / "model.joblib")):
+        np.testing.assert_array_equal(copy.transform(X), model.transform(X))
+        np.testing.assert_array_equal(
+            copy.sample(4, random_state=0), model.sample(4, random_state=0)
+        )
+        assert copy.score(X) == model.score(X)
+        assert copy.partial_fit(X).n_iter_ == model.n_iter_ + 1
+
+
+def test_pickle_goes_on_as_the_model_would(images):
+    model = clusterer(image_shape=(1, 8, 8)).fit(images)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(
+        copy.partial_fit(images).predict_proba(images),
+        model.partial_fit(images).predict_proba(images),
+    )
+
+
+@both
+def test_pickle_holds_no_data(make):
+    X = np.random.RandomState(0).normal(size=(5000, 4))
+    sizes = [len(pickle.dumps(make(batch_size=100).fit(X[:n]))) for n in (500, 5000)]
+    labels = 8 * 4500 if make is clusterer else 0
+    assert sizes[1] - sizes[0] < labels + 1000
+
+
+@both
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_jobs_in_other_processes_and_threads(make, backend, blobs):
+    X = blobs[0]
+    models = Parallel(n_jobs=2, backend=backend)(
+        delayed(make(random_state=seed).fit)(X) for seed in range(2)
+    )
+    for seed, model in enumerate(models):
+        alone = make(random_state=seed).fit(X)
+        np.testing.assert_allclose(model.transform(X), alone.transform(X), rtol=1e-4, atol=1e-4)
+
+
+def test_pipeline_of_scaler_features_and_kmeans(blobs):
+    pipeline = make_pipeline(StandardScaler(), extractor(), KMeans(3, n_init=1, random_state=0))
+    labels = pipeline.fit_predict(blobs[0])
+    np.testing.assert_array_equal(pipeline.predict(blobs[0]), labels)
+    names = pipeline[:-1].get_feature_names_out()
+    assert names.tolist() == [f"recognition_{i}" for i in range(128)]
+
+
+def test_pipeline_with_the_clusterer_at_its_end(blobs):
+    pipeline = make_pipeline(StandardScaler(), clusterer()).fit(blobs[0])
+    np.testing.assert_array_equal(pipeline.predict(blobs[0]), pipeline[-1].labels_)
+    assert np.isfinite(pipeline.score(blobs[0]))
+
+
+SEARCHES = {
+    "grid": lambda model, grid, **kw: GridSearchCV(model, grid, cv=2, error_score="raise", **kw),
+    "halving": lambda model, grid, **kw: HalvingGridSearchCV(
+        model,
+        grid,
+        cv=2,
+        resource="max_epochs",
+        min_resources=1,
+        max_resources=3,
+        random_state=0,
+        error_score="raise",
+        **kw,
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize("with_y", [False, True])
+@pytest.mark.parametrize("search", SEARCHES)
+def test_searches_by_the_score_without_labels(make, search, with_y, blobs):
+    X, y = blobs
+    found = SEARCHES[search](make(), {"info_weight": [0.5, 1.0], "noise_dim": [2, 3]})
+    found.fit(X, y if with_y else None)
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    assert found.best_params_["noise_dim"] in (2, 3)
+    assert found.best_estimator_.n_iter_ == (3 if search == "halving" else 2)
+
+
+def test_search_in_two_processes_finds_the_same(blobs):
+    grid = {"noise_dim": [2, 3], "random_state": [0, 1]}
+    one, two = (SEARCHES["grid"](clusterer(), grid, n_jobs=n).fit(blobs[0]) for n in (1, 2))
+    np.testing.assert_allclose(
+        one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"], atol=1e-4
+    )
+
+
+def test_search_by_labels(blobs):
+    search = GridSearchCV(clusterer(), {"width": [2, 3]}, scoring="adjusted_rand_score", cv=2)
+    assert -1 <= search.fit(*blobs).best_score_ <= 1
+
+
+@both
+def test_cross_validate(make, blobs):
+    results = cross_validate(make(), blobs[0], cv=3, error_score="raise")
+    assert results["test_score"].shape == (3,)
+    assert np.isfinite(results["test_score"]).all()
+
+
+@both
+def test_set_output_pandas(make, blobs):
+    frame = pd.DataFrame(blobs[0], columns=list("abcd"), index=np.arange(120) + 7)
+    model = make().set_output(transform="pandas")
+    features = model.fit_transform(frame)
+    assert isinstance(features, pd.DataFrame)
+    assert features.columns.tolist() == model.get_feature_names_out().tolist()
+    assert features.index.tolist() == frame.index.tolist()
+    assert (features.dtypes == np.float32).all()
+
+
+@both
+def test_html_links_to_the_documentation(make, blobs):
+    model = make()
+    name = type(model).__name__
+    for state in (model, model.fit(blobs[0])):
+        html = estimator_html_repr(state)
+        assert 'href="https://gan-cluster.readthedocs.io/en/stable/api.html#gan_cluster' in html
+        assert f".{name}" in html
+        assert "documentation" in html.lower()

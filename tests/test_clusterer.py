@@ -1,0 +1,217 @@
+"""What InfoGANClusterer finds, says, draws and remembers."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+from small import clusterer, extractor
+from torch import nn
+
+LEARNS = {"max_epochs": 30, "width": 4, "discriminator_lr": 5e-3, "generator_lr": 5e-3}
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    return clusterer(augment="none", **LEARNS).fit(blobs[0])
+
+
+def test_blobs_are_found_and_predicted(fitted, blobs):
+    X, y = blobs
+    assert adjusted_rand_score(y, fitted.labels_) > 0.8
+    np.testing.assert_array_equal(fitted.predict(X), fitted.labels_)
+    nearby = X + np.random.RandomState(1).normal(scale=0.05, size=X.shape)
+    assert adjusted_rand_score(y, fitted.predict(nearby)) > 0.8
+
+
+def test_clusters_are_named_by_size(fitted):
+    counts = np.bincount(fitted.labels_, minlength=3)
+    assert (np.diff(counts) <= 0).all()
+
+
+def test_probabilities_sum_to_one_and_agree_with_labels(fitted, blobs):
+    probabilities = fitted.predict_proba(blobs[0])
+    assert probabilities.shape == (120, 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(probabilities.argmax(1), fitted.labels_)
+
+
+def test_transform_gives_the_trunks_features(fitted, blobs):
+    features = fitted.transform(blobs[0])
+    assert features.dtype == np.float32
+    assert features.shape == (120, len(fitted.get_feature_names_out()))
+    assert fitted.get_feature_names_out()[0] == "infoganclusterer0"
+
+
+def test_a_row_alone_has_the_same_result(fitted, blobs):
+    X = blobs[0]
+    alone = np.vstack([fitted.predict_proba(row[None]) for row in X[:5]])
+    np.testing.assert_array_equal(alone, fitted.predict_proba(X)[:5])
+
+
+def test_score_needs_no_labels_and_has_its_bounds(fitted, blobs):
+    X, _ = blobs
+    score = fitted.score(X)
+    assert 0.5 < score <= math.log(3)
+    assert fitted.score(X, y=np.arange(len(X))) == score
+    assert math.isfinite(fitted.score(X[:1]))
+    untrained = clusterer(augment="none", max_epochs=1, discriminator_lr=1e-9).fit(X)
+    assert untrained.score(X) < score
+
+
+def _collapse(model, bias=(0.0, 9.0, 0.0)):
+    with torch.no_grad():
+        model.discriminator_.code.weight.zero_()
+        model.discriminator_.code.bias.copy_(torch.tensor(bias))
+    return model
+
+
+@pytest.mark.parametrize("augment", ["none", "adversarial"])
+def test_score_is_zero_and_finite_after_a_collapse(augment, blobs):
+    model = _collapse(clusterer(augment=augment).fit(blobs[0]))
+    assert model.score(blobs[0]) == pytest.approx(0, abs=1e-6)
+    assert len(np.unique(model.predict(blobs[0]))) == 1
+
+
+def test_empty_clusters_come_last(blobs):
+    class Blind(nn.Module):
+        """A trunk that tells apart the two sides of one column."""
+
+        def __init__(self, shape):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, rows):
+            return self.scale * rows[:, :1].sign()
+
+    pair = (lambda latent_dim, shape: nn.Linear(latent_dim, *shape), Blind)
+    model = clusterer(n_clusters=6, architecture=pair).fit(blobs[0])
+    used = np.unique(model.labels_)
+    assert len(used) <= 2
+    np.testing.assert_array_equal(used, np.arange(len(used)))
+    assert model.predict_proba(blobs[0]).shape == (120, 6)
+    assert model.sample(2, cluster=5).shape == (2, 4)
+
+
+def test_samples_are_in_the_units_of_x(blobs):
+    X = 1000 + 50 * blobs[0]
+    drawn = clusterer(**LEARNS).fit(X).sample(300, random_state=0)
+    assert drawn.shape == (300, 4)
+    low, high = X.min(0) - 2 * X.std(0), X.max(0) + 2 * X.std(0)
+    assert ((low < drawn.mean(0)) & (drawn.mean(0) < high)).all()
+    assert (drawn.std(0) > 0.2 * X.std(0)).all()
+
+
+def test_samples_of_images_stay_in_their_range(colours):
+    drawn = clusterer().fit(colours).sample(20)
+    assert drawn.shape == (20, 3, 9, 11)
+    assert drawn.min() >= colours.min()
+    assert drawn.max() <= colours.max()
+
+
+def test_samples_of_a_cluster_are_predicted_to_be_of_it(fitted):
+    right = [
+        np.mean(fitted.predict(fitted.sample(100, cluster=cluster, random_state=0)) == cluster)
+        for cluster in range(3)
+    ]
+    assert np.mean(right) > 0.6  # a draw from all clusters would be right in a third
+
+
+def test_samples_follow_their_seed_and_not_the_batch(fitted):
+    one, again, other = (fitted.sample(300, random_state=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(fitted.sample(3), fitted.sample(3))
+
+
+@pytest.mark.parametrize("settings", [{}, {"image_shape": (1, 8, 8)}, {"n_init": 2}])
+def test_the_same_seed_gives_the_same_model(settings, images):
+    one, again, other = (clusterer(**settings, random_state=s).fit(images) for s in (7, 7, 8))
+    np.testing.assert_array_equal(one.labels_, again.labels_)
+    np.testing.assert_array_equal(one.predict_proba(images), again.predict_proba(images))
+    assert not np.array_equal(one.predict_proba(images), other.predict_proba(images))
+
+
+def test_a_random_state_object_moves_on(blobs):
+    rng = np.random.RandomState(0)
+    first, second = (clusterer(random_state=rng).fit(blobs[0]) for _ in range(2))
+    assert not np.array_equal(first.predict_proba(blobs[0]), second.predict_proba(blobs[0]))
+
+
+def _global_states():
+    return (
+        random.getstate(),
+        tuple(np.random.get_state()[1]),  # noqa: NPY002
+        tuple(torch.random.get_rng_state().tolist()),
+    )
+
+
+def _dropout(shape):
+    return nn.Sequential(nn.Linear(*shape, 8), nn.Dropout(0.5), nn.LeakyReLU())
+
+
+def _generator(latent_dim, shape):
+    return nn.Sequential(nn.Linear(latent_dim, *shape), nn.Dropout(0.1))
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+@pytest.mark.parametrize("architecture", ["auto", (_generator, _dropout)])
+def test_global_generators_are_left_alone(architecture, random_state, blobs):
+    X = blobs[0]
+    model = clusterer(architecture=architecture, random_state=random_state)
+    before = _global_states()
+    for call in (
+        lambda: model.fit(X),
+        lambda: model.predict(X),
+        lambda: model.transform(X),
+        lambda: model.score(X),
+        lambda: model.sample(5),
+        lambda: model.partial_fit(X),
+    ):
+        call()
+        assert _global_states() == before
+
+
+def test_dropout_of_the_users_repeats_with_the_seed(blobs):
+    one, again = (
+        clusterer(architecture=(_generator, _dropout)).fit(blobs[0]).predict_proba(blobs[0])
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one, again)
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_partial_fit_goes_on_where_it_stopped(make, blobs):
+    X = blobs[0]
+    model = make().partial_fit(X[:60])
+    first = model.net_
+    scale = model._encoding.center.copy()
+    model.partial_fit(X[60:])
+    assert model.net_ is first
+    assert model.n_iter_ == len(model.history_) == 2
+    np.testing.assert_array_equal(model._encoding.center, scale)
+    assert model.transform(X).shape[0] == 120
+
+
+def test_partial_fit_keeps_the_names_of_clusters(fitted, blobs):
+    model = clusterer(augment="none", **LEARNS).fit(blobs[0])
+    before = model.predict(blobs[0])
+    model.partial_fit(blobs[0][:60])
+    assert np.mean(model.predict(blobs[0]) == before) > 0.8
+    assert model.labels_.shape == (60,)
+
+
+def test_fit_starts_anew(blobs):
+    model = clusterer().fit(blobs[0])
+    labels = model.labels_
+    model.partial_fit(blobs[0]).fit(blobs[0])
+    assert model.n_iter_ == 2
+    np.testing.assert_array_equal(model.labels_, labels)
+
+
+def test_auto_epochs_are_a_number_of_steps(monkeypatch, blobs):
+    monkeypatch.setattr("gan_cluster._base.AUTO_STEPS", 9)
+    monkeypatch.setattr("gan_cluster._base.AUTO_EPOCHS", 1)
+    assert clusterer(max_epochs="auto").fit(blobs[0]).n_iter_ == 3  # of 3 steps each

@@ -1,0 +1,158 @@
+"""Every option of the objective and the training does what it says."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from small import clusterer, extractor
+from torch import nn
+
+OPTIONS = {
+    "hinge": {"adversarial_loss": "hinge"},
+    "relativistic": {"adversarial_loss": "relativistic"},
+    "gradient_penalty": {"gradient_penalty": 1.0},
+    "gradient_penalty and adversarial": {"gradient_penalty": 1.0, "augment": "adversarial"},
+    "spectral_norm": {"spectral_norm": True},
+    "ema": {"ema_decay": 0.9},
+    "learned variance": {"n_continuous": 2, "continuous_variance": "learned"},
+    "codes": {"categorical_codes": (2, 4), "n_continuous": 1},
+    "no twins": {"augment": "none"},
+    "a function": {"augment": lambda rows: rows + 0.1},
+    "no neighbours": {"n_neighbors": 0},
+    "no consistency": {"consistency_weight": 0},
+    "one cluster": {"n_clusters": 1},
+    "restarts": {"n_init": 2},
+    "depth": {"depth": 1},
+}
+
+
+@pytest.mark.parametrize("on_images", [False, True])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_trains_with_finite_history(option, on_images, images):
+    shape = (1, 8, 8) if on_images else None
+    model = clusterer(image_shape=shape, **OPTIONS[option]).fit(images)
+    assert len(model.history_) == model.n_iter_ == 2
+    for row in model.history_:
+        numbers = np.hstack(list(row.values()))
+        assert np.isfinite(numbers.astype(float)).all()
+        assert row["seconds"] > 0
+        assert row["mutual_information"] <= row["code_entropy"] + 1e-6
+    assert np.isfinite(model.sample(3)).all()
+    assert np.isfinite(model.predict_proba(images)).all()
+    assert math.isfinite(model.score(images))
+
+
+def test_history_says_what_the_codes_are(blobs):
+    model = clusterer(categorical_codes=(2,), n_continuous=1).fit(blobs[0])
+    row = model.history_[-1]
+    assert row["code_entropy"] == pytest.approx(math.log(3) + math.log(2))
+    assert row["continuous_information"] <= math.log(2)
+    assert len(row["cluster_usage"]) == 3
+    assert sum(row["cluster_usage"]) == pytest.approx(1, abs=1e-5)
+    assert 0 <= row["labels_changed"] <= 1
+    assert model.mutual_information_ == row["mutual_information"]
+
+
+def test_only_the_game_has_no_code(blobs):
+    model = extractor(objective="gan").fit(blobs[0])
+    assert model.net_.code.latent_dim == 2
+    assert model.discriminator_.recognition is None
+    assert "mutual_information" not in model.history_[-1]
+    assert not hasattr(model, "score")
+
+
+def test_gradient_penalty_flattens_the_discriminator(blobs):
+    def slope(weight):
+        model = clusterer(gradient_penalty=weight, max_epochs=20, discriminator_lr=5e-3)
+        model.fit(blobs[0])
+        rows = model._encoding.encode(blobs[0]).requires_grad_()
+        logits = model.discriminator_(rows).adversarial
+        return float(torch.autograd.grad(logits.sum(), rows)[0].norm(dim=1).mean())
+
+    assert slope(100.0) < 0.5 * slope(0.0)
+
+
+def test_spectral_norm_holds_after_training(images):
+    model = clusterer(spectral_norm=True, image_shape=(1, 8, 8), max_epochs=10).fit(images)
+    checked = [m for m in model.discriminator_.trunk.modules() if hasattr(m, "weight_orig")]
+    assert checked
+    for layer in checked:
+        largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+        assert float(largest) == pytest.approx(1, abs=0.2)
+
+
+def test_moving_average_is_the_mean_of_the_generators_weights(blobs):
+    weights = []
+
+    class Recorder(nn.Module):
+        def __init__(self, latent_dim, shape):
+            super().__init__()
+            self.layer = nn.Linear(latent_dim, *shape)
+
+        def forward(self, z):
+            if self.training and z.requires_grad is False and len(z) == 40:
+                weights.append(self.layer.weight.detach().clone())
+            return self.layer(z)
+
+    pair = (Recorder, lambda shape: nn.Linear(*shape, 4))
+    model = clusterer(architecture=pair, ema_decay=0.5, generator_lr=0.1).fit(blobs[0])
+    raw = model.net_.generator_.layer.weight.detach()
+    after_steps = [*weights[1:], raw]  # weights were noted before each step
+    expected = after_steps[0]
+    for new in after_steps[1:]:
+        expected = 0.5 * expected + 0.5 * new
+    found = model.generator_.module.layer.weight.detach()
+    torch.testing.assert_close(found, expected)
+    assert not torch.equal(found, raw)
+
+
+def test_learned_variance_widens_the_recognition_network(blobs):
+    fixed, learned = (
+        clusterer(n_continuous=2, continuous_variance=kind).fit(blobs[0])
+        for kind in ("fixed", "learned")
+    )
+    assert fixed.discriminator_.code.out_features == 3 + 2
+    assert learned.discriminator_.code.out_features == 3 + 4
+
+
+@pytest.mark.parametrize(("name", "given"), [("agreement", {}), (None, {"consistency_weight": 0})])
+def test_twins_are_asked_only_where_they_count(name, given, blobs):
+    calls = []
+
+    def twin(rows):
+        calls.append(rows.shape)
+        return rows
+
+    model = clusterer(augment=twin, **given).fit(blobs[0])
+    assert bool(calls) == bool(name)
+    assert ("agreement" in model.history_[-1]) == bool(name)
+    assert all(shape == (40, 4) for shape in calls)
+
+
+def test_info_weight_makes_q_read_the_code(blobs):
+    def information(weight):
+        settings = {"consistency_weight": 0, "max_epochs": 30, "width": 4, "generator_lr": 5e-3}
+        model = clusterer(info_weight=weight, discriminator_lr=5e-3, **settings)
+        return model.fit(blobs[0]).mutual_information_
+
+    assert information(1.0) > 0.5
+    assert information(0.0) < 0.3
+
+
+def test_balance_weight_pulls_the_shares_together(blobs):
+    X = np.concatenate([blobs[0][:20], np.random.RandomState(0).normal(50, 1, (200, 4))])
+
+    def imbalance(weight):
+        model = clusterer(balance_weight=weight, info_weight=0, max_epochs=30, n_neighbors=0)
+        usage = np.array(model.fit(X).history_[-1]["cluster_usage"])
+        return float((usage * np.log(usage * 3 + 1e-12)).sum())
+
+    assert imbalance(10.0) < 0.1 < imbalance(0.0)
+
+
+def test_restarts_keep_one_net(blobs):
+    model = clusterer(n_init=3, max_epochs=4).fit(blobs[0])
+    again = clusterer(n_init=3, max_epochs=4).fit(blobs[0])
+    np.testing.assert_array_equal(model.labels_, again.labels_)
+    np.testing.assert_array_equal(model.labels_, model.predict(blobs[0]))
