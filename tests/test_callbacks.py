@@ -171,6 +171,23 @@ def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, caps
     assert "mutual_information=" in shown
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_stops_training_from_outside_is_passed_on(error, blobs, capsys):
+    class Interrupt(Counter):
+        def on_batch_end(self, net, **kwargs):
+            super().on_batch_end(net)
+            if len(self.calls) == 3:
+                raise error
+
+    counter = Interrupt()
+    model = clusterer(callbacks=[counter], verbose=1)
+    with pytest.raises(error):
+        model.fit(blobs[0])
+    assert counter.calls == ["train begin", "batch", "batch", "train end"]
+    assert capsys.readouterr().err.endswith("\n")  # the bar is closed
+    assert not hasattr(model, "n_iter_")
+
+
 @both
 def test_silent_by_default(make, blobs, capsys):
     make().fit(blobs[0]).partial_fit(blobs[0])

@@ -284,6 +284,17 @@ class AdversarialNet(NeuralNet):
             layer.momentum = momentum
         self._set_training(False)
 
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> "AdversarialNet":
+        """As skorch's, but an interrupt is not swallowed, and callbacks end after errors too."""
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **fit_params)
+        finally:
+            self.notify("on_train_end", X=X, y=y)
+        return self
+
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
