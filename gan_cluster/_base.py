@@ -27,7 +27,7 @@ from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
 from gan_cluster.training.data import Batches, Encoding, nearest_rows
-from gan_cluster.training.inference import draw, twin_information
+from gan_cluster.training.inference import draw, neighbor_information
 from gan_cluster.training.net import AdversarialNet, Objective
 from gan_cluster.training.random import (
     global_state_kept,
@@ -36,9 +36,12 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-AUTO_STEPS = 2500
+AUTO_STEPS = 840
 AUTO_EPOCHS = 4
+AUTO_RUNS = 4
 RACE_ROWS = 5000
+RACE_STEPS = 250
+SCORE_NEIGHBORS = 5
 
 Run = tuple[AdversarialNet, Batches]
 
@@ -69,7 +72,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
         "generator_lr": [Interval(Real, 0, None, closed="neither")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
@@ -118,19 +121,21 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         rows = self._check_rows(X, reset=True, min_rows=2)
         with global_state_kept():
-            first, *others = seeds(self.random_state, self.n_init + 1)
+            first, *others = seeds(self.random_state, self._n_runs() + 1)
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
-            legs = race_legs(self.n_init, self._n_epochs(len(rows.X)))
-            total = sum(n_runs * epochs for n_runs, epochs in legs)
+            n_steps = len(runs[0][1])
+            legs = race_legs(len(runs), self._n_epochs(n_steps), n_steps)
+            total = sum(n_runs * epochs for n_runs, epochs, _ in legs)
             context = self._init_callback_context(max_subtasks=total)
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = rows.X[:: ceil(len(rows.X) / RACE_ROWS)]
-            for n_runs, epochs in legs:
+            for n_runs, epochs, steps in legs:
                 if n_runs < len(runs):
-                    scores = [twin_information(net, self._encoding, judged) for net, _ in runs]
+                    scores = [self._score(judged, net) for net, _ in runs]
                     runs = [runs[i] for i in np.argsort(scores)[::-1][:n_runs]]
                 for i, (net, batches) in enumerate(runs):
+                    batches.n_steps = steps
                     label = f"training {i + 1}/{n_runs}" if n_runs > 1 else "training"
                     self._train(net, batches, epochs, label, [bridge])
             ((self.net_, batches),) = runs
@@ -179,20 +184,25 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return rows
 
-    def _n_epochs(self, n_samples: int) -> int:
-        if self.max_epochs != "auto":
-            return self.max_epochs
-        steps = n_samples // min(self.batch_size, n_samples)
-        return max(AUTO_EPOCHS, ceil(AUTO_STEPS / steps))
-
-    def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
-        """Resolve every parameter against the data, once; return what makes a run from a seed."""
-        categorical = self._categorical()
-        if self.n_init > 1 and not categorical:
+    def _n_runs(self) -> int:
+        has_clusters = bool(self._categorical())
+        if self.n_init == "auto":
+            return AUTO_RUNS if has_clusters else 1
+        if self.n_init > 1 and not has_clusters:
             raise ValueError(
                 f"n_init={self.n_init} needs a categorical code, by whose score the best training "
                 "is chosen: set n_init=1 or give a code"
             )
+        return self.n_init
+
+    def _n_epochs(self, n_steps: int) -> int:
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        return max(AUTO_EPOCHS, ceil(AUTO_STEPS / n_steps))
+
+    def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
+        """Resolve every parameter against the data, once; return what makes a run from a seed."""
+        categorical = self._categorical()
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)
@@ -312,6 +322,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_rows(X, reset=False).X
 
+    def _score(self, X: np.ndarray, net: AdversarialNet | None = None) -> float:
+        near = nearest_rows(X, self._encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
+        return neighbor_information(net or self.net_, self._encoding, X, near)
+
     def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
         check_is_fitted(self)
         rng = torch_generator(seeds(random_state, 1)[0], self.device_)
@@ -320,16 +334,20 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return drawn.reshape(n_samples, *self._row_shape)
 
 
-def race_legs(n_runs: int, epochs: int) -> list[tuple[int, int]]:
+def race_legs(n_runs: int, epochs: int, n_steps: int) -> list[tuple[int, int, int]]:
     """Plan of a race by successive halving (Jamieson & Talwalkar, 2016, arXiv:1502.07943).
 
-    Pairs (number of runs still in it, epochs that each trains); the winner's add up to at least
-    ``epochs``.
+    Triples (number of runs still in it, passes that each trains, steps a pass): a leg is a fifth
+    of the whole or less, part of a pass where that is enough to tell runs apart.
 
-    >>> race_legs(4, 60)
-    [(4, 12), (2, 12), (1, 36)]
+    >>> race_legs(4, 60, 14)
+    [(4, 12, 14), (2, 12, 14), (1, 36, 14)]
+    >>> race_legs(4, 4, 468)
+    [(4, 1, 250), (2, 1, 250), (1, 3, 468)]
     """
     halvings = ceil(log2(n_runs))
-    leg = max(1, epochs // (halvings + 3))
-    plan = [(ceil(n_runs / 2**i), leg) for i in range(halvings)]
-    return [*plan, (1, max(1, epochs - halvings * leg))]
+    leg = max(1, min(epochs * n_steps // (halvings + 3), RACE_STEPS))
+    passes, steps = max(1, leg // n_steps), min(leg, n_steps)
+    plan = [(ceil(n_runs / 2**i), passes, steps) for i in range(halvings)]
+    left = epochs * n_steps - halvings * passes * steps
+    return [*plan, (1, max(1, round(left / n_steps)), n_steps)]

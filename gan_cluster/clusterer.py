@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
 from gan_cluster.training.data import Batches
-from gan_cluster.training.inference import map_rows, twin_information
+from gan_cluster.training.inference import map_rows
 
 
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
@@ -62,7 +62,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     consistency_weight : float, default=1.0
         Weight of the agreement between labels of real rows and of their twins. With 0 the
         objective is InfoGAN's.
-    balance_weight : float, default=2.0
+    balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster shares from uniform.
     augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
         How twins are made: small random affine maps (images), virtual adversarial perturbation
@@ -75,13 +75,15 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least 2500 steps.
+        Passes over X. "auto" makes at least four, and as many as give 840 steps.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=1
-        Number of trainings, of which the one with the best :meth:`score` on X is kept.
+    n_init : int or "auto", default="auto"
+        Number of trainings that start. By successive halving the half with the better
+        :meth:`score` goes on, until one is left and trained to the end. "auto" is 4, or 1 where
+        there is no categorical code.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
     n_iter_no_change : int or None, default=None
@@ -105,7 +107,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code.
     n_iter_ : int
-        Number of epochs.
+        Number of passes in ``history_``, the shorter ones of the race among them.
     generator_, discriminator_ : Module
         The trained networks.
     device_ : str
@@ -167,7 +169,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         continuous_weight: float = 1.0,
         continuous_variance: str = "fixed",
         consistency_weight: float = 1.0,
-        balance_weight: float = 2.0,
+        balance_weight: float = 5.0,
         augment: Any = "auto",
         n_neighbors: int = 5,
         gradient_penalty: float = 0.0,
@@ -176,7 +178,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 1,
+        n_init: int | str = "auto",
         tol: float = 0.0,
         n_iter_no_change: int | None = None,
         callbacks: list | None = None,
@@ -279,11 +281,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return map_rows(self.net_, self._encoding, X, lambda batch: trunk(batch).flatten(1))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Information in nats that clusters keep when rows are changed a little; no labels.
+        """Information in nats that the cluster of a row gives of the clusters of near rows.
 
-        The mutual information between the cluster of a row and that of its twin (see
-        ``augment``): high where clusters are sure, stable and balanced, at most
-        log(n_clusters), and 0 after a collapse.
+        The mutual information between the cluster of a row and those of its five nearest rows
+        in X: at most log(n_clusters), reached by balanced clusters that cut X where it is thin,
+        and 0 after a collapse. No label is used.
 
         Parameters
         ----------
@@ -297,8 +299,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         score : float
             Higher is better.
         """
-        X = self._check_rows_like_fitted(X)
-        return twin_information(self.net_, self._encoding, X)
+        return self._score(self._check_rows_like_fitted(X))
 
     def sample(
         self,

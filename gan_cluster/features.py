@@ -15,7 +15,7 @@ from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
 from gan_cluster.networks import Discriminator
 from gan_cluster.training.data import Batches
-from gan_cluster.training.inference import map_rows, twin_information
+from gan_cluster.training.inference import map_rows
 
 GRID = 4
 
@@ -76,7 +76,7 @@ class GANFeatureExtractor(BaseGAN):
     consistency_weight : float, default=1.0
         Weight of the agreement between labels of real rows and of their twins. With 0 the
         objective is InfoGAN's.
-    balance_weight : float, default=2.0
+    balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster shares from uniform.
     augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
         How twins are made: small random affine maps (images), virtual adversarial perturbation
@@ -89,13 +89,15 @@ class GANFeatureExtractor(BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least 2500 steps.
+        Passes over X. "auto" makes at least four, and as many as give 840 steps.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=1
-        Number of trainings, of which the one with the best :meth:`score` on X is kept.
+    n_init : int or "auto", default="auto"
+        Number of trainings that start. By successive halving the half with the better
+        :meth:`score` goes on, until one is left and trained to the end. "auto" is 4, or 1 where
+        there is no categorical code.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
     n_iter_no_change : int or None, default=None
@@ -117,7 +119,7 @@ class GANFeatureExtractor(BaseGAN):
         One an epoch: losses, ``mutual_information`` in nats beside its ceiling
         ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
     n_iter_ : int
-        Number of epochs.
+        Number of passes in ``history_``, the shorter ones of the race among them.
     generator_, discriminator_ : Module
         The trained networks.
     device_ : str
@@ -180,7 +182,7 @@ class GANFeatureExtractor(BaseGAN):
         continuous_weight: float = 1.0,
         continuous_variance: str = "fixed",
         consistency_weight: float = 1.0,
-        balance_weight: float = 2.0,
+        balance_weight: float = 5.0,
         augment: Any = "auto",
         n_neighbors: int = 5,
         gradient_penalty: float = 0.0,
@@ -189,7 +191,7 @@ class GANFeatureExtractor(BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 1,
+        n_init: int | str = "auto",
         tol: float = 0.0,
         n_iter_no_change: int | None = None,
         callbacks: list | None = None,
@@ -314,7 +316,7 @@ class GANFeatureExtractor(BaseGAN):
 
     @available_if(lambda self: self.objective != "gan" and len(self.categorical_codes))
     def score(self, X: Any, y: Any = None) -> float:
-        """Information in nats that the first code keeps when rows are changed a little.
+        """Information in nats that the first code of a row gives of those of near rows.
 
         See :meth:`InfoGANClusterer.score`; no label is used. Only with a categorical code.
 
@@ -330,8 +332,7 @@ class GANFeatureExtractor(BaseGAN):
         score : float
             Higher is better, at most the logarithm of the first code's size.
         """
-        X = self._check_rows_like_fitted(X)
-        return twin_information(self.net_, self._encoding, X)
+        return self._score(self._check_rows_like_fitted(X))
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None

@@ -110,6 +110,11 @@ class Batches:
     device : str or torch.device
     neighbors : ndarray of shape (n_samples, n_neighbors), default=None
         Indices of the rows that may stand in for a row.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of a pass; may be set to less than the whole of X.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class Batches:
         self.rng = rng
         self.device = device
         self.neighbors = neighbors
+        self.n_steps = len(X) // self.batch_size
         self.labels = torch.full((len(X),), -1, device=device)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
@@ -134,7 +140,7 @@ class Batches:
         return Batches(self.X, self.encoding, self.batch_size, rng, self.device, self.neighbors)
 
     def __len__(self) -> int:
-        return len(self.X) // self.batch_size
+        return self.n_steps
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         order = torch.randperm(len(self.X), generator=self.rng)

@@ -10,10 +10,8 @@ from gan_cluster.codes import Latent
 from gan_cluster.objectives import label_information
 from gan_cluster.training.data import Encoding, fixed_batches
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.random import torch_generator
 
 INFERENCE_BATCH = 256
-SCORE_DRAWS = 4
 
 
 def map_rows(
@@ -31,24 +29,22 @@ def map_rows(
     return np.concatenate(parts)
 
 
-def twin_information(
-    net: AdversarialNet, encoding: Encoding, X: np.ndarray, n_draws: int = SCORE_DRAWS
+def neighbor_information(
+    net: AdversarialNet, encoding: Encoding, X: np.ndarray, neighbors: np.ndarray
 ) -> float:
-    """Mutual information in nats between the labels of X and those of twins, the same every time.
+    """Mutual information in nats between the label of a row and that of a near row.
 
-    Twins are drawn from a seed of their own; the more draws, the less luck is in them.
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    neighbors : ndarray of shape (n_samples, n_neighbors)
+        Indices of near rows.
     """
-    net._set_training(False)
-    size, rng = net.code.categorical[0], torch_generator(0, net.device)
-    joint = torch.zeros(size, size, dtype=torch.float64, device=net.device)
-    with net.frozen():
-        for batch, n in fixed_batches(X, encoding, INFERENCE_BATCH, net.device):
-            logits = net.cluster_logits(batch)
-            labels = logits.detach()[:n].double().softmax(1)
-            for _ in range(n_draws):
-                twins = net.cluster_logits(net.twins(batch, logits, rng))
-                joint += labels.T @ twins.detach()[:n].double().softmax(1)
-    return float(label_information(joint / (n_draws * len(X))))
+    size = net.code.categorical[0]
+    labels = map_rows(net, encoding, X, lambda batch: net.cluster_logits(batch).argmax(1))
+    pairs = labels[:, None] * size + labels[neighbors]
+    joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
+    return float(label_information(torch.from_numpy(joint / max(1, pairs.size))))
 
 
 def draw(
