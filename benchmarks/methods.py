@@ -1,0 +1,138 @@
+"""The methods: each a function from a data set and a seed to a fitted function of new rows."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from data import DataSet
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+
+# InfoGAN's appendix C.1 (arXiv:1606.03657): the objective without anything of ours
+INFOGAN: dict[str, Any] = {
+    "consistency_weight": 0,
+    "n_continuous": 2,
+    "noise_dim": 62,
+    "width": 64,
+    "depth": 2,
+    "discriminator_lr": 2e-4,
+    "generator_lr": 1e-3,
+    "n_init": 1,
+    "max_epochs": 50,
+}
+# DCGAN's rates (arXiv:1511.06434), and the layer and rows of Premachandran & Yuille
+POOLED: dict[str, Any] = {"pooling": "avg", "normalize": "l2"}
+
+
+class Method(NamedTuple):
+    """What makes the estimator, and how to say a cluster for new rows."""
+
+    make: Callable[[DataSet, int], Any]
+    predict: Callable[[Any, np.ndarray], np.ndarray] = lambda model, X: model.predict(X)
+
+
+def _kmeans(data: DataSet, seed: int) -> KMeans:
+    return KMeans(data.n_clusters, init="k-means++", n_init=10, random_state=seed)
+
+
+def _scaled(data: DataSet, *steps: Any) -> Any:
+    """Tables standardised, as our own estimators do; images as they are."""
+    return make_pipeline(*([] if data.image_shape else [StandardScaler()]), *steps)
+
+
+def _umap(data: DataSet, seed: int) -> Any:
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ImportError("umap+kmeans needs pip install 'gan-cluster[benchmark]'") from error
+    return _scaled(data, UMAP(n_components=10, random_state=seed), _kmeans(data, seed))
+
+
+def _clustpy(name: str) -> Callable[[DataSet, int], Any]:
+    def make(data: DataSet, seed: int) -> Any:
+        try:
+            from clustpy import deep
+        except ImportError as error:
+            raise ImportError(f"{name} needs pip install 'gan-cluster[benchmark]'") from error
+        scaler = StandardScaler() if data.image_shape is None else _UnitRange()
+        return make_pipeline(scaler, getattr(deep, name)(data.n_clusters, random_state=seed))
+
+    return make
+
+
+class _UnitRange:
+    """Pixels from 0 to 1 in float32, as the autoencoders expect."""
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "_UnitRange":
+        self.top = float(X.max())
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        return X.astype(np.float32) / self.top
+
+    def fit_transform(self, X: np.ndarray, y: Any = None) -> np.ndarray:
+        return self.fit(X).transform(X)
+
+
+def _clusterer(**settings: Any) -> Callable[[DataSet, int], Any]:
+    def make(data: DataSet, seed: int) -> Any:
+        return InfoGANClusterer(
+            data.n_clusters, image_shape=data.image_shape, random_state=seed, **settings
+        )
+
+    return make
+
+
+def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
+    def make(data: DataSet, seed: int) -> Any:
+        features = GANFeatureExtractor(
+            categorical_codes=(data.n_clusters,),
+            image_shape=data.image_shape,
+            random_state=seed,
+            **settings,
+        )
+        return make_pipeline(features, _kmeans(data, seed))
+
+    return make
+
+
+METHODS: dict[str, Method] = {
+    "kmeans": Method(lambda data, seed: _scaled(data, _kmeans(data, seed))),
+    "pca+kmeans": Method(
+        lambda data, seed: _scaled(data, PCA(0.9, random_state=seed), _kmeans(data, seed))
+    ),
+    "gmm": Method(
+        lambda data, seed: _scaled(
+            data,
+            PCA(0.9, random_state=seed),
+            GaussianMixture(data.n_clusters, reg_covar=1e-3, random_state=seed),
+        )
+    ),
+    "umap+kmeans": Method(_umap),
+    "dec": Method(_clustpy("DEC")),
+    "idec": Method(_clustpy("IDEC")),
+    "vade": Method(_clustpy("VaDE")),
+    "infogan": Method(_clusterer(**INFOGAN)),
+    "infogan+consistency": Method(_clusterer()),
+    "features+kmeans": Method(_features()),
+    "gan-features+kmeans": Method(_features(objective="gan", **POOLED)),
+    "infogan-features+kmeans": Method(_features(consistency_weight=0, **POOLED)),
+}
+
+
+def find(name: str) -> Method:
+    """The method of that name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}: there are {', '.join(METHODS)}")
+    return METHODS[name]
