@@ -2,7 +2,14 @@
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 
-SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 40, "random_state": 0}
+SMALL = {
+    "noise_dim": 2,
+    "width": 2,
+    "max_epochs": 2,
+    "batch_size": 40,
+    "n_init": 1,
+    "random_state": 0,
+}
 IMAGE = (1, 8, 8)
 
 

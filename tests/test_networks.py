@@ -154,6 +154,7 @@ def test_documented_settings_are_infogan_of_the_paper():
         generator_lr=1e-3,
         batch_size=2,
         max_epochs=1,
+        n_init=1,
         random_state=0,
     )
     net = paper.fit(X).net_
