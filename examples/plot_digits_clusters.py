@@ -30,9 +30,9 @@ clusterer.fit(digits.data)
 display = ClusterDisplay.from_estimator(clusterer, digits.data)
 
 # %%
-# The score sees no label: it is the information in nats that clusters keep when images are changed
-# a little, at most log(10) = 2.30. The labels come in only here, to see which digit each cluster
-# found: a row of the table is a digit, a column a cluster.
+# The score sees no label: it is the information in nats that the cluster of an image gives of the
+# clusters of its nearest images, at most log(10) = 2.30. The labels come in only here, to see which
+# digit each cluster found: a row of the table is a digit, a column a cluster.
 
 print(f"score without labels: {clusterer.score(digits.data):.2f} nats")
 print(f"accuracy with them:   {clustering_accuracy(digits.target, clusterer.labels_):.3f}")
