@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import ceil, log2
+from math import ceil
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
@@ -27,7 +28,8 @@ from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
 from gan_cluster.training.data import Batches, Encoding, nearest_rows
-from gan_cluster.training.inference import draw, neighbor_information
+from gan_cluster.training.inference import draw, neighbor_joint
+from gan_cluster.training.merging import grouped, information, merge_codes
 from gan_cluster.training.net import AdversarialNet, Objective
 from gan_cluster.training.random import (
     global_state_kept,
@@ -36,11 +38,10 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-AUTO_STEPS = 840
+AUTO_STEPS = 1000
 AUTO_EPOCHS = 4
-AUTO_RUNS = 4
-RACE_ROWS = 5000
-RACE_STEPS = 250
+CHOICE_AT = 0.65
+JUDGED_ROWS = 10_000
 SCORE_NEIGHBORS = 5
 
 Run = tuple[AdversarialNet, Batches]
@@ -52,6 +53,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "image_shape": ["array-like", None],
         "categorical_codes": ["array-like"],
+        "codes_per_cluster": [Interval(Integral, 1, None, closed="left")],
         "n_continuous": [Interval(Integral, 0, None, closed="left")],
         "noise_dim": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
@@ -72,7 +74,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
         "generator_lr": [Interval(Real, 0, None, closed="neither")],
-        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
@@ -121,26 +123,25 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         rows = self._check_rows(X, reset=True, min_rows=2)
         with global_state_kept():
-            first, *others = seeds(self.random_state, self._n_runs() + 1)
+            first, *others = seeds(self.random_state, self.n_init + 1)
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
-            n_steps = len(runs[0][1])
-            legs = race_legs(len(runs), self._n_epochs(n_steps), n_steps)
-            total = sum(n_runs * epochs for n_runs, epochs, _ in legs)
+            epochs = self._n_epochs(len(runs[0][1]))
+            early = ceil(epochs * CHOICE_AT) if self._has_choice() else epochs
+            total = epochs + (len(runs) - 1) * early
             context = self._init_callback_context(max_subtasks=total)
             bridge = ScikitLearnBridge(self, context, X, y)
-            judged = rows.X[:: ceil(len(rows.X) / RACE_ROWS)]
-            for n_runs, epochs, steps in legs:
-                if n_runs < len(runs):
-                    scores = [self._score(judged, net) for net, _ in runs]
-                    runs = [runs[i] for i in np.argsort(scores)[::-1][:n_runs]]
-                for i, (net, batches) in enumerate(runs):
-                    batches.n_steps = steps
-                    label = f"training {i + 1}/{n_runs}" if n_runs > 1 else "training"
-                    self._train(net, batches, epochs, label, [bridge])
-            ((self.net_, batches),) = runs
-            self._batch_rng = batches.rng
-            self._describe(batches)
+            judged = rows.X[:: ceil(len(rows.X) / JUDGED_ROWS)]
+            best = -np.inf
+            for i, (net, batches) in enumerate(runs):
+                self._train(net, batches, early, f"training {i + 1}/{len(runs)}", [bridge])
+                score = self._merge(net, judged) if self._has_choice() else 0.0
+                if score > best:
+                    best, self.net_, kept = score, net, batches
+            if early < epochs:
+                self._train(self.net_, kept, epochs - early, "clusters merged", [bridge])
+            self._batch_rng, self._merges_late = kept.rng, False
+            self._describe(kept)
             bridge.finish()
         return self
 
@@ -169,7 +170,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 self._batch_rng = batches.rng
             else:
                 batches = self._batches(rows.X, self.net_.code, self._batch_rng)
+            known = self.net_.groups
+            if self._merges_late:  # codes stay fine in training, and are merged anew to be read
+                self.net_.groups = None
             self._train(self.net_, batches, 1, "partial_fit", [])
+            if self._merges_late:
+                self._merge(self.net_, rows.X[:: ceil(len(rows.X) / JUDGED_ROWS)], known)
             self._describe(batches)
         return self
 
@@ -184,16 +190,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return rows
 
-    def _n_runs(self) -> int:
-        has_clusters = bool(self._categorical())
-        if self.n_init == "auto":
-            return AUTO_RUNS if has_clusters else 1
-        if self.n_init > 1 and not has_clusters:
-            raise ValueError(
-                f"n_init={self.n_init} needs a categorical code, by whose score the best training "
-                "is chosen: set n_init=1 or give a code"
-            )
-        return self.n_init
+    def _codes_per_cluster(self) -> int:
+        return self.codes_per_cluster if self.consistency_weight else 1
+
+    def _has_choice(self) -> bool:
+        """Whether something is decided midway: which codes make a cluster, or which run is best."""
+        return bool(self._categorical()) and (self._codes_per_cluster() > 1 or self.n_init > 1)
 
     def _n_epochs(self, n_steps: int) -> int:
         if self.max_epochs != "auto":
@@ -203,11 +205,17 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
         categorical = self._categorical()
+        if self.n_init > 1 and not categorical:
+            raise ValueError(
+                f"n_init={self.n_init} needs a categorical code, by whose score the best training "
+                "is chosen: set n_init=1 or give a code"
+            )
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)
         learned = self.continuous_variance == "learned"
-        code = LatentCode(self.noise_dim, categorical, self.n_continuous, learned)
+        finer = tuple(size * self._codes_per_cluster() for size in categorical[:1])
+        code = LatentCode(self.noise_dim, finer + categorical[1:], self.n_continuous, learned)
         build = partial(
             build_networks,
             architecture,
@@ -222,6 +230,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
+        self._merges_late = code.categorical != categorical
         shared = self._batches(rows.X, code, rng)
 
         def start(seed: int) -> Run:
@@ -322,32 +331,41 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_rows(X, reset=False).X
 
-    def _score(self, X: np.ndarray, net: AdversarialNet | None = None) -> float:
+    def _merge(
+        self, net: AdversarialNet, X: np.ndarray, known: torch.Tensor | None = None
+    ) -> float:
+        """Merge codes into clusters by what near rows share; return the information kept.
+
+        Clusters keep the numbers of the ``known`` ones that they have most codes of.
+        """
+        joint = self._near_labels(net, X)
+        n_clusters = self._categorical()[0]
+        if n_clusters < len(joint):
+            groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
+            if known is not None:
+                shared = np.zeros((n_clusters, n_clusters))
+                np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
+                groups = linear_sum_assignment(shared, maximize=True)[1][groups]
+            joint = grouped(joint, groups, n_clusters)
+            net.groups = torch.from_numpy(groups).to(net.device)
+        return information(joint)
+
+    def _near_labels(self, net: AdversarialNet, X: np.ndarray) -> np.ndarray:
         near = nearest_rows(X, self._encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
-        return neighbor_information(net or self.net_, self._encoding, X, near)
+        return neighbor_joint(net, self._encoding, X, near)
+
+    def _score(self, X: np.ndarray) -> float:
+        return information(self._near_labels(self.net_, X))
 
     def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
         check_is_fitted(self)
         rng = torch_generator(seeds(random_state, 1)[0], self.device_)
-        category = None if cluster is None else int(self._order[cluster])
-        drawn = draw(self.net_, self._encoding, n_samples, category, rng)
+        categories = None
+        if cluster is not None:
+            groups = self.net_.groups
+            wanted = self._order[cluster]
+            categories = (
+                np.array([wanted]) if groups is None else np.flatnonzero(groups.cpu() == wanted)
+            )
+        drawn = draw(self.net_, self._encoding, n_samples, categories, rng)
         return drawn.reshape(n_samples, *self._row_shape)
-
-
-def race_legs(n_runs: int, epochs: int, n_steps: int) -> list[tuple[int, int, int]]:
-    """Plan of a race by successive halving (Jamieson & Talwalkar, 2016, arXiv:1502.07943).
-
-    Triples (number of runs still in it, passes that each trains, steps a pass): a leg is a fifth
-    of the whole or less, part of a pass where that is enough to tell runs apart.
-
-    >>> race_legs(4, 60, 14)
-    [(4, 12, 14), (2, 12, 14), (1, 36, 14)]
-    >>> race_legs(4, 4, 468)
-    [(4, 1, 250), (2, 1, 250), (1, 3, 468)]
-    """
-    halvings = ceil(log2(n_runs))
-    leg = max(1, min(epochs * n_steps // (halvings + 3), RACE_STEPS))
-    passes, steps = max(1, leg // n_steps), min(leg, n_steps)
-    plan = [(ceil(n_runs / 2**i), passes, steps) for i in range(halvings)]
-    left = epochs * n_steps - halvings * passes * steps
-    return [*plan, (1, max(1, round(left / n_steps)), n_steps)]

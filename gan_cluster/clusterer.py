@@ -33,6 +33,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         there it says which axis holds the channels.
     categorical_codes : tuple of int, default=()
         Sizes of further categorical codes.
+    codes_per_cluster : int, default=2
+        The first code starts with this many times as many values as there are clusters. Halfway
+        they are merged into clusters, so that near rows say most of each other's cluster [4]_;
+        that frees the result from the seed's luck. Without the consistency term it is 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -75,15 +79,14 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least four, and as many as give 840 steps.
+        Passes over X. "auto" makes at least four, and as many as give 1000 steps.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int or "auto", default="auto"
-        Number of trainings that start. By successive halving the half with the better
-        :meth:`score` goes on, until one is left and trained to the end. "auto" is 4, or 1 where
-        there is no categorical code.
+    n_init : int, default=1
+        Number of trainings that start. Halfway the one with the best :meth:`score` is kept and
+        trained to the end.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
     n_iter_no_change : int or None, default=None
@@ -107,7 +110,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code.
     n_iter_ : int
-        Number of passes in ``history_``, the shorter ones of the race among them.
+        Number of epochs.
     generator_, discriminator_ : Module
         The trained networks.
     device_ : str
@@ -136,6 +139,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
        self-augmented training. arXiv:1702.08720.
     .. [3] Radford, Metz & Chintala (2015). Unsupervised representation learning with deep
        convolutional generative adversarial networks. arXiv:1511.06434.
+    .. [4] Slonim, Friedman & Tishby (2002). Unsupervised document classification using
+       sequential information maximization.
 
     Examples
     --------
@@ -158,6 +163,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         *,
         image_shape: tuple[int, int, int] | None = None,
         categorical_codes: Sequence[int] = (),
+        codes_per_cluster: int = 2,
         n_continuous: int = 0,
         noise_dim: int = 62,
         architecture: str | tuple = "auto",
@@ -178,7 +184,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int | str = "auto",
+        n_init: int = 1,
         tol: float = 0.0,
         n_iter_no_change: int | None = None,
         callbacks: list | None = None,
@@ -189,6 +195,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         self.n_clusters = n_clusters
         self.image_shape = image_shape
         self.categorical_codes = categorical_codes
+        self.codes_per_cluster = codes_per_cluster
         self.n_continuous = n_continuous
         self.noise_dim = noise_dim
         self.architecture = architecture
@@ -222,7 +229,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""
-        codes = map_rows(self.net_, self._encoding, batches.X, self.net_.cluster_logits).argmax(1)
+        codes = map_rows(self.net_, self._encoding, batches.X, self.net_.label).argmax(1)
         if not len(self._order):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
@@ -259,7 +266,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """
         X = self._check_rows_like_fitted(X)
         probabilities = map_rows(
-            self.net_, self._encoding, X, lambda batch: self.net_.cluster_logits(batch).softmax(1)
+            self.net_, self._encoding, X, lambda batch: self.net_.label(batch).softmax(1)
         )
         return probabilities[:, self._order]
 

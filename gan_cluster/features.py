@@ -47,6 +47,10 @@ class GANFeatureExtractor(BaseGAN):
         there it says which axis holds the channels.
     categorical_codes : tuple of int, default=(10,)
         Sizes of the categorical codes; ignored for "gan".
+    codes_per_cluster : int, default=2
+        The first code starts with this many times as many values as there are clusters. Halfway
+        they are merged into clusters, so that near rows say most of each other's cluster [4]_;
+        that frees the result from the seed's luck. Without the consistency term it is 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -89,15 +93,14 @@ class GANFeatureExtractor(BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least four, and as many as give 840 steps.
+        Passes over X. "auto" makes at least four, and as many as give 1000 steps.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int or "auto", default="auto"
-        Number of trainings that start. By successive halving the half with the better
-        :meth:`score` goes on, until one is left and trained to the end. "auto" is 4, or 1 where
-        there is no categorical code.
+    n_init : int, default=1
+        Number of trainings that start. Halfway the one with the best :meth:`score` is kept and
+        trained to the end.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
     n_iter_no_change : int or None, default=None
@@ -119,7 +122,7 @@ class GANFeatureExtractor(BaseGAN):
         One an epoch: losses, ``mutual_information`` in nats beside its ceiling
         ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
     n_iter_ : int
-        Number of passes in ``history_``, the shorter ones of the race among them.
+        Number of epochs.
     generator_, discriminator_ : Module
         The trained networks.
     device_ : str
@@ -141,6 +144,8 @@ class GANFeatureExtractor(BaseGAN):
        and clustering.
     .. [3] Hu et al. (2017). Learning discrete representations via information maximizing
        self-augmented training. arXiv:1702.08720.
+    .. [4] Slonim, Friedman & Tishby (2002). Unsupervised document classification using
+       sequential information maximization.
 
     Examples
     --------
@@ -171,6 +176,7 @@ class GANFeatureExtractor(BaseGAN):
         normalize: str | None = "l2",
         image_shape: tuple[int, int, int] | None = None,
         categorical_codes: Sequence[int] = (10,),
+        codes_per_cluster: int = 2,
         n_continuous: int = 0,
         noise_dim: int = 62,
         architecture: str | tuple = "auto",
@@ -191,7 +197,7 @@ class GANFeatureExtractor(BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int | str = "auto",
+        n_init: int = 1,
         tol: float = 0.0,
         n_iter_no_change: int | None = None,
         callbacks: list | None = None,
@@ -205,6 +211,7 @@ class GANFeatureExtractor(BaseGAN):
         self.normalize = normalize
         self.image_shape = image_shape
         self.categorical_codes = categorical_codes
+        self.codes_per_cluster = codes_per_cluster
         self.n_continuous = n_continuous
         self.noise_dim = noise_dim
         self.architecture = architecture

@@ -85,24 +85,6 @@ def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
     return (marginal * (marginal.clamp_min(tiny).log() - prior.log())).sum()
 
 
-def label_information(joint: torch.Tensor) -> torch.Tensor:
-    """Mutual information in nats between the labels of rows and those of their twins.
-
-    ``joint`` (k, k) holds the shares of label pairs and is symmetrised, as in IIC (Ji et al.,
-    2019, arXiv:1807.06653). At most log k; 0 after a collapse.
-
-    >>> import torch
-    >>> round(float(label_information(torch.eye(4) / 4)), 4)  # log 4
-    1.3863
-    """
-    joint = (joint + joint.T) / 2
-    marginal = joint.sum(0)
-    independent = marginal[:, None] * marginal[None, :]
-    tiny = torch.finfo(joint.dtype).tiny
-    ratio = joint.clamp_min(tiny).log() - independent.clamp_min(tiny).log()
-    return (joint * ratio).sum().clamp_min(0)
-
-
 def virtual_adversarial_twin(
     predict: Callable[[torch.Tensor], torch.Tensor],
     rows: torch.Tensor,

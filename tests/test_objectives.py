@@ -12,7 +12,6 @@ from gan_cluster.objectives import (
     generator_loss,
     gradient_penalty,
     imbalance,
-    label_information,
     virtual_adversarial_twin,
 )
 
@@ -121,22 +120,6 @@ def test_imbalance_of_an_empty_cluster_has_a_finite_value_and_gradient():
     value.backward()
     assert float(value.detach()) == pytest.approx(np.log(2))
     assert torch.isfinite(marginal.grad).all()
-
-
-def test_label_information_is_the_mutual_information_of_the_symmetric_table(rng):
-    joint = torch.rand(4, 4, generator=rng, dtype=torch.float64)
-    joint /= joint.sum()
-    table = (joint + joint.T).numpy() / 2
-    independent = np.outer(table.sum(0), table.sum(1))
-    expected = entropy(table.ravel(), independent.ravel())
-    assert float(label_information(joint)) == pytest.approx(expected)
-    assert float(label_information(joint)) <= np.log(4)
-
-
-def test_label_information_is_zero_after_a_collapse():
-    joint = torch.zeros(3, 3)
-    joint[1, 1] = 1
-    assert float(label_information(joint)) == 0
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 1, 8, 8)])

@@ -151,16 +151,50 @@ def test_balance_weight_pulls_the_shares_together(blobs):
     assert imbalance(10.0) < 0.1 < imbalance(0.0)
 
 
-@pytest.mark.parametrize("n_init", [2, 3, 4])
+@pytest.mark.parametrize("n_init", [2, 3])
 def test_restarts_keep_the_net_with_the_best_score(n_init, blobs, monkeypatch):
     nets = []
 
-    def score(net, *args):
-        nets.extend([net] if net not in nets else [])
-        return float(nets.index(net) == 1)
+    def merge(self, net, X):
+        nets.append(net)
+        return float(len(nets) == 2)
 
-    monkeypatch.setattr("gan_cluster._base.neighbor_information", score)
-    model = clusterer(n_init=n_init, max_epochs=4).fit(blobs[0])
+    monkeypatch.setattr("gan_cluster._base.BaseGAN._merge", merge)
+    model = clusterer(n_init=n_init, max_epochs=4, codes_per_cluster=1).fit(blobs[0])
     assert len(nets) == n_init
     assert model.net_ is nets[1]
+    assert [net.history[-1]["epoch"] for net in nets if net is not model.net_] == [3] * (n_init - 1)
+    assert model.n_iter_ == 4
     np.testing.assert_array_equal(model.labels_, model.predict(blobs[0]))
+
+
+def test_codes_are_merged_into_clusters_midway(blobs):
+    model = clusterer(codes_per_cluster=3, max_epochs=6).fit(blobs[0])
+    assert model.net_.code.categorical == (9,)
+    assert sorted(set(model.net_.groups.tolist())) == [0, 1, 2]
+    assert model.predict_proba(blobs[0]).shape == (len(blobs[0]), 3)
+    assert [len(row["cluster_usage"]) for row in model.history_] == [9, 9, 9, 9, 3, 3]
+
+
+def test_merged_probabilities_are_sums_over_codes(blobs):
+    model = clusterer(codes_per_cluster=2).fit(blobs[0])
+    merged, groups = model.predict_proba(blobs[0]), model.net_.groups
+    model.net_.groups = None
+    order, model._order = model._order, np.arange(6)
+    fine = model.predict_proba(blobs[0])
+    summed = np.stack([fine[:, groups.numpy() == k].sum(1) for k in range(3)], axis=1)
+    np.testing.assert_allclose(merged, summed[:, order], atol=1e-6)
+
+
+def test_partial_fit_keeps_the_numbers_of_its_clusters(blobs):
+    model = clusterer(width=8, n_clusters=3, codes_per_cluster=2, augment="none")
+    for _ in range(30):
+        model.partial_fit(blobs[0])
+    before = model.labels_
+    assert (model.partial_fit(blobs[0]).labels_ == before).mean() > 0.8
+
+
+def test_without_the_consistency_term_a_code_is_a_cluster(blobs):
+    model = clusterer(consistency_weight=0, codes_per_cluster=2).fit(blobs[0])
+    assert model.net_.code.categorical == (3,)
+    assert model.net_.groups is None

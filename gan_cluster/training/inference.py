@@ -7,7 +7,6 @@ import torch
 from sklearn.utils import gen_batches
 
 from gan_cluster.codes import Latent
-from gan_cluster.objectives import label_information
 from gan_cluster.training.data import Encoding, fixed_batches
 from gan_cluster.training.net import AdversarialNet
 
@@ -29,10 +28,10 @@ def map_rows(
     return np.concatenate(parts)
 
 
-def neighbor_information(
+def neighbor_joint(
     net: AdversarialNet, encoding: Encoding, X: np.ndarray, neighbors: np.ndarray
-) -> float:
-    """Mutual information in nats between the label of a row and that of a near row.
+) -> np.ndarray:
+    """Joint distribution (k, k) of the label of a row and that of a near row, symmetric.
 
     Parameters
     ----------
@@ -40,27 +39,30 @@ def neighbor_information(
     neighbors : ndarray of shape (n_samples, n_neighbors)
         Indices of near rows.
     """
-    size = net.code.categorical[0]
-    labels = map_rows(net, encoding, X, lambda batch: net.cluster_logits(batch).argmax(1))
+    logits = map_rows(net, encoding, X, net.label)
+    labels, size = logits.argmax(1), logits.shape[1]
     pairs = labels[:, None] * size + labels[neighbors]
     joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
-    return float(label_information(torch.from_numpy(joint / max(1, pairs.size))))
+    return (joint + joint.T) / max(1, 2 * pairs.size)
 
 
 def draw(
     net: AdversarialNet,
     encoding: Encoding,
     n_samples: int,
-    category: int | None,
+    categories: np.ndarray | None,
     rng: torch.Generator,
 ) -> np.ndarray:
-    """Generated rows (n_samples, n_features) in the units of X, of one category or of all."""
+    """Generated rows (n_samples, n_features) in the units of X, of some categories or of all."""
     net._set_training(False)
     parts = []
     with torch.inference_mode():
         for batch in gen_batches(n_samples, INFERENCE_BATCH):
             latent: Latent = net.code.sample(batch.stop - batch.start, rng)
-            if category is not None:
-                latent.categories[:, 0] = category
+            if categories is not None:
+                drawn = torch.randint(
+                    len(categories), latent.categories.shape[:1], generator=rng, device=rng.device
+                )
+                latent.categories[:, 0] = torch.as_tensor(categories, device=rng.device)[drawn]
             parts.append(encoding.decode(net.sampler_(net.code.assemble(latent))))
     return np.concatenate(parts)

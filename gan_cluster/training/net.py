@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -28,6 +29,7 @@ from gan_cluster.training.augment import random_affine
 from gan_cluster.training.callbacks import StopTraining
 
 VAT_RADIUS = 2.0
+TINY = torch.finfo(torch.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class AdversarialNet(NeuralNet):
         Decay of the moving average of the generator's weights; 0 keeps none.
     **kwargs
         Passed to :class:`skorch.NeuralNet`.
+
+    Attributes
+    ----------
+    groups : Tensor of shape (n_codes,) or None
+        Cluster of each value of the first code; None where each value is a cluster.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class AdversarialNet(NeuralNet):
         self.rng = rng
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
+        self.groups: torch.Tensor | None = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -177,7 +185,7 @@ class AdversarialNet(NeuralNet):
             terms["discriminator_loss"] = loss.detach()
             loss = loss - self._information(out.code, latent, terms)
             if self.code.categorical:
-                logits = self.code.posterior(real.code).logits[0]
+                logits = self.cluster_logits(real.code)
                 labels = logits.softmax(1)
                 terms["labels"] = labels.detach()
             if twins is not None:
@@ -219,18 +227,27 @@ class AdversarialNet(NeuralNet):
             return self.discriminator_(rows), None
         if self.objective.augment == "adversarial":
             real = self.discriminator_(rows)
-            logits = self.code.posterior(real.code).logits[0]
-            return real, self.cluster_logits(self.twins(partners, logits))
+            twins = self.twins(partners, self.cluster_logits(real.code))
+            return real, self.cluster_logits(self.discriminator_(twins).code)
         out = self.discriminator_(torch.cat([rows, self.twins(partners)]))
         real, other = (
             DiscriminatorOutput(*halves)
             for halves in zip(*(part.chunk(2) for part in out), strict=True)
         )
-        return real, self.code.posterior(other.code).logits[0]
+        return real, self.cluster_logits(other.code)
 
-    def cluster_logits(self, rows: torch.Tensor) -> torch.Tensor:
-        """Logits of the first categorical code."""
-        return self.code.posterior(self.discriminator_(rows).code).logits[0]
+    def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
+        """Logits of the clusters from Q's output: of the first code, or of groups of its values."""
+        logits = self.code.posterior(code).logits[0]
+        if self.groups is None:
+            return logits
+        top = logits.detach().amax(1, keepdim=True)
+        members = F.one_hot(self.groups).to(logits.dtype)
+        return ((logits - top).exp() @ members).clamp_min(TINY).log()
+
+    def label(self, rows: torch.Tensor) -> torch.Tensor:
+        """Logits of the clusters (n, n_clusters) of a batch of rows."""
+        return self.cluster_logits(self.discriminator_(rows).code)
 
     def twins(
         self,
@@ -247,9 +264,8 @@ class AdversarialNet(NeuralNet):
             return random_affine(rows, rng)
         if augment == "none":
             return rows
-        logits = self.cluster_logits(rows) if logits is None else logits
-        rows = rows.detach()
-        return virtual_adversarial_twin(self.cluster_logits, rows, logits, VAT_RADIUS, rng)
+        logits = self.label(rows) if logits is None else logits
+        return virtual_adversarial_twin(self.label, rows.detach(), logits, VAT_RADIUS, rng)
 
     def _information(
         self,
