@@ -38,9 +38,9 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-AUTO_STEPS = 1000
+AUTO_STEPS = 900
 AUTO_EPOCHS = 4
-CHOICE_AT = 0.65
+MERGE_AT = 0.65
 JUDGED_ROWS = 10_000
 SCORE_NEIGHBORS = 5
 
@@ -127,19 +127,21 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
             epochs = self._n_epochs(len(runs[0][1]))
-            early = ceil(epochs * CHOICE_AT) if self._has_choice() else epochs
-            total = epochs + (len(runs) - 1) * early
-            context = self._init_callback_context(max_subtasks=total)
+            context = self._init_callback_context(max_subtasks=epochs * len(runs))
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = rows.X[:: ceil(len(rows.X) / JUDGED_ROWS)]
+            early = ceil(epochs * MERGE_AT) if self._merges_late else epochs
             best = -np.inf
             for i, (net, batches) in enumerate(runs):
-                self._train(net, batches, early, f"training {i + 1}/{len(runs)}", [bridge])
-                score = self._merge(net, judged) if self._has_choice() else 0.0
+                label = f"training {i + 1}/{len(runs)}"
+                self._train(net, batches, early, label, [bridge])
+                if self._merges_late:
+                    self._merge(net, judged)
+                if early < epochs:
+                    self._train(net, batches, epochs - early, f"{label}, merged", [bridge])
+                score = information(self._near_labels(net, judged)) if len(runs) > 1 else 0.0
                 if score > best:
                     best, self.net_, kept = score, net, batches
-            if early < epochs:
-                self._train(self.net_, kept, epochs - early, "clusters merged", [bridge])
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)
             bridge.finish()
@@ -192,10 +194,6 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _codes_per_cluster(self) -> int:
         return self.codes_per_cluster if self.consistency_weight else 1
-
-    def _has_choice(self) -> bool:
-        """Whether something is decided midway: which codes make a cluster, or which run is best."""
-        return bool(self._categorical()) and (self._codes_per_cluster() > 1 or self.n_init > 1)
 
     def _n_epochs(self, n_steps: int) -> int:
         if self.max_epochs != "auto":

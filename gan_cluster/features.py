@@ -48,8 +48,8 @@ class GANFeatureExtractor(BaseGAN):
     categorical_codes : tuple of int, default=(10,)
         Sizes of the categorical codes; ignored for "gan".
     codes_per_cluster : int, default=2
-        The first code starts with this many times as many values as there are clusters. Halfway
-        they are merged into clusters, so that near rows say most of each other's cluster [4]_;
+        The first code starts with this many times as many values as there are clusters.
+        After 65 % of the epochs they are merged into clusters, so that near rows say most of each other's cluster [4]_;
         that frees the result from the seed's luck. Without the consistency term it is 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
@@ -93,14 +93,13 @@ class GANFeatureExtractor(BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least four, and as many as give 1000 steps.
+        Passes over X. "auto" makes at least four, and as many as give 900 steps.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
     n_init : int, default=1
-        Number of trainings that start. Halfway the one with the best :meth:`score` is kept and
-        trained to the end.
+        Number of trainings, of which the one with the best :meth:`score` is kept.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
     n_iter_no_change : int or None, default=None

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits, make_blobs
 
 from gan_cluster.training.net import AdversarialNet
+
+
+torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
 
 
 @pytest.fixture(scope="session")

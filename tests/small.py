@@ -8,6 +8,7 @@ SMALL = {
     "max_epochs": 2,
     "batch_size": 40,
     "n_init": 1,
+    "codes_per_cluster": 1,
     "random_state": 0,
 }
 IMAGE = (1, 8, 8)

@@ -215,3 +215,18 @@ def test_auto_epochs_are_a_number_of_steps(monkeypatch, blobs):
     monkeypatch.setattr("gan_cluster._base.AUTO_STEPS", 9)
     monkeypatch.setattr("gan_cluster._base.AUTO_EPOCHS", 1)
     assert clusterer(max_epochs="auto").fit(blobs[0]).n_iter_ == 3  # of 3 steps each
+
+
+def test_generated_images_belong_to_their_cluster_and_vary(images):
+    model = clusterer(image_shape=(1, 8, 8), width=8, noise_dim=16, max_epochs=250)
+    model.fit(images)
+    drawn = np.stack([model.sample(50, cluster=k, random_state=0) for k in range(3)])
+    read = np.stack([model.predict(rows) for rows in drawn])
+    assert (read == np.arange(3)[:, None]).mean() > 0.7
+    assert drawn.reshape(150, 64).std(0).mean() > 0.4 * images.std(0).mean()
+
+
+def test_sample_of_an_mlp_keeps_the_shape_of_channels_last_images(colours):
+    X = colours.transpose(0, 2, 3, 1)
+    model = clusterer(architecture="mlp").fit(X)
+    assert model.sample(4, random_state=0).shape == (4, 9, 11, 3)

@@ -60,9 +60,9 @@ def conv_generator(
         nn.BatchNorm1d(dense),
         nn.ReLU(),
         nn.Linear(dense, top * rows * columns, bias=False),
-        nn.Unflatten(1, (top, rows, columns)),
-        nn.BatchNorm2d(top),
+        nn.BatchNorm1d(top * rows * columns),
         nn.ReLU(),
+        nn.Unflatten(1, (top, rows, columns)),
     ]
     for i in range(len(sizes) - 2, -1, -1):
         out = channels if i == 0 else top // 2

@@ -68,7 +68,7 @@ class Encoding:
     def decode(self, batch: torch.Tensor) -> np.ndarray:
         """A batch of the networks' as rows (n, n_features) in the units of X."""
         rows = batch.detach().cpu()
-        if self.channels_last:
+        if self.channels_last and rows.ndim == 4:
             rows = rows.permute(0, 2, 3, 1)
         flat = rows.reshape(len(rows), -1).numpy().astype(np.float64)
         return flat * self.scale + self.center

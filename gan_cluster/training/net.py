@@ -170,6 +170,18 @@ class AdversarialNet(NeuralNet):
         terms["generator_loss"] = self.generator_step(rows, fake, latent)
         return terms
 
+    def together(self, *parts: torch.Tensor) -> list[DiscriminatorOutput]:
+        """Outputs on batches that go through the discriminator as one.
+
+        They share the statistics of batch normalisation: each by itself, generated rows that
+        hardly differ would be spread out until Q can tell their codes, and no gradient would
+        ask the generator for more.
+        """
+        out = self.discriminator_(torch.cat(parts))
+        sizes = [len(part) for part in parts]
+        pieces = zip(*(values.split(sizes) for values in out), strict=True)
+        return [DiscriminatorOutput(*piece) for piece in pieces]
+
     def discriminator_step(
         self, rows: torch.Tensor, partners: torch.Tensor, fake: torch.Tensor, latent: Latent
     ) -> dict[str, torch.Tensor]:
@@ -179,19 +191,18 @@ class AdversarialNet(NeuralNet):
         with self.autocast():
             if aim.gradient_penalty:
                 rows = rows.detach().requires_grad_()
-            real, twins = self._real_outputs(rows, partners)
-            out = self.discriminator_(fake)
-            loss = discriminator_loss(real.adversarial, out.adversarial, aim.adversarial_loss)
+            real, generated, twin_logits = self._outputs(rows, partners, fake)
+            loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
             terms["discriminator_loss"] = loss.detach()
-            loss = loss - self._information(out.code, latent, terms)
+            loss = loss - self._information(generated.code, latent, terms)
             if self.code.categorical:
                 logits = self.cluster_logits(real.code)
                 labels = logits.softmax(1)
                 terms["labels"] = labels.detach()
-            if twins is not None:
-                marginal = (labels.mean(0) + twins.softmax(1).mean(0)) / 2
+            if twin_logits is not None:
+                marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
                 uniform = torch.full_like(marginal, 1 / len(marginal))
-                agreed = agreement(logits, twins)
+                agreed = agreement(logits, twin_logits)
                 terms["agreement"] = agreed.detach()
                 balance = aim.balance_weight * imbalance(marginal, uniform)
                 loss = loss + aim.consistency_weight * (agreed + balance)
@@ -208,10 +219,9 @@ class AdversarialNet(NeuralNet):
         """Update the generator against the updated discriminator; return its adversarial loss."""
         kind = self.objective.adversarial_loss
         with self.frozen(), self.autocast():
-            out = self.discriminator_(fake)
-            real = self.discriminator_(rows).adversarial if kind == "relativistic" else None
-            adversarial = generator_loss(out.adversarial, real, kind)
-            loss = adversarial - self._information(out.code, latent)
+            real, generated = self.together(rows, fake)
+            adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
+            loss = adversarial - self._information(generated.code, latent)
         self.generator_optimizer_.zero_grad()
         self.backward(loss)
         self.generator_optimizer_.step()
@@ -219,22 +229,23 @@ class AdversarialNet(NeuralNet):
             self.average_.update_parameters(self.generator_)
         return adversarial.detach()
 
-    def _real_outputs(
-        self, rows: torch.Tensor, partners: torch.Tensor
-    ) -> tuple[DiscriminatorOutput, torch.Tensor | None]:
-        """Outputs on real rows, and the cluster logits of their twins if those have to agree."""
+    def _outputs(
+        self, rows: torch.Tensor, partners: torch.Tensor, *others: torch.Tensor
+    ) -> tuple[Any, ...]:
+        """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
         if not (self.objective.consistency_weight and self.code.categorical):
-            return self.discriminator_(rows), None
-        if self.objective.augment == "adversarial":
-            real = self.discriminator_(rows)
-            twins = self.twins(partners, self.cluster_logits(real.code))
-            return real, self.cluster_logits(self.discriminator_(twins).code)
-        out = self.discriminator_(torch.cat([rows, self.twins(partners)]))
-        real, other = (
-            DiscriminatorOutput(*halves)
-            for halves in zip(*(part.chunk(2) for part in out), strict=True)
-        )
-        return real, self.cluster_logits(other.code)
+            return *self.together(rows, *others), None
+        if self.objective.augment != "adversarial":
+            real, twins, *rest = self.together(rows, self.twins(partners), *others)
+            return real, *rest, self.cluster_logits(twins.code)
+
+        def predict(batch: torch.Tensor) -> torch.Tensor:
+            return self.cluster_logits(self.together(batch, *others)[0].code)
+
+        real, *rest = self.together(rows, *others)
+        logits = self.cluster_logits(real.code)
+        moved = virtual_adversarial_twin(predict, partners, logits, VAT_RADIUS, self.rng)
+        return real, *rest, predict(moved)
 
     def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters from Q's output: of the first code, or of groups of its values."""
@@ -249,23 +260,12 @@ class AdversarialNet(NeuralNet):
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
         return self.cluster_logits(self.discriminator_(rows).code)
 
-    def twins(
-        self,
-        rows: torch.Tensor,
-        logits: torch.Tensor | None = None,
-        rng: torch.Generator | None = None,
-    ) -> torch.Tensor:
+    def twins(self, rows: torch.Tensor) -> torch.Tensor:
         """Rows changed in a way that should not change their label."""
-        rng = self.rng if rng is None else rng
         augment = self.objective.augment
         if callable(augment):
             return augment(rows)
-        if augment == "affine":
-            return random_affine(rows, rng)
-        if augment == "none":
-            return rows
-        logits = self.label(rows) if logits is None else logits
-        return virtual_adversarial_twin(self.label, rows.detach(), logits, VAT_RADIUS, rng)
+        return random_affine(rows, self.rng) if augment == "affine" else rows
 
     def _information(
         self,
@@ -295,7 +295,7 @@ class AdversarialNet(NeuralNet):
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
         for rows, partners, _ in islice(batches, n_batches):
-            self._real_outputs(rows, partners)
+            self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self._set_training(False)
