@@ -49,8 +49,8 @@ class GANFeatureExtractor(BaseGAN):
         Sizes of the categorical codes; ignored for "gan".
     codes_per_cluster : int, default=2
         The first code starts with this many times as many values as there are clusters.
-        After 65 % of the epochs they are merged into clusters, so that near rows say most of each other's cluster [4]_;
-        that frees the result from the seed's luck. Without the consistency term it is 1.
+        After 65 % of the epochs they are merged into clusters, so that near rows say most of
+        each other's cluster [4]_. Without the consistency term it is 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62

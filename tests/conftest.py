@@ -7,7 +7,6 @@ from sklearn.datasets import load_digits, make_blobs
 
 from gan_cluster.training.net import AdversarialNet
 
-
 torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
 
 
