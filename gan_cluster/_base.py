@@ -82,6 +82,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    _merges_late: bool  # whether codes still wait to be merged into clusters
     _doc_link_module = "gan_cluster"
     _doc_link_template = (
         "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
@@ -228,7 +229,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
-        self._merges_late: bool = code.categorical != categorical
+        self._merges_late = code.categorical != categorical
         shared = self._batches(rows.X, code, rng)
 
         def start(seed: int) -> Run:
