@@ -27,7 +27,7 @@ from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
-from gan_cluster.training.data import Batches, Encoding, nearest_rows
+from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
 from gan_cluster.training.inference import draw, neighbor_joint
 from gan_cluster.training.merging import grouped, information, merge_codes
 from gan_cluster.training.net import AdversarialNet, Objective
@@ -225,8 +225,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             depth=self.depth,
             spectral=self.spectral_norm,
         )
-        objective = self._objective(len(shape) == 3)
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
+        objective = self._objective(rows.X)
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
         self._merges_late = code.categorical != categorical
@@ -250,10 +250,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         return start
 
-    def _objective(self, images: bool) -> Objective:
-        augment = self.augment
+    def _objective(self, X: np.ndarray) -> Objective:
+        augment, images = self.augment, len(self._encoding.shape) == 3
         if augment == "auto":
-            augment = "affine" if images else "adversarial"
+            augment = "affine" if images else "none"
         if augment == "affine" and not images:
             raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
         return Objective(
@@ -264,6 +264,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             balance_weight=self.balance_weight,
             gradient_penalty=self.gradient_penalty,
             augment=augment,
+            radius=local_radius(X, self._encoding) if augment == "adversarial" else 0.0,
         )
 
     def _batches(self, X: np.ndarray, code: LatentCode, rng: torch.Generator) -> Batches:

@@ -83,9 +83,9 @@ class GANFeatureExtractor(BaseGAN):
     balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster shares from uniform.
     augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
-        How twins are made: small random affine maps (images), virtual adversarial perturbation
-        (anything), not at all, or by a function from a float32 batch to a batch of that shape.
-        "auto" is "affine" for images and "adversarial" for tables.
+        What is done to a row to make its twin: a small random affine map (images), a virtual
+        adversarial perturbation (anything), nothing, or what a function makes of a float32
+        batch. "auto" is "affine" for images and "none" for tables, where the nearest rows do.
     n_neighbors : int, default=5
         Twins are made from the row itself or one of this many nearest rows.
     gradient_penalty : float, default=0.0

@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 
 CHUNK_BYTES = 32 * 2**20
 NEIGHBOR_BLOCK = 10_000
+RADIUS_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,17 @@ def nearest_rows(
         search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
         found[block] = block[search.kneighbors(rows, return_distance=False)]
     return found
+
+
+def local_radius(X: np.ndarray, encoding: Encoding) -> float:
+    """How far a row may move and stay itself, in the networks' units.
+
+    IMSAT's 0.4 times the distance of the tenth nearest row (Hu et al., 2017, arXiv:1702.08720,
+    appendix D), here the median over at most ``RADIUS_ROWS`` rows.
+    """
+    rows = encoding.encode(X[:: -(-len(X) // RADIUS_ROWS)]).flatten(1).numpy()
+    search = NearestNeighbors(n_neighbors=min(10, len(rows) - 1)).fit(rows)
+    return 0.4 * float(np.median(search.kneighbors()[0][:, -1]))
 
 
 class Batches:

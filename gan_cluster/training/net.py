@@ -28,13 +28,12 @@ from gan_cluster.objectives import (
 from gan_cluster.training.augment import random_affine
 from gan_cluster.training.callbacks import StopTraining
 
-VAT_RADIUS = 2.0
 TINY = torch.finfo(torch.float32).tiny
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Weights of the terms of the game, and how the twin of a real row is made."""
+    """Weights of the terms, how twins are made, and how far adversarial ones move."""
 
     adversarial_loss: str
     info_weight: float
@@ -43,6 +42,7 @@ class Objective:
     balance_weight: float
     gradient_penalty: float
     augment: str | Callable[[torch.Tensor], torch.Tensor]
+    radius: float = 0.0
 
 
 def moving_average(
@@ -244,7 +244,7 @@ class AdversarialNet(NeuralNet):
 
         real, *rest = self.together(rows, *others)
         logits = self.cluster_logits(real.code)
-        moved = virtual_adversarial_twin(predict, partners, logits, VAT_RADIUS, self.rng)
+        moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
         return real, *rest, predict(moved)
 
     def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
