@@ -119,7 +119,7 @@ def check_writable(path: Path) -> None:
 
 def make_methods(seed: int, device: str) -> dict[str, BaseEstimator]:
     """The rivals, with their defaults; each has fit_predict."""
-    kmeans = KMeans(N_CLUSTERS, init="k-means++", random_state=seed)
+    kmeans = KMeans(N_CLUSTERS, init="k-means++", n_init=10, random_state=seed)
     gan: Any = {"image_shape": (1, 8, 8), "random_state": seed, "device": device, "verbose": 1}
     features = GANFeatureExtractor(categorical_codes=(N_CLUSTERS,), **gan)
     return {
