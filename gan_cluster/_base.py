@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
@@ -28,8 +27,8 @@ from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
 from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
-from gan_cluster.training.inference import draw, neighbor_joint
-from gan_cluster.training.merging import grouped, information, merge_codes
+from gan_cluster.training.inference import draw, merge_clusters, neighbor_joint
+from gan_cluster.training.merging import information
 from gan_cluster.training.net import AdversarialNet, Objective
 from gan_cluster.training.random import (
     global_state_kept,
@@ -42,7 +41,6 @@ AUTO_STEPS = 900
 AUTO_EPOCHS = 4
 MERGE_AT = 0.65
 JUDGED_ROWS = 10_000
-SCORE_NEIGHBORS = 5
 
 Run = tuple[AdversarialNet, Batches]
 
@@ -130,17 +128,18 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             epochs = self._n_epochs(len(runs[0][1]))
             context = self._init_callback_context(max_subtasks=epochs * len(runs))
             bridge = ScikitLearnBridge(self, context, X, y)
-            judged = rows.X[:: ceil(len(rows.X) / JUDGED_ROWS)]
+            judged = self._judged(rows.X)
             early = ceil(epochs * MERGE_AT) if self._merges_late else epochs
             best = -np.inf
             for i, (net, batches) in enumerate(runs):
                 label = f"training {i + 1}/{len(runs)}"
                 self._train(net, batches, early, label, [bridge])
                 if self._merges_late:
-                    self._merge(net, judged)
+                    merge_clusters(net, self._encoding, judged, self._categorical()[0])
                 if early < epochs:
                     self._train(net, batches, epochs - early, f"{label}, merged", [bridge])
-                score = information(self._near_labels(net, judged)) if len(runs) > 1 else 0.0
+                joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
+                score = information(joint)
                 if score > best:
                     best, self.net_, kept = score, net, batches
             self._batch_rng, self._merges_late = kept.rng, False
@@ -178,7 +177,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 self.net_.groups = None
             self._train(self.net_, batches, 1, "partial_fit", [])
             if self._merges_late:
-                self._merge(self.net_, rows.X[:: ceil(len(rows.X) / JUDGED_ROWS)], known)
+                judged, n_clusters = self._judged(rows.X), self._categorical()[0]
+                merge_clusters(self.net_, self._encoding, judged, n_clusters, known)
             self._describe(batches)
         return self
 
@@ -192,6 +192,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "give images with their axes in the same order"
             )
         return rows
+
+    @staticmethod
+    def _judged(X: np.ndarray) -> np.ndarray:
+        """The rows by which codes are merged and trainings compared."""
+        return X[:: ceil(len(X) / JUDGED_ROWS)]
 
     def _codes_per_cluster(self) -> int:
         return self.codes_per_cluster if self.consistency_weight else 1
@@ -331,41 +336,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_rows(X, reset=False).X
 
-    def _merge(
-        self, net: AdversarialNet, X: np.ndarray, known: torch.Tensor | None = None
-    ) -> float:
-        """Merge codes into clusters by what near rows share; return the information kept.
-
-        Clusters keep the numbers of the ``known`` ones that they have most codes of.
-        """
-        joint = self._near_labels(net, X)
-        n_clusters = self._categorical()[0]
-        if n_clusters < len(joint):
-            groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
-            if known is not None:
-                shared = np.zeros((n_clusters, n_clusters))
-                np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
-                groups = linear_sum_assignment(shared, maximize=True)[1][groups]
-            joint = grouped(joint, groups, n_clusters)
-            net.groups = torch.from_numpy(groups).to(net.device)
-        return information(joint)
-
-    def _near_labels(self, net: AdversarialNet, X: np.ndarray) -> np.ndarray:
-        near = nearest_rows(X, self._encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
-        return neighbor_joint(net, self._encoding, X, near)
-
     def _score(self, X: np.ndarray) -> float:
-        return information(self._near_labels(self.net_, X))
+        return information(neighbor_joint(self.net_, self._encoding, X))
 
     def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
         check_is_fitted(self)
         rng = torch_generator(seeds(random_state, 1)[0], self.device_)
-        categories = None
-        if cluster is not None:
-            groups = self.net_.groups
-            wanted = self._order[cluster]
-            categories = (
-                np.array([wanted]) if groups is None else np.flatnonzero(groups.cpu() == wanted)
-            )
+        categories = None if cluster is None else self.net_.members(int(self._order[cluster]))
         drawn = draw(self.net_, self._encoding, n_samples, categories, rng)
         return drawn.reshape(n_samples, *self._row_shape)

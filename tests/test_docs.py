@@ -1,5 +1,6 @@
 """What the documentation promises elsewhere is there."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,19 @@ def test_the_readme_begins_with_the_two_command_lines():
     lines = (ROOT / "README.md").read_text().splitlines()[:12]
     assert "python -m pip install -e '.[plot]' && python -m gan_cluster" in lines
     assert "python -m pip install -e '.[test]' && python -m pytest" in lines
+
+
+def test_the_benchmark_page_is_made_from_the_committed_results():
+    table = runpy.run_path(str(ROOT / "benchmarks/table.py"))
+    assert (ROOT / "docs/benchmarks.md").read_text() == table["page"]()
+
+
+def test_the_readme_quotes_the_benchmark_page():
+    quoted = [
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("| digits")
+    ]
+    page = (ROOT / "docs/benchmarks.md").read_text().splitlines()
+    assert len(quoted) == 3
+    assert set(quoted) <= set(page)

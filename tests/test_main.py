@@ -102,7 +102,7 @@ def test_the_methods_are_the_defaults_but_for_the_data():
     defaults = GANFeatureExtractor().get_params()
     assert pipeline[0].get_params() == defaults | told | {"categorical_codes": (10,)}
     for kmeans in (plain, pipeline[1]):
-        assert kmeans.get_params() == KMeans(10, init="k-means++", random_state=5).get_params()
+        assert kmeans.get_params() == KMeans(10, n_init=10, random_state=5).get_params()
 
 
 def test_an_error_leaves_the_old_file_whole(tmp_path):

@@ -4,13 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from sklearn.utils import gen_batches
 
 from gan_cluster.codes import Latent
-from gan_cluster.training.data import Encoding, fixed_batches
+from gan_cluster.training.data import Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.merging import merge_codes
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import torch_generator
 
 INFERENCE_BATCH = 256
+SCORE_NEIGHBORS = 5
 
 
 def map_rows(
@@ -28,22 +32,34 @@ def map_rows(
     return np.concatenate(parts)
 
 
-def neighbor_joint(
-    net: AdversarialNet, encoding: Encoding, X: np.ndarray, neighbors: np.ndarray
-) -> np.ndarray:
-    """Joint distribution (k, k) of the label of a row and that of a near row, symmetric.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    neighbors : ndarray of shape (n_samples, n_neighbors)
-        Indices of near rows.
-    """
+def neighbor_joint(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndarray:
+    """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
+    near = nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
     logits = map_rows(net, encoding, X, net.label)
     labels, size = logits.argmax(1), logits.shape[1]
-    pairs = labels[:, None] * size + labels[neighbors]
+    pairs = labels[:, None] * size + labels[near]
     joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
     return (joint + joint.T) / max(1, 2 * pairs.size)
+
+
+def merge_clusters(
+    net: AdversarialNet,
+    encoding: Encoding,
+    X: np.ndarray,
+    n_clusters: int,
+    known: torch.Tensor | None = None,
+) -> None:
+    """Group the values of the net's first code into clusters by what near rows share.
+
+    Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
+    """
+    joint = neighbor_joint(net, encoding, X)
+    groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
+    if known is not None:
+        shared = np.zeros((n_clusters, n_clusters))
+        np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
+        groups = linear_sum_assignment(shared, maximize=True)[1][groups]
+    net.groups = torch.from_numpy(groups).to(net.device)
 
 
 def draw(

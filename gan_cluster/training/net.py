@@ -8,6 +8,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from torch import nn
@@ -255,6 +256,12 @@ class AdversarialNet(NeuralNet):
         top = logits.detach().amax(1, keepdim=True)
         members = F.one_hot(self.groups).to(logits.dtype)
         return ((logits - top).exp() @ members).clamp_min(TINY).log()
+
+    def members(self, cluster: int) -> np.ndarray:
+        """Values of the first code that make a cluster."""
+        if self.groups is None:
+            return np.array([cluster])
+        return np.flatnonzero(self.groups.cpu().numpy() == cluster)
 
     def label(self, rows: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
