@@ -13,19 +13,25 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from torch import nn
 
 from gan_cluster._validation import (
     Rows,
+    check_augment,
+    check_callbacks,
     check_fit_rows,
     check_rows,
+    check_scale,
+    check_unchanged,
     resolve_architecture,
     resolve_device,
+    restored_on_error,
 )
 from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
-from gan_cluster.training.callbacks import LabelsSettled, Progress, ScikitLearnBridge
+from gan_cluster.training.callbacks import AfterEpoch, LabelsSettled, Progress, ScikitLearnBridge
 from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
 from gan_cluster.training.inference import draw, merge_clusters, neighbor_joint
 from gan_cluster.training.merging import information
@@ -41,6 +47,8 @@ AUTO_STEPS = 900
 AUTO_EPOCHS = 4
 MERGE_AT = 0.65
 JUDGED_ROWS = 10_000
+# what may change between two calls of partial_fit
+FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
 
 Run = tuple[AdversarialNet, Batches]
 
@@ -117,11 +125,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            Before any training, for parameters or data that cannot work, naming them.
+            Before any training, for parameters or data that cannot work, naming them. A fit
+            that fails or is interrupted leaves the estimator as it was.
         """
         self._validate_params()
-        rows = self._check_rows(X, reset=True, min_rows=2)
-        with global_state_kept():
+        check_callbacks(self.callbacks)
+        with global_state_kept(), restored_on_error(self), torch.enable_grad():
+            rows = self._check_rows(X, reset=True, min_rows=2)
             first, *others = seeds(self.random_state, self.n_init + 1)
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
@@ -129,15 +139,15 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             context = self._init_callback_context(max_subtasks=epochs * len(runs))
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = self._judged(rows.X)
-            early = ceil(epochs * MERGE_AT) if self._merges_late else epochs
             best = -np.inf
             for i, (net, batches) in enumerate(runs):
-                label = f"training {i + 1}/{len(runs)}"
-                self._train(net, batches, early, label, [bridge])
+                extra: list[Callback] = [bridge]
                 if self._merges_late:
-                    merge_clusters(net, self._encoding, judged, self._categorical()[0])
-                if early < epochs:
-                    self._train(net, batches, epochs - early, f"{label}, merged", [bridge])
+                    merge = partial(self._merge, batches, judged)
+                    extra.insert(0, AfterEpoch(ceil(epochs * MERGE_AT), merge))
+                self._train(net, batches, epochs, f"training {i + 1}/{len(runs)}", extra)
+                if self._merges_late and net.groups is None:  # stopped before its time
+                    self._merge(batches, judged, net)
                 joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
                 score = information(joint)
                 if score > best:
@@ -161,11 +171,20 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`fit`, and if a parameter that shapes training has changed since the first
+            call.
         """
         self._validate_params()
+        check_callbacks(self.callbacks)
         is_first = not self.__sklearn_is_fitted__()
-        rows = self._check_rows(X, reset=is_first, min_rows=2)
-        with global_state_kept():
+        with global_state_kept(), restored_on_error(self), torch.enable_grad():
+            rows = self._check_rows(X, reset=is_first, min_rows=2)
+            if not is_first:
+                check_unchanged(self, self._trained_params)
             if is_first:
                 first, seed = seeds(self.random_state, 2)
                 self.net_, batches = self._prepare(rows, torch_generator(first))(seed)
@@ -181,6 +200,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 merge_clusters(self.net_, self._encoding, judged, n_clusters, known)
             self._describe(batches)
         return self
+
+    def _merge(self, batches: Batches, judged: np.ndarray, net: AdversarialNet) -> None:
+        """Make clusters of codes."""
+        net.refresh_statistics(batches)
+        batches.regroup(merge_clusters(net, self._encoding, judged, self._categorical()[0]))
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         """What fit, partial_fit and inference make of the user's X."""
@@ -201,6 +225,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _codes_per_cluster(self) -> int:
         return self.codes_per_cluster if self.consistency_weight else 1
 
+    def _n_continuous(self) -> int:
+        return self.n_continuous
+
     def _n_epochs(self, n_steps: int) -> int:
         if self.max_epochs != "auto":
             return self.max_epochs
@@ -218,8 +245,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)
         learned = self.continuous_variance == "learned"
+        n_continuous = self._n_continuous()
         finer = tuple(size * self._codes_per_cluster() for size in categorical[:1])
-        code = LatentCode(self.noise_dim, finer + categorical[1:], self.n_continuous, learned)
+        code = LatentCode(self.noise_dim, finer + categorical[1:], n_continuous, learned)
         build = partial(
             build_networks,
             architecture,
@@ -230,7 +258,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             depth=self.depth,
             spectral=self.spectral_norm,
         )
+        given = self.get_params(deep=False)
+        self._trained_params = {name: given[name] for name in given.keys() - FREE}
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
+        check_scale(self._encoding.scale, self._encoding.center)
         objective = self._objective(rows.X)
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
@@ -261,6 +292,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             augment = "affine" if images else "none"
         if augment == "affine" and not images:
             raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
+        if self.consistency_weight and self._categorical():
+            check_augment(augment, self._encoding.encode(X[:2]).to(self.device_))
         return Objective(
             adversarial_loss=self.adversarial_loss,
             info_weight=self.info_weight,
@@ -286,6 +319,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             callbacks.append(Progress(epochs, label))
         if self.n_iter_no_change is not None and net.code.categorical:
             callbacks.append(LabelsSettled(self.tol, self.n_iter_no_change))
+        for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
+            group["lr"] = rate
         net.callbacks = callbacks
         net.initialize_callbacks()
         torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code

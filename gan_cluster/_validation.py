@@ -1,6 +1,7 @@
 """The one place where input is looked at: every error here comes before any training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -8,10 +9,12 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+from skorch.callbacks import Callback
 
 from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE, halvings
 
 CHANNEL_COUNTS = (1, 3, 4)
+CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down itself
 
 
 class Rows(NamedTuple):
@@ -43,8 +46,10 @@ def check_rows(
         number of features than at fit, or a shape that contradicts ``image_shape``.
     """
     if isinstance(X, torch.Tensor):
+        if X.layout != torch.strided:
+            raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
         X = X.detach().cpu()
-        X = (X.float() if X.dtype in (torch.bfloat16, torch.float16) else X).numpy()
+        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
     image_shape = _declared_image_shape(image_shape)
     channels_last, row_shape = False, None
     if getattr(X, "ndim", 2) in (3, 4):
@@ -52,7 +57,12 @@ def check_rows(
         image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
         row_shape = array.shape[1:]
         X = array.reshape(len(array), int(np.prod(array.shape[1:])))
-    X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
+    try:
+        X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
+    except (TypeError, ValueError) as error:
+        raise _explained(X, error) from error
+    if X.dtype.kind in "mM":
+        raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
     if X.dtype == bool:
         X = X.astype(np.uint8)
     if reset and image_shape is not None and int(np.prod(image_shape)) != X.shape[1]:
@@ -62,6 +72,36 @@ def check_rows(
             f"{np.prod(image_shape)} values an image, but X has {X.shape[1]} features"
         )
     return Rows(X, row_shape or X.shape[1:], image_shape, channels_last)
+
+
+@contextmanager
+def restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give the estimator the attributes it had, should fitting end early."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        for name in vars(estimator).keys() - before.keys():
+            if not name.startswith(CALLBACK_STATE):
+                delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+def _explained(X: Any, error: Exception) -> Exception:
+    """The error, with the first value that is not a number, where that is what is wrong."""
+    values = np.asarray(X)
+    for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in "OUS" else ()):
+        for j, value in enumerate(row):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                column = X.columns[j] if hasattr(X, "columns") else j
+                return type(error)(
+                    f"X holds {value!r} in row {i}, column {column!r}, which is not a number: "
+                    f"encode or drop such columns ({error})"
+                )
+    return error
 
 
 def _declared_image_shape(shape: Any) -> tuple[int, int, int] | None:
@@ -92,9 +132,14 @@ def _native_image_shape(
             f"X holds images of shape {tuple(sizes)}, but image_shape={declared} asks for "
             f"({channels}, {height}, {width}) or, channels last, ({height}, {width}, {channels})"
         )
-    if len(sizes) == 3 and first[2] in CHANNEL_COUNTS and first[0] not in CHANNEL_COUNTS:
+    if len(sizes) == 2 or first[0] in CHANNEL_COUNTS:
+        return first, False
+    if first[2] in CHANNEL_COUNTS:
         return last, True
-    return first, False
+    raise ValueError(
+        f"X holds images of shape {tuple(sizes)}: set image_shape=(channels, height, width) to say "
+        f"whether that is image_shape={first} or, channels last, image_shape={last}"
+    )
 
 
 def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
@@ -114,6 +159,71 @@ def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
         raise ValueError(
             f"X is constant: all {len(X)} rows are the same, there is nothing to cluster"
         )
+
+
+def check_scale(scale: np.ndarray, center: np.ndarray) -> None:
+    """Whether columns can be scaled in double precision.
+
+    Raises
+    ------
+    ValueError
+        If the values of a column are so large that their square overflows.
+    """
+    bad = np.flatnonzero(~(np.isfinite(scale) & np.isfinite(center)))
+    if len(bad):
+        raise ValueError(
+            f"X is too large in column {bad[0]}: its variance overflows; give it in other units"
+        )
+
+
+def check_augment(augment: Any, batch: torch.Tensor) -> None:
+    """Whether a function of the user's keeps the shape of a batch.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    got = augment(batch) if callable(augment) else batch
+    if not isinstance(got, torch.Tensor) or got.shape != batch.shape or got.dtype != batch.dtype:
+        found = f"{got.dtype} of shape {tuple(got.shape)}" if hasattr(got, "shape") else repr(got)
+        raise ValueError(
+            f"augment should map a batch to a tensor of {batch.dtype} of the same shape, "
+            f"{tuple(batch.shape)}; it gave {found}"
+        )
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Whether the training loop can call them.
+
+    Raises
+    ------
+    TypeError
+        If one is not a callback of skorch's.
+    """
+    for callback in callbacks or []:
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks should be instances of skorch.callbacks.Callback, got {callback!r}; "
+                "those of scikit-learn are set by set_callbacks"
+            )
+
+
+def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
+    """Whether training can go on with the parameters as they are now.
+
+    Raises
+    ------
+    ValueError
+        If a parameter that shaped the training so far has another value.
+    """
+    for name, old in before.items():
+        value = getattr(estimator, name)
+        if value is not old and value != old:
+            raise ValueError(
+                f"{name} changed from {old!r} to {value!r}: partial_fit goes on with the "
+                "training that was begun; call fit to start anew"
+            )
 
 
 def resolve_architecture(
@@ -150,7 +260,7 @@ def resolve_architecture(
             f'{MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE}: enlarge them or set architecture="mlp"'
         )
     if depth is not None and min(halvings(height, width, depth)[-1]) < 1:
-        deepest = len(halvings(height, width, None)) - 1
+        deepest = min(height, width).bit_length() - 1
         raise ValueError(
             f"depth={depth} halves images of {height}x{width} away: set depth to at most {deepest}"
         )

@@ -91,9 +91,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     n_iter_no_change : int or None, default=None
         Settled epochs after which training stops; None always trains ``max_epochs``.
     callbacks : list of skorch callbacks, default=None
-        Called by the training loop. Callbacks of scikit-learn are set by ``set_callbacks``.
+        Called by the training loop: those that look at the history, change the rates or the
+        gradients of ``net.optimizer_``, or stop early. There are no predictions or losses of
+        a validation set to score. Callbacks of scikit-learn are set by ``set_callbacks``.
     device : str, default="auto"
-        "auto" is CUDA where there is one, or any device torch knows.
+        "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
     verbose : int or bool, default=0
         Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
@@ -102,7 +104,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
-        Cluster of each training row; 0 is the largest, empty ones come last.
+        Cluster of each training row; 0 is the largest, empty ones come last. Later calls of
+        ``partial_fit`` keep the numbers of the first.
     history_ : list of dict
         One an epoch: losses, ``mutual_information`` in nats beside its ceiling
         ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
@@ -247,6 +250,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         -------
         labels : ndarray of shape (n_samples,)
             Index of the cluster of each row.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         return self.predict_proba(X).argmax(1)
 
@@ -262,6 +272,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         -------
         probabilities : ndarray of shape (n_samples, n_clusters)
             Rows sum to 1.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
         probabilities = map_rows(
@@ -281,6 +298,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         -------
         features : ndarray of shape (n_samples, n_features_out)
             In float32.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
         trunk = self.net_.discriminator_.trunk
@@ -304,6 +328,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         -------
         score : float
             Higher is better.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         return self._score(self._check_rows_like_fitted(X))
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks import RECOGNITION_LAYER, Discriminator
 from gan_cluster.training.data import Batches
 from gan_cluster.training.inference import map_rows
 
@@ -105,9 +105,11 @@ class GANFeatureExtractor(BaseGAN):
     n_iter_no_change : int or None, default=None
         Settled epochs after which training stops; None always trains ``max_epochs``.
     callbacks : list of skorch callbacks, default=None
-        Called by the training loop. Callbacks of scikit-learn are set by ``set_callbacks``.
+        Called by the training loop: those that look at the history, change the rates or the
+        gradients of ``net.optimizer_``, or stop early. There are no predictions or losses of
+        a validation set to score. Callbacks of scikit-learn are set by ``set_callbacks``.
     device : str, default="auto"
-        "auto" is CUDA where there is one, or any device torch knows.
+        "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
     verbose : int or bool, default=0
         Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
@@ -242,13 +244,15 @@ class GANFeatureExtractor(BaseGAN):
     def _categorical(self) -> tuple[int, ...]:
         return () if self.objective == "gan" else check_code_sizes(self.categorical_codes)
 
+    def _n_continuous(self) -> int:
+        return 0 if self.objective == "gan" else self.n_continuous
+
     def _check_built(self, discriminator: Discriminator) -> None:
-        names = discriminator.layer_names
+        names, convolutions = list(discriminator.layers), discriminator.convolutions
         if self.layers == "last":
             chosen = names[-1:]
         elif self.layers == "all":
-            trunk = names[:-1] if discriminator.recognition is not None else names
-            chosen = [name for name in trunk if name.startswith("conv")] or trunk
+            chosen = convolutions or [name for name in names if name != RECOGNITION_LAYER]
         else:
             chosen = [self.layers] if isinstance(self.layers, str) else list(self.layers)
         unknown = [name for name in chosen if name not in names]
@@ -257,8 +261,9 @@ class GANFeatureExtractor(BaseGAN):
                 f"layers={self.layers!r} names no layer {unknown}: there are {names}, "
                 'and "last" and "all"'
             )
-        if self.pooling == "max" and not any(name.startswith("conv") for name in names):
-            raise ValueError('pooling="max" needs convolutional maps; an MLP has none')
+        if self.pooling == "max" and not convolutions:
+            raise ValueError('pooling="max" needs convolutional maps; these networks have none')
+        self._pooling = self.pooling
         self.layer_names_ = names
         self._chosen = chosen
 
@@ -272,7 +277,7 @@ class GANFeatureExtractor(BaseGAN):
     def _pool(self, maps: torch.Tensor) -> torch.Tensor:
         if maps.ndim < 4:
             return maps.flatten(1)
-        if self.pooling == "avg":
+        if self._pooling == "avg":
             return maps.mean((2, 3))
         return F.adaptive_max_pool2d(maps, (min(GRID, maps.shape[2]), min(GRID, maps.shape[3])))
 
@@ -288,6 +293,13 @@ class GANFeatureExtractor(BaseGAN):
         -------
         features : ndarray of shape (n_samples, n_features_out)
             In float32; layers in the order asked for.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
 
@@ -310,6 +322,13 @@ class GANFeatureExtractor(BaseGAN):
         -------
         names : ndarray of str
             Such as ``conv2_7``, ``conv2_7_0_3`` or ``recognition_12``.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError
+            If ``input_features`` are not those of fit.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -337,6 +356,13 @@ class GANFeatureExtractor(BaseGAN):
         -------
         score : float
             Higher is better, at most the logarithm of the first code's size.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
         """
         return self._score(self._check_rows_like_fitted(X))
 
@@ -356,6 +382,13 @@ class GANFeatureExtractor(BaseGAN):
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
             In the units and the shape of the X of fit, as floats.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError
+            If n_samples is not positive.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)

@@ -1,6 +1,7 @@
 """Everything that cannot work is named, with what would be right, before any training."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 import torch
@@ -22,8 +23,21 @@ DATA = {
     "NaN": (_with(np.nan), ValueError, "contains NaN"),
     "infinity": (_with(np.inf), ValueError, "contains infinity"),
     "sparse": (scipy.sparse.csr_array(X), TypeError, "Sparse data was passed.*dense"),
-    "objects": (_with({}), TypeError, "must be a string or a.* number"),
-    "strings": (np.full((20, 64), "a"), ValueError, "could not convert|not compatible"),
+    "objects": (_with({}), TypeError, r"X holds \{\} in row 3, column 5, which is not a number"),
+    "strings": (np.full((20, 64), "a"), ValueError, "X holds .*'a'.* in row 0, column 0"),
+    "a column of words": (
+        pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", "blue"]}),
+        ValueError,
+        "X holds 'red' in row 0, column 'colour'",
+    ),
+    "dates": (np.arange(20).reshape(10, 2).astype("M8[s]"), TypeError, "dates or durations"),
+    "sparse tensor": (torch.from_numpy(X).to_sparse(), TypeError, "X is a sparse tensor"),
+    "overflow": (X * 1e200, ValueError, "X is too large in column 0"),
+    "ambiguous axes": (
+        np.zeros((20, 16, 16, 8)),
+        ValueError,
+        r"set image_shape=.* image_shape=\(16, 16, 8\) or, channels last, .*\(8, 16, 16\)",
+    ),
     "complex": (X + 1j, ValueError, "Complex data not supported"),
     "empty": (np.empty((0, 64)), ValueError, r"0 sample\(s\).*minimum of 2"),
     "no columns": (np.empty((20, 0)), ValueError, r"0 feature\(s\).*minimum of 1"),
@@ -61,7 +75,7 @@ SETTINGS = {
         'images of 4x4 are too small .* at least 8x8: enlarge them or set architecture="mlp"',
     ),
     "convolutions without images": ({"architecture": "dcgan"}, "needs images: set image_shape"),
-    "too deep": ({"image_shape": (1, 8, 8), "depth": 4}, "depth=4 .* set depth to at most 2"),
+    "too deep": ({"image_shape": (1, 8, 8), "depth": 4}, "depth=4 .* set depth to at most 3"),
     "unknown architecture": ({"architecture": "vgg"}, "'architecture' parameter"),
     "affine maps of a table": ({"augment": "affine"}, 'augment="affine" needs images'),
     "augment": ({"augment": "mirror"}, "'augment' parameter"),
@@ -72,6 +86,9 @@ SETTINGS = {
     "ema_decay": ({"ema_decay": 1.0}, "'ema_decay' parameter"),
     "adversarial_loss": ({"adversarial_loss": "wgan"}, "'adversarial_loss' parameter"),
     "callbacks": ({"callbacks": "print"}, "'callbacks' parameter"),
+    "callback": ({"callbacks": [print]}, "callbacks should be instances of skorch"),
+    "augment of fewer rows": ({"augment": lambda rows: rows[:1]}, "augment should map a batch to"),
+    "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
     "random_state": ({"random_state": "today"}, "'random_state' parameter"),
 }
 
@@ -80,7 +97,7 @@ SETTINGS = {
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_settings(make, kind):
     settings, message = SETTINGS[kind]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         make(**settings).fit(X)
 
 

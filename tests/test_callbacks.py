@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 from small import clusterer, extractor
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
@@ -70,20 +70,23 @@ def test_a_callback_that_returns_true_stops_training(make, blobs):
 
 def test_callbacks_are_torn_down_after_an_error(blobs):
     recorder = Recorder()
-    model = clusterer(augment=lambda rows: 1 / 0).set_callbacks(recorder)
+    model = clusterer(augment=lambda rows: rows if len(rows) < 40 else 1 / 0)
+    model.set_callbacks(recorder)
     with pytest.raises(ZeroDivisionError):
         model.fit(blobs[0])
     assert recorder.state == "torn down"
     assert not hasattr(model, "n_iter_")
 
 
-def test_scoring_monitor_scores_every_epoch_by_labels_that_training_never_sees(blobs):
+@pytest.mark.parametrize("codes", [1, 2])
+def test_scoring_monitor_scores_every_epoch_by_labels_that_training_never_sees(codes, blobs):
     monitor = ScoringMonitor(scoring="adjusted_rand_score")
-    model = clusterer(max_epochs=4).set_callbacks(monitor).fit(*blobs)
+    settings = {"max_epochs": 4, "codes_per_cluster": codes}
+    model = clusterer(**settings).set_callbacks(monitor).fit(*blobs)
     rows = monitor.get_logs().data_as_pandas
     assert rows["adjusted_rand_score"].between(-1, 1).all()
     assert len(rows) >= 4
-    np.testing.assert_array_equal(model.labels_, clusterer(max_epochs=4).fit(blobs[0]).labels_)
+    np.testing.assert_array_equal(model.labels_, clusterer(**settings).fit(blobs[0]).labels_)
 
 
 @pytest.mark.filterwarnings("ignore:The estimator .* does not support callbacks")
@@ -147,6 +150,46 @@ def test_callbacks_change_nothing_in_training(blobs):
     plain = clusterer().fit(blobs[0])
     watched = clusterer(callbacks=[Counter()], verbose=1).fit(blobs[0])
     np.testing.assert_array_equal(plain.predict_proba(blobs[0]), watched.predict_proba(blobs[0]))
+
+
+@both
+@pytest.mark.parametrize("epochs_left", [0, 3], ids=["after the merge", "before the merge"])
+def test_skorch_stops_early_and_the_model_is_kept(make, epochs_left, blobs):
+    early = EarlyStopping(monitor="seconds", threshold=1e9, patience=2)  # stops in the third epoch
+    settings = {"codes_per_cluster": 2, "max_epochs": 4 + epochs_left}
+    model = make(callbacks=[early], **settings).fit(blobs[0])
+    assert model.n_iter_ == 3
+    assert model.net_.n_labels == 3
+    assert model.sample(2).shape == (2, 4)
+
+
+@both
+def test_skorch_schedules_both_rates(make, blobs):
+    rates = []
+
+    class Watch(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            rates.append([group["lr"] for group in net.optimizer_.param_groups])
+
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.1)
+    model = make(callbacks=[schedule, Watch()], generator_lr=0.01).fit(blobs[0])
+    np.testing.assert_allclose(rates, [[1e-3, 1e-2], [1e-4, 1e-3]])
+    model.set_params(callbacks=[Watch()]).partial_fit(blobs[0])
+    np.testing.assert_allclose(rates[-1], [1e-3, 1e-2])
+
+
+def test_skorch_clips_gradients(blobs):
+    norms = {True: [], False: []}  # of the discriminator and of the generator
+
+    class Watch(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            gradients = {name: weights.grad for name, weights in named_parameters}
+            norm = sum(float(gradient.square().sum()) for gradient in gradients.values()) ** 0.5
+            norms["adversarial.weight" in gradients].append(norm)
+
+    clusterer(callbacks=[GradientNormClipping(1e-3), Watch()]).fit(blobs[0])
+    assert len(norms[True]) == len(norms[False]) == 6
+    assert max(norms[True] + norms[False]) <= 1.001e-3
 
 
 class Unpicklable(Callback):

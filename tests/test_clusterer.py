@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
+from skorch.callbacks import Callback
 from small import clusterer, extractor
 from torch import nn
 
@@ -230,3 +231,29 @@ def test_sample_of_an_mlp_keeps_the_shape_of_channels_last_images(colours):
     X = colours.transpose(0, 2, 3, 1)
     model = clusterer(architecture="mlp").fit(X)
     assert model.sample(4, random_state=0).shape == (4, 9, 11, 3)
+
+
+@pytest.mark.parametrize("changed", [{"n_clusters": 4}, {"width": 3}, {"augment": "none"}])
+def test_partial_fit_refuses_other_parameters(changed, blobs):
+    model = clusterer().partial_fit(blobs[0])
+    (name,) = changed
+    with pytest.raises(ValueError, match=f"{name} changed from .* call fit to start anew"):
+        model.set_params(**changed).partial_fit(blobs[0])
+    model.fit(blobs[0])
+    model.set_params(batch_size=20, verbose=0).partial_fit(blobs[0])
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_a_fit_that_fails_changes_nothing(make, blobs):
+    class Interrupt(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    model = make().fit(blobs[0])
+    before = model.transform(blobs[0])
+    model.set_params(callbacks=[Interrupt()])
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(KeyboardInterrupt):
+            method(blobs[0] * 3 + 7)
+        np.testing.assert_array_equal(model.transform(blobs[0]), before)
+        assert model.sample(2).shape == (2, 4)

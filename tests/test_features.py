@@ -131,3 +131,8 @@ def test_features_keep_apart_what_is_apart(blobs):
 def test_the_same_seed_gives_the_same_features(pictures):
     one, again = (extractor(**IMAGES).fit_transform(pictures) for _ in range(2))
     np.testing.assert_array_equal(one, again)
+
+
+def test_the_game_alone_has_no_code_at_all(blobs):
+    model = extractor(objective="gan", n_continuous=2).fit(blobs[0])
+    assert list(model.discriminator_.layers) == ["dense1", "dense2"]

@@ -8,7 +8,9 @@ import torch
 from joblib import dump, load
 from small import clusterer, extractor
 
+from gan_cluster.training import data
 from gan_cluster.training.data import Encoding
+from gan_cluster.training.random import torch_generator
 
 
 def _memmap(X, folder):
@@ -153,3 +155,34 @@ def test_feature_names_are_kept_and_asked_for(blobs):
     assert model.feature_names_in_.tolist() == ["a", "b", "c", "d"]
     with pytest.raises(ValueError, match="feature names should match"):
         model.transform(frame[["b", "a", "c", "d"]])
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", ">f8", "f8"])
+def test_numbers_far_from_zero_keep_their_differences(dtype):
+    far = (np.array([[0.0], [0.0], [1.0], [1.0]]) * 50 + 1_700_000_000).astype(dtype)
+    encoding = Encoding.from_data(far, (1,), False)
+    np.testing.assert_allclose(encoding.encode(far).numpy(), [[-1], [-1], [1], [1]])
+
+
+def test_a_row_far_away_has_finite_results(blobs):
+    model = clusterer().fit(blobs[0])
+    assert np.isfinite(model.predict_proba(np.full((1, 4), 1e300))).all()
+    assert np.isfinite(model.transform(np.full((1, 4), -1e300))).all()
+
+
+def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(40, 5000))
+    X = np.vstack([X, X + 0.1 * rng.normal(size=X.shape)])
+    monkeypatch.setattr(data, "CHUNK_BYTES", 10 * 5000 * 4)
+    sizes = []
+    encode = Encoding.encode
+    monkeypatch.setattr(
+        Encoding, "encode", lambda self, rows: sizes.append(len(rows)) or encode(self, rows)
+    )
+    encoding = Encoding(
+        shape=(5000,), channels_last=False, center=np.zeros(5000), scale=np.ones(5000)
+    )
+    near = data.nearest_rows(X, encoding, 1, torch_generator(0))
+    np.testing.assert_array_equal(np.sort(near, axis=1) % 40, np.tile(np.arange(80) % 40, (2, 1)).T)
+    assert max(sizes) == 10

@@ -43,7 +43,7 @@ def test_depth_counts_convolutions_and_hidden_layers(depth):
     _, convolutional = build("dcgan", (1, 28, 28), depth=depth)
     assert sum(isinstance(m, nn.Conv2d) for m in convolutional.modules()) == depth
     generator, table = build("mlp", (6,), depth=depth)
-    assert [name for name in table.layer_names if name.startswith("dense")] == [
+    assert [name for name in table.layers if name.startswith("dense")] == [
         f"dense{i + 1}" for i in range(depth)
     ]
     assert sum(isinstance(m, nn.ReLU) for m in generator.modules()) == depth
@@ -72,7 +72,7 @@ def test_dcgan_rules_for_weights_and_normalisation():
 def test_without_a_code_there_is_no_recognition_network():
     _, discriminator = build("mlp", (4,), posterior=0)
     assert discriminator(torch.randn(3, 4)).code.shape == (3, 0)
-    assert "recognition" not in discriminator.layer_names
+    assert "recognition" not in discriminator.layers
 
 
 @pytest.mark.parametrize(("architecture", "shape"), [("mlp", (4,)), ("dcgan", (1, 8, 8))])
@@ -92,8 +92,8 @@ def test_activations_are_those_of_the_forward_pass(architecture, shape):
     _, discriminator = build(architecture, shape)
     discriminator.eval()
     rows = torch.randn(3, *shape)
-    found = discriminator.activations(rows, discriminator.layer_names[::-1])
-    assert list(found) == discriminator.layer_names[::-1]
+    found = discriminator.activations(rows, list(discriminator.layers)[::-1])
+    assert list(found) == list(discriminator.layers)[::-1]
     torch.testing.assert_close(discriminator.code(found["recognition"]), discriminator(rows).code)
 
 
@@ -187,17 +187,12 @@ def test_documented_settings_are_infogan_of_the_paper():
     ]
     assert net.code.latent_dim == 74
     assert (net.code.noise_dim, net.code.categorical, net.code.n_continuous) == (62, (10,), 2)
-    for optimizer, rate in (
-        (net.discriminator_optimizer_, 2e-4),
-        (net.generator_optimizer_, 1e-3),
-    ):
-        assert isinstance(optimizer, torch.optim.Adam)
-        assert optimizer.param_groups[0]["lr"] == rate
-        assert optimizer.param_groups[0]["betas"][0] == 0.5
-    learned_by_d = {
-        id(p) for group in net.discriminator_optimizer_.param_groups for p in group["params"]
-    }
-    assert {id(p) for p in net.discriminator_.parameters()} == learned_by_d  # D, Q and the trunk
+    assert isinstance(net.optimizer_, torch.optim.Adam)
+    players = (net.discriminator_, 2e-4), (net.generator_, 1e-3)  # D with Q and the trunk
+    for group, (player, rate) in zip(net.optimizer_.param_groups, players, strict=True):
+        assert {id(p) for p in group["params"]} == {id(p) for p in player.parameters()}
+        assert group["lr"] == rate
+        assert group["betas"][0] == 0.5
     assert net.objective.info_weight == 1
     assert net.objective.consistency_weight == 0
     assert net.objective.gradient_penalty == 0

@@ -1,5 +1,6 @@
 """Networks of the user's own: classes, functions or instances, and those that cannot work."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
@@ -19,6 +20,11 @@ class Trunk(nn.Module):
 class Generator(nn.Sequential):
     def __init__(self, latent_dim, shape):
         super().__init__(nn.Linear(latent_dim, shape[0]))
+
+
+class Detached(Generator):
+    def forward(self, latent):
+        return super().forward(latent).detach()
 
 
 def make_generator(latent_dim, shape):
@@ -44,7 +50,7 @@ def test_networks_of_the_users_own(kind, blobs):
     assert isinstance(model.discriminator_.trunk, Trunk)
     assert model.transform(X).shape == (len(X), 6)
     assert model.sample(5).shape == (5, 4)
-    assert model.discriminator_.layer_names == ["trunk", "recognition"]
+    assert list(model.discriminator_.layers) == ["trunk", "recognition"]
     again = clusterer(architecture=PAIRS[kind]).fit(X)
     assert (again.predict_proba(X) == model.predict_proba(X)).all()
 
@@ -83,7 +89,7 @@ def test_layers_of_the_users_sequential_trunk_have_its_names(images):
         (
             (nn.Linear(1, 4), Trunk),
             ValueError,
-            r"generator fails on a latent batch of shape \(2, 5\)",
+            r"generator fails on a batch of shape \(2, 5\)",
         ),
         ((Generator, nn.Linear(9, 4)), ValueError, r"trunk fails on a batch of shape \(2, 4\)"),
         ((Generator, nn.Flatten(0)), ValueError, r"features of shape \(n, ...\)"),
@@ -104,3 +110,29 @@ def test_a_clone_of_instances_has_copies_of_them(blobs):
     copy = clone(model)
     assert copy.architecture[1] is not PAIRS["instances"][1]
     assert (copy.fit(blobs[0]).labels_ == model.fit(blobs[0]).labels_).all()
+
+
+def test_what_the_user_froze_stays_frozen(blobs):
+    trunk = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8))
+    trunk[0].requires_grad_(False)
+    model = clusterer(architecture=(Generator, trunk)).fit(blobs[0])
+    kept, trained = (model.discriminator_.trunk[i].weight for i in (0, 2))
+    np.testing.assert_array_equal(kept, trunk[0].weight)
+    assert not kept.requires_grad
+    assert trained.requires_grad
+    assert not torch.equal(trained, trunk[2].weight)
+
+
+def test_maps_of_the_users_convolutions_are_pooled_on_a_grid(images):
+    def trunk(shape):
+        first = nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1), nn.ReLU())
+        return nn.Sequential(first, nn.Conv2d(6, 8, 3, 2, 1), nn.Flatten())
+
+    def generator(latent_dim, shape):
+        return nn.Sequential(nn.Linear(latent_dim, 64), nn.Unflatten(1, shape))
+
+    model = extractor(
+        image_shape=(1, 8, 8), layers="all", pooling="max", architecture=(generator, trunk)
+    ).fit(images)
+    assert model.transform(images[:2]).shape == (2, 6 * 16 + 8 * 4)
+    assert len(model.set_params(pooling="avg").get_feature_names_out()) == 6 * 16 + 8 * 4

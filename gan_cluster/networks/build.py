@@ -56,25 +56,31 @@ class Discriminator(nn.Module):
         return DiscriminatorOutput(logits, self.code(self.recognition(features)))
 
     @property
-    def layer_names(self) -> list[str]:
-        """Names of the layers whose activations can be read, from the input on."""
-        children = [name for name, _ in self.trunk.named_children()]
-        names = children if isinstance(self.trunk, nn.Sequential) else ["trunk"]
-        return names + ([RECOGNITION_LAYER] if self.recognition is not None else [])
+    def layers(self) -> dict[str, nn.Module]:
+        """The layers whose activations can be read, by name, from the input on."""
+        parted = isinstance(self.trunk, nn.Sequential)
+        found = dict(self.trunk.named_children()) if parted else {"trunk": self.trunk}
+        if self.recognition is not None:
+            found[RECOGNITION_LAYER] = self.recognition
+        return found
+
+    @property
+    def convolutions(self) -> list[str]:
+        """Names of the layers that hold a convolution."""
+        return [
+            name
+            for name, layer in self.layers.items()
+            if any(isinstance(part, nn.Conv2d) for part in layer.modules())
+        ]
 
     def activations(self, rows: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Activations of the named layers, none computed beyond the deepest of them."""
         found: dict[str, torch.Tensor] = {}
-        if isinstance(self.trunk, nn.Sequential):
-            for name, layer in self.trunk.named_children():
-                rows = layer(rows)
-                found[name] = rows
-                if found.keys() >= set(names):
-                    return {name: found[name] for name in names}
-        else:
-            found["trunk"] = rows = self.trunk(rows)
-        if self.recognition is not None and RECOGNITION_LAYER in names:
-            found[RECOGNITION_LAYER] = self.recognition(rows.flatten(1))
+        for name, layer in self.layers.items():
+            rows = layer(rows.flatten(1) if name == RECOGNITION_LAYER else rows)
+            found[name] = rows
+            if found.keys() >= set(names):
+                break
         return {name: found[name] for name in names}
 
 
@@ -139,41 +145,56 @@ def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generato
 
 def _instance(maker: nn.Module | Callable[..., nn.Module], *arguments: object) -> nn.Module:
     """The user's module: a copy of an instance, or what the class or function returns."""
-    made = deepcopy(maker) if isinstance(maker, nn.Module) else maker(*arguments)
+    if isinstance(maker, nn.Module):
+        return deepcopy(maker).train()
+    try:
+        made = maker(*arguments)
+    except Exception as error:
+        raise ValueError(
+            f"architecture: {maker!r} fails when called with {arguments}: {error!r}"
+        ) from error
     if not isinstance(made, nn.Module):
         raise TypeError(f"architecture: {maker!r} returned {type(made).__name__}, not a Module")
     return made.train()
 
 
+def _tried(module: nn.Module, batch: torch.Tensor, name: str, wanted: str) -> torch.Tensor:
+    """What a copy of the user's module makes of a batch: floats that a loss can train through."""
+    try:
+        got = deepcopy(module)(batch.requires_grad_())
+    except Exception as error:
+        raise ValueError(
+            f"architecture: the {name} fails on a batch of shape {tuple(batch.shape)}: {error!r}"
+        ) from error
+    if not isinstance(got, torch.Tensor):
+        raise ValueError(
+            f"architecture: the {name} gives {type(got).__name__}; it should give {wanted}"
+        )
+    if got.dtype != torch.float32 or not got.requires_grad:
+        raise ValueError(
+            f"architecture: the {name} gives {got.dtype} "
+            f"{'with' if got.requires_grad else 'without'} gradients; it should give a tensor of "
+            "torch.float32 that was not detached"
+        )
+    return got
+
+
 def _check_user_generator(made: nn.Module, latent_dim: int, shape: tuple[int, ...]) -> None:
     wanted = (2, *shape)
-    try:
-        with torch.no_grad():
-            got = tuple(deepcopy(made)(torch.zeros(2, latent_dim)).shape)
-    except (RuntimeError, ValueError, TypeError) as error:
+    got = _tried(made, torch.zeros(2, latent_dim), "generator", f"shape {wanted}")
+    if got.shape != wanted:
         raise ValueError(
-            f"architecture: the generator fails on a latent batch of shape (2, {latent_dim}), "
-            f"noise and codes together: {error}"
-        ) from error
-    if got != wanted:
-        raise ValueError(
-            f"architecture: the generator gives shape {got} for a latent batch of shape "
-            f"(2, {latent_dim}); it should give {wanted}"
+            f"architecture: the generator gives shape {tuple(got.shape)} for a latent batch of "
+            f"shape (2, {latent_dim}), noise and codes together; it should give {wanted}"
         )
 
 
 def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
-    try:
-        with torch.no_grad():
-            features = deepcopy(trunk)(torch.zeros(2, *shape))
-    except (RuntimeError, ValueError, TypeError) as error:
+    wanted = "features of shape (n, ...)"
+    features = _tried(trunk, torch.zeros(2, *shape), "discriminator's trunk", wanted)
+    if features.ndim < 2 or len(features) != 2 or not features.numel():
         raise ValueError(
-            f"architecture: the discriminator's trunk fails on a batch of shape {(2, *shape)}: "
-            f"{error}"
-        ) from error
-    if not isinstance(features, torch.Tensor) or features.ndim < 2 or len(features) != 2:
-        raise ValueError(
-            "architecture: the discriminator's trunk should give features of shape (n, ...), "
-            f"it gave {getattr(features, 'shape', type(features).__name__)} for n = 2"
+            f"architecture: the discriminator's trunk should give {wanted}, at least one a row; "
+            f"it gave {tuple(features.shape)} for n = 2"
         )
     return features.flatten(1).shape[1]

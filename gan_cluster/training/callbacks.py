@@ -1,5 +1,6 @@
 """Callbacks of the loop: progress, scikit-learn's own callbacks, and when to stop."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,26 @@ from tqdm.auto import tqdm
 
 class StopTraining(Exception):
     """Raised by a callback at the end of an epoch: training has done what it was asked."""
+
+
+class AfterEpoch(Callback):
+    """Does something once, at the end of an epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        Which, the first being 1.
+    action : callable
+        Called with the net.
+    """
+
+    def __init__(self, epoch: int, action: Callable[[Any], None]):
+        self.epoch = epoch
+        self.action = action
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if len(net.history) == self.epoch:
+            self.action(net)
 
 
 class Progress(Callback):
@@ -56,7 +77,7 @@ class ScikitLearnBridge(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         # clusters get their names, by size, only at the end of fit
-        fitted = {"net_": net, "_order": np.arange(sum(net.code.categorical[:1]))}
+        fitted = {"net_": net, "_order": np.arange(net.n_labels)}
         if self.epoch_.call_on_fit_task_end(**self.task, reconstruction_attributes=fitted):
             raise StopTraining
 

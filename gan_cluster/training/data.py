@@ -1,17 +1,20 @@
 """From rows in the user's units to batches that a network sees, and back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.random_projection import SparseRandomProjection
 from sklearn.utils import gen_batches
 
 CHUNK_BYTES = 32 * 2**20
 NEIGHBOR_BLOCK = 10_000
 RADIUS_ROWS = 2_000
+PROJECTED = 512
+FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Encoding:
         scaler = MinMaxScaler() if is_image else StandardScaler()
         size = max(1, CHUNK_BYTES // (X.shape[1] * 8))
         for chunk in gen_batches(len(X), size):
-            scaler.partial_fit(X[chunk].astype(np.float64))
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaler.partial_fit(X[chunk].astype(np.float64))
         if not is_image:
             return cls(shape, channels_last, scaler.mean_, scaler.scale_)
         low, high = scaler.data_min_.min(), scaler.data_max_.max()
@@ -52,13 +56,14 @@ class Encoding:
 
     def encode(self, rows: np.ndarray) -> torch.Tensor:
         """Rows (n, n_features) as a float32 tensor (n, *shape)."""
-        if rows.dtype == np.float64:  # far from zero, float32 would lose what the center removes
-            scaled = ((rows - self.center) / self.scale).astype(np.float32)
-        else:
+        if np.can_cast(rows.dtype, np.float32):
             scaled = rows.astype(np.float32)
             scaled -= self.center.astype(np.float32)
             scaled /= self.scale.astype(np.float32)
-        batch = torch.from_numpy(scaled)
+        else:  # far from zero, float32 would lose what the center removes
+            with np.errstate(over="ignore"):
+                scaled = ((rows.astype(np.float64) - self.center) / self.scale).astype(np.float32)
+        batch = torch.from_numpy(np.clip(scaled, -FAR, FAR, out=scaled))
         if len(self.shape) < 3:
             return batch
         if self.channels_last:
@@ -80,16 +85,30 @@ def nearest_rows(
 ) -> np.ndarray:
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
-    Distances are Euclidean in the networks' units. Rows are dealt at random into blocks of at
-    most ``NEIGHBOR_BLOCK`` and searched within theirs, so that time grows linearly with X.
+    Distances are Euclidean in the networks' units; rows of more than twice ``PROJECTED`` features
+    are projected at random first (Achlioptas, 2003), which keeps them. Rows are dealt at random
+    into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs, so that time grows
+    linearly with X.
     """
+    project = _projection(X.shape[1], rng)
     order = torch.randperm(len(X), generator=rng).numpy()
     found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int64)
     for block in np.array_split(order, -(-len(X) // NEIGHBOR_BLOCK)):
-        rows = encoding.encode(X[block]).flatten(1).numpy()
+        chunks = gen_batches(len(block), max(1, CHUNK_BYTES // (X.shape[1] * 4)))
+        rows = np.concatenate(
+            [project(encoding.encode(X[block[chunk]]).flatten(1).numpy()) for chunk in chunks]
+        )
         search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
         found[block] = block[search.kneighbors(rows, return_distance=False)]
     return found
+
+
+def _projection(n_features: int, rng: torch.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    if n_features <= 2 * PROJECTED:
+        return lambda rows: rows
+    seed = int(torch.randint(2**31 - 1, (1,), generator=rng))
+    found = SparseRandomProjection(PROJECTED, dense_output=True, random_state=seed)
+    return found.fit(np.empty((1, n_features), dtype=np.float32)).transform
 
 
 def local_radius(X: np.ndarray, encoding: Encoding) -> float:
@@ -168,6 +187,11 @@ class Batches:
 
     def _read(self, indices: np.ndarray) -> torch.Tensor:
         return self.encoding.encode(self.X[indices]).to(self.device)
+
+    def regroup(self, groups: torch.Tensor) -> None:
+        """Codes became clusters: translate the labels noted, so that they compare with new ones."""
+        known = self.labels >= 0
+        self.labels[known] = groups[self.labels[known]]
 
     def relabel(self, indices: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Note the labels of a batch; return the share of them that changed since last time."""

@@ -48,7 +48,7 @@ def merge_clusters(
     X: np.ndarray,
     n_clusters: int,
     known: torch.Tensor | None = None,
-) -> None:
+) -> torch.Tensor:
     """Group the values of the net's first code into clusters by what near rows share.
 
     Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
@@ -60,6 +60,7 @@ def merge_clusters(
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
         groups = linear_sum_assignment(shared, maximize=True)[1][groups]
     net.groups = torch.from_numpy(groups).to(net.device)
+    return net.groups
 
 
 def draw(

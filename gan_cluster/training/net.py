@@ -127,12 +127,17 @@ class AdversarialNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, triggered_directly: object = None) -> "AdversarialNet":
-        pairs = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
-        self.discriminator_optimizer_, self.generator_optimizer_ = (
-            torch.optim.Adam(module.parameters(), lr=rate, betas=(0.5, 0.999), fused=True)
-            for module, rate in pairs
-        )
+        players = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
+        groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in players]
+        self.optimizer_ = torch.optim.Adam(groups, betas=(0.5, 0.999), fused=True)
         return self
+
+    def update(self, player: nn.Module, loss: torch.Tensor) -> None:
+        """One step of the player's weights; those of the other have no gradient and stay."""
+        self.optimizer_.zero_grad()
+        self.backward(loss)
+        self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
+        self.optimizer_.step()
 
     @property
     def sampler_(self) -> nn.Module:
@@ -152,11 +157,14 @@ class AdversarialNet(NeuralNet):
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """No gradients for the discriminator's weights, only through them."""
-        self.discriminator_.requires_grad_(False)
+        trained = [weights for weights in self.discriminator_.parameters() if weights.requires_grad]
+        for weights in trained:
+            weights.requires_grad_(False)
         try:
             yield
         finally:
-            self.discriminator_.requires_grad_(True)
+            for weights in trained:
+                weights.requires_grad_(True)
 
     def autocast(self) -> AbstractContextManager:
         """Hook: a subclass may run the forward passes in a lower precision."""
@@ -209,9 +217,7 @@ class AdversarialNet(NeuralNet):
                 loss = loss + aim.consistency_weight * (agreed + balance)
             if aim.gradient_penalty:
                 loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
-        self.discriminator_optimizer_.zero_grad()
-        self.backward(loss)
-        self.discriminator_optimizer_.step()
+        self.update(self.discriminator_, loss)
         return terms
 
     def generator_step(
@@ -223,9 +229,7 @@ class AdversarialNet(NeuralNet):
             real, generated = self.together(rows, fake)
             adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
             loss = adversarial - self._information(generated.code, latent)
-        self.generator_optimizer_.zero_grad()
-        self.backward(loss)
-        self.generator_optimizer_.step()
+        self.update(self.generator_, loss)
         if self.ema_decay:
             self.average_.update_parameters(self.generator_)
         return adversarial.detach()
@@ -257,6 +261,13 @@ class AdversarialNet(NeuralNet):
         members = F.one_hot(self.groups).to(logits.dtype)
         return ((logits - top).exp() @ members).clamp_min(TINY).log()
 
+    @property
+    def n_labels(self) -> int:
+        """Number of labels that rows can have now: of clusters, or of codes not merged yet."""
+        if self.groups is None:
+            return sum(self.code.categorical[:1])
+        return int(self.groups.max()) + 1
+
     def members(self, cluster: int) -> np.ndarray:
         """Values of the first code that make a cluster."""
         if self.groups is None:
@@ -271,7 +282,7 @@ class AdversarialNet(NeuralNet):
         """Rows changed in a way that should not change their label."""
         augment = self.objective.augment
         if callable(augment):
-            return augment(rows)
+            return augment(rows.clone())
         return random_affine(rows, self.rng) if augment == "affine" else rows
 
     def _information(
@@ -317,6 +328,15 @@ class AdversarialNet(NeuralNet):
         finally:
             self.notify("on_train_end", X=X, y=y)
         return self
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:
+            if method_name == "on_epoch_end":
+                raise StopTraining from stop
+            raise
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         try:
