@@ -31,7 +31,13 @@ from gan_cluster._validation import (
 from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
-from gan_cluster.training.callbacks import AfterEpoch, LabelsSettled, Progress, ScikitLearnBridge
+from gan_cluster.training.callbacks import (
+    AfterEpoch,
+    FallingRates,
+    LabelsSettled,
+    Progress,
+    ScikitLearnBridge,
+)
 from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
 from gan_cluster.training.inference import draw, merge_clusters, neighbor_joint
 from gan_cluster.training.merging import information
@@ -43,8 +49,8 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-AUTO_STEPS = 900
-AUTO_EPOCHS = 4
+EXPLORING_STEPS = 900
+REFINING_EPOCHS = 4
 MERGE_AT = 0.65
 JUDGED_ROWS = 10_000
 # what may change between two calls of partial_fit
@@ -135,8 +141,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             first, *others = seeds(self.random_state, self.n_init + 1)
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
-            epochs = self._n_epochs(len(runs[0][1]))
-            context = self._init_callback_context(max_subtasks=epochs * len(runs))
+            explore, refine = self._n_epochs(len(runs[0][1]))
+            context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = self._judged(rows.X)
             best = -np.inf
@@ -144,14 +150,16 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 extra: list[Callback] = [bridge]
                 if self._merges_late:
                     merge = partial(self._merge, batches, judged)
-                    extra.insert(0, AfterEpoch(ceil(epochs * MERGE_AT), merge))
-                self._train(net, batches, epochs, f"training {i + 1}/{len(runs)}", extra)
+                    extra.insert(0, AfterEpoch(ceil(explore * MERGE_AT), merge))
+                self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", extra)
                 if self._merges_late and net.groups is None:  # stopped before its time
                     self._merge(batches, judged, net)
                 joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
                 score = information(joint)
                 if score > best:
                     best, self.net_, kept = score, net, batches
+            if refine and not self.net_.stopped_:
+                self._refine(kept, refine, bridge)
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)
             bridge.finish()
@@ -201,6 +209,16 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._describe(batches)
         return self
 
+    def _refine(self, batches: Batches, epochs: int, bridge: ScikitLearnBridge) -> None:
+        """Finish training: rates fall to zero, and twins are made of the row itself alone.
+
+        A near row may be of another cluster, which only does good while clusters form.
+        """
+        if self.net_.objective.augment != "none":
+            batches = batches.alone()
+        fall = FallingRates(epochs * len(batches))
+        self._train(self.net_, batches, epochs, "refining", [fall, bridge])
+
     def _merge(self, batches: Batches, judged: np.ndarray, net: AdversarialNet) -> None:
         """Make clusters of codes."""
         net.refresh_statistics(batches)
@@ -228,10 +246,14 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _n_continuous(self) -> int:
         return self.n_continuous
 
-    def _n_epochs(self, n_steps: int) -> int:
-        if self.max_epochs != "auto":
-            return self.max_epochs
-        return max(AUTO_EPOCHS, ceil(AUTO_STEPS / n_steps))
+    def _n_epochs(self, n_steps: int) -> tuple[int, int]:
+        """Passes over X that each training makes, and those that refine the best one."""
+        explore = ceil(EXPLORING_STEPS / n_steps)
+        total = explore + REFINING_EPOCHS if self.max_epochs == "auto" else self.max_epochs
+        if not (self.consistency_weight and self._categorical()):
+            return total, 0  # the objectives of the papers keep their rates
+        explore = min(explore, total)
+        return explore, total - explore
 
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
@@ -320,7 +342,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if self.n_iter_no_change is not None and net.code.categorical:
             callbacks.append(LabelsSettled(self.tol, self.n_iter_no_change))
         for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
-            group["lr"] = rate
+            group["lr"] = group["initial_lr"] = rate
         net.callbacks = callbacks
         net.initialize_callbacks()
         torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code

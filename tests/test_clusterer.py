@@ -212,10 +212,40 @@ def test_fit_starts_anew(blobs):
     np.testing.assert_array_equal(model.labels_, labels)
 
 
-def test_auto_epochs_are_a_number_of_steps(monkeypatch, blobs):
-    monkeypatch.setattr("gan_cluster._base.AUTO_STEPS", 9)
-    monkeypatch.setattr("gan_cluster._base.AUTO_EPOCHS", 1)
-    assert clusterer(max_epochs="auto").fit(blobs[0]).n_iter_ == 3  # of 3 steps each
+@pytest.mark.parametrize(
+    ("settings", "explored", "refined"),
+    [
+        ({"max_epochs": "auto"}, 3, 2),
+        ({"max_epochs": 4}, 3, 1),
+        ({"max_epochs": 2}, 2, 0),
+        ({"max_epochs": "auto", "consistency_weight": 0}, 5, 0),
+    ],
+)
+@pytest.mark.parametrize("augment", ["none", lambda rows: rows])
+def test_the_best_training_is_refined(settings, explored, refined, augment, monkeypatch, blobs):
+    monkeypatch.setattr("gan_cluster._base.EXPLORING_STEPS", 9)  # of 3 steps an epoch
+    monkeypatch.setattr("gan_cluster._base.REFINING_EPOCHS", 2)
+    seen = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            alone = torch.equal(batch[0], batch[1])
+            seen.append((net, net.optimizer_.param_groups[1]["lr"], alone))
+
+    settings = {**settings, "n_init": 2, "augment": augment, "callbacks": [Watch()]}
+    model = clusterer(**settings).fit(blobs[0])
+    assert model.n_iter_ == explored + refined
+    nets, rates, alone = zip(*seen, strict=True)
+    n_explored, n_refined = 2 * 3 * explored, 3 * refined
+    assert len(set(nets[:n_explored])) == 2
+    assert set(nets[n_explored:]) <= {model.net_}
+    assert set(rates[:n_explored]) == {1e-3}
+    np.testing.assert_allclose(
+        rates[n_explored:], np.linspace(1e-3, 0, n_refined, endpoint=False), rtol=1e-5
+    )
+    if settings.get("consistency_weight") != 0:
+        assert not any(alone[:n_explored])
+        assert set(alone[n_explored:]) <= {augment != "none"}
 
 
 def test_generated_images_belong_to_their_cluster_and_vary(images):

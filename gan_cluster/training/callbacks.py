@@ -32,6 +32,23 @@ class AfterEpoch(Callback):
             self.action(net)
 
 
+class FallingRates(Callback):
+    """Lets the learning rates fall linearly, to reach zero after a number of steps."""
+
+    def __init__(self, n_steps: int):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.left_ = self.n_steps
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: Any = None, **kwargs: Any
+    ) -> None:
+        self.left_ -= 1
+        for group in net.optimizer_.param_groups:
+            group["lr"] = group["initial_lr"] * self.left_ / self.n_steps
+
+
 class Progress(Callback):
     """A progress bar over epochs with the mutual information that Q reads, beside its ceiling."""
 

@@ -170,6 +170,12 @@ class Batches:
         """Batches of the same rows in an order of their own."""
         return Batches(self.X, self.encoding, self.batch_size, rng, self.device, self.neighbors)
 
+    def alone(self) -> "Batches":
+        """Batches that go on from here with each row as its own partner."""
+        other = Batches(self.X, self.encoding, self.batch_size, self.rng, self.device)
+        other.labels = self.labels
+        return other
+
     def __len__(self) -> int:
         return self.n_steps
 

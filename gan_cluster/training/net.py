@@ -84,6 +84,8 @@ class AdversarialNet(NeuralNet):
     ----------
     groups : Tensor of shape (n_codes,) or None
         Cluster of each value of the first code; None where each value is a cluster.
+    stopped_ : bool
+        Whether a callback ended the last training.
     """
 
     def __init__(
@@ -339,9 +341,11 @@ class AdversarialNet(NeuralNet):
             raise
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
+        self.stopped_ = False
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except StopTraining:
+            self.stopped_ = True
             return self
 
     def run_single_epoch(
