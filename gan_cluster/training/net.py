@@ -184,9 +184,10 @@ class AdversarialNet(NeuralNet):
     def together(self, *parts: torch.Tensor) -> list[DiscriminatorOutput]:
         """Outputs on batches that go through the discriminator as one.
 
-        They share the statistics of batch normalisation: each by itself, generated rows that
-        hardly differ would be spread out until Q can tell their codes, and no gradient would
-        ask the generator for more.
+        They share the statistics of batch normalisation. The discriminator learns from real
+        rows and from generated ones in batches apart, as DCGAN does, but the generator is judged
+        beside real rows: by itself, a batch of rows that hardly differ would be spread out until
+        Q can tell their codes, and no gradient would ask the generator for more.
         """
         out = self.discriminator_(torch.cat(parts))
         sizes = [len(part) for part in parts]
@@ -202,7 +203,8 @@ class AdversarialNet(NeuralNet):
         with self.autocast():
             if aim.gradient_penalty:
                 rows = rows.detach().requires_grad_()
-            real, generated, twin_logits = self._outputs(rows, partners, fake)
+            real, twin_logits = self._real_outputs(rows, partners)
+            generated = self.discriminator_(fake)
             loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
             terms["discriminator_loss"] = loss.detach()
             loss = loss - self._information(generated.code, latent, terms)
@@ -236,23 +238,19 @@ class AdversarialNet(NeuralNet):
             self.average_.update_parameters(self.generator_)
         return adversarial.detach()
 
-    def _outputs(
-        self, rows: torch.Tensor, partners: torch.Tensor, *others: torch.Tensor
-    ) -> tuple[Any, ...]:
-        """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
+    def _real_outputs(
+        self, rows: torch.Tensor, partners: torch.Tensor
+    ) -> tuple[DiscriminatorOutput, torch.Tensor | None]:
+        """Outputs on real rows, and cluster logits of their twins if those have to agree."""
         if not (self.objective.consistency_weight and self.code.categorical):
-            return *self.together(rows, *others), None
+            return self.discriminator_(rows), None
         if self.objective.augment != "adversarial":
-            real, twins, *rest = self.together(rows, self.twins(partners), *others)
-            return real, *rest, self.cluster_logits(twins.code)
-
-        def predict(batch: torch.Tensor) -> torch.Tensor:
-            return self.cluster_logits(self.together(batch, *others)[0].code)
-
-        real, *rest = self.together(rows, *others)
-        logits = self.cluster_logits(real.code)
-        moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
-        return real, *rest, predict(moved)
+            real, twins = self.together(rows, self.twins(partners))
+            return real, self.cluster_logits(twins.code)
+        real = self.discriminator_(rows)
+        logits, radius = self.cluster_logits(real.code), self.objective.radius
+        moved = virtual_adversarial_twin(self.label, partners, logits, radius, self.rng)
+        return real, self.label(moved)
 
     def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters from Q's output: of the first code, or of groups of its values."""
@@ -315,7 +313,7 @@ class AdversarialNet(NeuralNet):
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
         for rows, partners, _ in islice(batches, n_batches):
-            self._outputs(rows, partners)
+            self._real_outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self._set_training(False)
