@@ -51,7 +51,7 @@ from gan_cluster.training.random import (
 
 EXPLORING_STEPS = 900
 REFINING_EPOCHS = 4
-MERGE_AT = 0.65
+SETTLED_AT = 0.65
 JUDGED_ROWS = 10_000
 # what may change between two calls of partial_fit
 FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
@@ -145,15 +145,15 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = self._judged(rows.X)
-            best = -np.inf
+            best, at = -np.inf, ceil(explore * SETTLED_AT)
             for i, (net, batches) in enumerate(runs):
                 extra: list[Callback] = [bridge]
-                if self._merges_late:
-                    merge = partial(self._merge, batches, judged)
-                    extra.insert(0, AfterEpoch(ceil(explore * MERGE_AT), merge))
+                settle = partial(self._settle, batches, judged, at < explore + refine)
+                if net.consistent:
+                    extra.insert(0, AfterEpoch(at, settle))
                 self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", extra)
                 if self._merges_late and net.groups is None:  # stopped before its time
-                    self._merge(batches, judged, net)
+                    self._settle(batches, judged, False, net)
                 joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
                 score = information(joint)
                 if score > best:
@@ -219,10 +219,15 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         fall = FallingRates(epochs * len(batches))
         self._train(self.net_, batches, epochs, "refining", [fall, bridge])
 
-    def _merge(self, batches: Batches, judged: np.ndarray, net: AdversarialNet) -> None:
-        """Make clusters of codes."""
-        net.refresh_statistics(batches)
-        batches.regroup(merge_clusters(net, self._encoding, judged, self._categorical()[0]))
+    def _settle(
+        self, batches: Batches, judged: np.ndarray, goes_on: bool, net: AdversarialNet
+    ) -> None:
+        """Clusters have formed: merge codes into them and, if training goes on, draw them anew."""
+        if goes_on:
+            net.settle()
+        if self._merges_late:
+            net.refresh_statistics(batches)
+            batches.regroup(merge_clusters(net, self._encoding, judged, self._categorical()[0]))
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         """What fit, partial_fit and inference make of the user's X."""

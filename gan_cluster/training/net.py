@@ -84,6 +84,10 @@ class AdversarialNet(NeuralNet):
     ----------
     groups : Tensor of shape (n_codes,) or None
         Cluster of each value of the first code; None where each value is a cluster.
+    consistent : bool
+        Whether labels of twins have to agree.
+    settled : bool
+        Whether clusters have formed, see :meth:`settle`.
     stopped_ : bool
         Whether a callback ended the last training.
     """
@@ -107,6 +111,8 @@ class AdversarialNet(NeuralNet):
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
         self.groups: torch.Tensor | None = None
+        self.consistent = bool(objective.consistency_weight and code.categorical)
+        self.settled = False
 
     @property
     def _default_callbacks(self) -> list:
@@ -184,15 +190,37 @@ class AdversarialNet(NeuralNet):
     def together(self, *parts: torch.Tensor) -> list[DiscriminatorOutput]:
         """Outputs on batches that go through the discriminator as one.
 
-        They share the statistics of batch normalisation. The discriminator learns from real
-        rows and from generated ones in batches apart, as DCGAN does, but the generator is judged
-        beside real rows: by itself, a batch of rows that hardly differ would be spread out until
-        Q can tell their codes, and no gradient would ask the generator for more.
+        They share the statistics of batch normalisation: each by itself, generated rows that
+        hardly differ would be spread out until Q can tell their codes, and no gradient would
+        ask the generator for more.
         """
         out = self.discriminator_(torch.cat(parts))
         sizes = [len(part) for part in parts]
         pieces = zip(*(values.split(sizes) for values in out), strict=True)
         return [DiscriminatorOutput(*piece) for piece in pieces]
+
+    def _pass(
+        self, real: list[torch.Tensor], generated: tuple[torch.Tensor, ...]
+    ) -> list[DiscriminatorOutput]:
+        """As one, but while clusters form from real rows, which generated ones would slow down."""
+        if self.consistent and not self.settled:
+            return [*self.together(*real), *(self.discriminator_(part) for part in generated)]
+        return self.together(*real, *generated)
+
+    def settle(self) -> None:
+        """Clusters have formed: from now on Q learns from real rows alone.
+
+        The generator starts anew and has to draw rows that Q reads, instead of meeting it at
+        what no real row looks like.
+        """
+        self.settled = True
+        fresh, _ = self.build()
+        self.generator_.load_state_dict(fresh.state_dict())
+        for weights in self.generator_.parameters():
+            self.optimizer_.state.pop(weights, None)
+        if self.ema_decay:
+            self.average_.module.load_state_dict(fresh.state_dict())
+            self.average_.n_averaged.zero_()
 
     def discriminator_step(
         self, rows: torch.Tensor, partners: torch.Tensor, fake: torch.Tensor, latent: Latent
@@ -203,11 +231,12 @@ class AdversarialNet(NeuralNet):
         with self.autocast():
             if aim.gradient_penalty:
                 rows = rows.detach().requires_grad_()
-            real, twin_logits = self._real_outputs(rows, partners)
-            generated = self.discriminator_(fake)
+            real, generated, twin_logits = self._outputs(rows, partners, fake)
             loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
             terms["discriminator_loss"] = loss.detach()
-            loss = loss - self._information(generated.code, latent, terms)
+            information = self._information(generated.code, latent, terms)
+            if not self.settled:
+                loss = loss - information
             if self.code.categorical:
                 logits = self.cluster_logits(real.code)
                 labels = logits.softmax(1)
@@ -238,19 +267,23 @@ class AdversarialNet(NeuralNet):
             self.average_.update_parameters(self.generator_)
         return adversarial.detach()
 
-    def _real_outputs(
-        self, rows: torch.Tensor, partners: torch.Tensor
-    ) -> tuple[DiscriminatorOutput, torch.Tensor | None]:
-        """Outputs on real rows, and cluster logits of their twins if those have to agree."""
-        if not (self.objective.consistency_weight and self.code.categorical):
-            return self.discriminator_(rows), None
+    def _outputs(
+        self, rows: torch.Tensor, partners: torch.Tensor, *fake: torch.Tensor
+    ) -> tuple[Any, ...]:
+        """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
+        if not self.consistent:
+            return *self._pass([rows], fake), None
         if self.objective.augment != "adversarial":
-            real, twins = self.together(rows, self.twins(partners))
-            return real, self.cluster_logits(twins.code)
-        real = self.discriminator_(rows)
-        logits, radius = self.cluster_logits(real.code), self.objective.radius
-        moved = virtual_adversarial_twin(self.label, partners, logits, radius, self.rng)
-        return real, self.label(moved)
+            real, twins, *rest = self._pass([rows, self.twins(partners)], fake)
+            return real, *rest, self.cluster_logits(twins.code)
+
+        def predict(batch: torch.Tensor) -> torch.Tensor:
+            return self.cluster_logits(self._pass([batch], fake)[0].code)
+
+        real, *rest = self._pass([rows], fake)
+        logits = self.cluster_logits(real.code)
+        moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
+        return real, *rest, predict(moved)
 
     def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters from Q's output: of the first code, or of groups of its values."""
@@ -313,7 +346,7 @@ class AdversarialNet(NeuralNet):
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
         for rows, partners, _ in islice(batches, n_batches):
-            self._real_outputs(rows, partners)
+            self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self._set_training(False)
