@@ -49,7 +49,7 @@ class GANFeatureExtractor(BaseGAN):
         Sizes of the categorical codes; ignored for "gan".
     codes_per_cluster : int, default=2
         The first code starts with this many times as many values as there are clusters.
-        After 65 % of the epochs they are merged into clusters, so that near rows say most of
+        Once clusters have formed they are merged into them, so that near rows say most of
         each other's cluster [4]_. Without the consistency term it is 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
@@ -93,7 +93,8 @@ class GANFeatureExtractor(BaseGAN):
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes at least four, and as many as give 900 steps.
+        Passes over X. "auto" makes as many as give 900 steps, and four more. With the
+        consistency term, those after 900 steps refine the best training.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3

@@ -1,10 +1,12 @@
 """Batches, twins, callbacks and random numbers of the loop."""
 
 import threading
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from small import clusterer
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -215,3 +217,50 @@ def test_statistics_are_those_of_real_rows(blobs):
     assert seen
     for kept, real in seen.values():
         torch.testing.assert_close(kept, real, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_q_learns_from_generated_rows_until_clusters_have_formed(settled, blobs):
+    net = clusterer(augment="none").fit(blobs[0]).net_
+    net.settled = settled
+    rows = torch.randn(40, 4, generator=torch_generator(0))
+    fake = torch.randn(40, 4, generator=torch_generator(1))
+    updated = []
+    for seed in (2, 3):
+        player = deepcopy(net)
+        latent = net.code.sample(40, torch_generator(seed))
+        player.discriminator_step(rows, rows, fake, latent)
+        updated.append(player.discriminator_.code.weight)
+    assert torch.equal(*updated) == settled
+
+
+@pytest.mark.parametrize(("epochs", "settles"), [(3, True), (2, False)])
+def test_the_generator_starts_anew_where_training_goes_on(epochs, settles, blobs):
+    forgotten = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            state = net.optimizer_.state
+            forgotten.append(not any(w in state for w in net.generator_.parameters()))
+
+    net = clusterer(max_epochs=epochs, ema_decay=0.5, callbacks=[Watch()]).fit(blobs[0]).net_
+    assert net.settled == settles
+    assert forgotten == [False, settles, False][:epochs]
+    assert net.average_.n_averaged == (3 if settles else 6)
+
+
+def test_generated_rows_share_a_batch_with_real_ones_once_clusters_have_formed(blobs):
+    sizes = []  # of the batches that the discriminator sees, in each epoch
+
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            net.discriminator_.register_forward_pre_hook(
+                lambda _, given: sizes[-1].append(len(given[0]))
+            )
+
+        def on_epoch_begin(self, net, **kwargs):
+            sizes.append([])
+
+    clusterer(max_epochs=3, callbacks=[Watch()]).fit(blobs[0])
+    assert sizes[0][:3] == sizes[1][:3] == [80, 40, 80]  # real rows with twins; generated; both
+    assert sizes[2][:2] == [120, 80]

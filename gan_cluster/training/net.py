@@ -61,7 +61,9 @@ class AdversarialNet(NeuralNet):
         adversarial loss - info_weight * L_I + consistency_weight * (agreement + balance),
 
     then the generator on its adversarial loss - info_weight * L_I, where
-    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5).
+    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). After
+    :meth:`settle`, which only training with the consistency term calls, the discriminator's step
+    leaves L_I out.
 
     Parameters
     ----------
