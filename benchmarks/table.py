@@ -17,7 +17,7 @@ the accuracy of the best matching of clusters and classes (Hungarian method), ov
 """
 TITLES = {
     "main_job": "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
-    "them (`benchmarks/main_job.py`)",
+    "them, two fits at a time (`benchmarks/main_job.py`)",
 }
 COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds |"
 

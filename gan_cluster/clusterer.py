@@ -85,7 +85,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=2
+    n_init : int, default=3
         Number of trainings, of which the one with the best :meth:`score` is kept.
     tol : float, default=0.0
         Share of labels changed in an epoch below which training counts as settled.
@@ -187,7 +187,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 2,
+        n_init: int = 3,
         tol: float = 0.0,
         n_iter_no_change: int | None = None,
         callbacks: list | None = None,
