@@ -191,14 +191,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         is_first = not self.__sklearn_is_fitted__()
         with global_state_kept(), restored_on_error(self), torch.enable_grad():
             rows = self._check_rows(X, reset=is_first, min_rows=2)
-            if not is_first:
-                check_unchanged(self, self._trained_params)
             if is_first:
                 first, seed = seeds(self.random_state, 2)
                 self.net_, batches = self._prepare(rows, torch_generator(first))(seed)
                 self._batch_rng = batches.rng
             else:
-                batches = self._batches(rows.X, self.net_.code, self._batch_rng)
+                check_unchanged(self, self._trained_params)
+                batches = self._batches(rows.X, self._batch_rng)
             known = self.net_.groups
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
                 self.net_.groups = None
@@ -248,6 +247,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _codes_per_cluster(self) -> int:
         return self.codes_per_cluster if self.consistency_weight else 1
 
+    def _is_consistent(self) -> bool:
+        """Whether labels of twins have to agree."""
+        return bool(self.consistency_weight and self._categorical())
+
     def _n_continuous(self) -> int:
         return self.n_continuous
 
@@ -255,7 +258,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Passes over X that each training makes, and those that refine the best one."""
         explore = ceil(EXPLORING_STEPS / n_steps)
         total = explore + REFINING_EPOCHS if self.max_epochs == "auto" else self.max_epochs
-        if not (self.consistency_weight and self._categorical()):
+        if not self._is_consistent():
             return total, 0  # the objectives of the papers keep their rates
         explore = min(explore, total)
         return explore, total - explore
@@ -293,7 +296,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
         self._merges_late = code.categorical != categorical
-        shared = self._batches(rows.X, code, rng)
+        shared = self._batches(rows.X, rng)
 
         def start(seed: int) -> Run:
             build_seed, batch_seed, step_seed = seeds(seed, 3)
@@ -319,7 +322,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             augment = "affine" if images else "none"
         if augment == "affine" and not images:
             raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
-        if self.consistency_weight and self._categorical():
+        if self._is_consistent():
             check_augment(augment, self._encoding.encode(X[:2]).to(self.device_))
         return Objective(
             adversarial_loss=self.adversarial_loss,
@@ -332,8 +335,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             radius=local_radius(X, self._encoding) if augment == "adversarial" else 0.0,
         )
 
-    def _batches(self, X: np.ndarray, code: LatentCode, rng: torch.Generator) -> Batches:
-        used = self.consistency_weight and code.categorical and self.n_neighbors
+    def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
+        used = self._is_consistent() and self.n_neighbors
         neighbors = nearest_rows(X, self._encoding, self.n_neighbors, rng) if used else None
         return Batches(X, self._encoding, self.batch_size, rng, self.device_, neighbors)
 
