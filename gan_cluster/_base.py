@@ -200,7 +200,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 batches = self._batches(rows.X, self._batch_rng)
             known = self.net_.groups
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
-                self.net_.groups = None
+                self.net_.regroup(None)
             self._train(self.net_, batches, 1, "partial_fit", [])
             if self._merges_late:
                 judged, n_clusters = self._judged(rows.X), self._categorical()[0]
@@ -243,6 +243,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _judged(X: np.ndarray) -> np.ndarray:
         """The rows by which codes are merged and trainings compared."""
         return X[:: ceil(len(X) / JUDGED_ROWS)]
+
+    def _prior(self) -> str | tuple[float, ...]:
+        return "uniform"
 
     def _codes_per_cluster(self) -> int:
         return self.codes_per_cluster if self.consistency_weight else 1
@@ -333,6 +336,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             gradient_penalty=self.gradient_penalty,
             augment=augment,
             radius=local_radius(X, self._encoding) if augment == "adversarial" else 0.0,
+            prior=self._prior(),
         )
 
     def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:

@@ -219,7 +219,8 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
     """
     for name, old in before.items():
         value = getattr(estimator, name)
-        if value is not old and value != old:
+        arrays = isinstance(value, np.ndarray) or isinstance(old, np.ndarray)
+        if value is not old and (not np.array_equal(value, old) if arrays else value != old):
             raise ValueError(
                 f"{name} changed from {old!r} to {value!r}: partial_fit goes on with the "
                 "training that was begun; call fit to start anew"
@@ -305,3 +306,25 @@ def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     if not all(isinstance(size, Integral) and size > 0 for size in found):
         raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
     return tuple(int(size) for size in found)
+
+
+def check_prior(prior: Any, n_clusters: int, consistent: bool) -> str | tuple[float, ...]:
+    """The prior over clusters: "uniform", "learned" or their shares.
+
+    Raises
+    ------
+    ValueError
+        If it is not one positive share for each cluster, 1 in all, or is to be learned without
+        the consistency term, which alone reads real rows.
+    """
+    if isinstance(prior, str):
+        if prior == "learned" and not consistent:
+            raise ValueError('prior="learned" needs a consistency_weight above 0')
+        return prior
+    shares = np.asarray(prior, dtype=np.float64)
+    if shares.shape != (n_clusters,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"prior should be {n_clusters} positive shares that sum to 1, one for each cluster, "
+            f"got {prior!r}"
+        )
+    return tuple(shares)

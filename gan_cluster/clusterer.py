@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._base import BaseGAN
-from gan_cluster._validation import check_code_sizes
+from gan_cluster._validation import check_code_sizes, check_prior
 from gan_cluster.training.data import Batches
 from gan_cluster.training.inference import map_rows
 
@@ -31,6 +31,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     image_shape : tuple of int (channels, height, width), default=None
         Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
         there it says which axis holds the channels.
+    prior : {"uniform", "learned"} or array-like of shape (n_clusters,), default="uniform"
+        Shares of the clusters, which balance aims at and the generator draws from: equal ones,
+        given ones in any order, or, once clusters have formed, the running mean of the shares
+        that they have, so that they may differ in size.
     categorical_codes : tuple of int, default=()
         Sizes of further categorical codes.
     codes_per_cluster : int, default=2
@@ -158,6 +162,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     _parameter_constraints: ClassVar[dict] = {
         **BaseGAN._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "prior": [StrOptions({"uniform", "learned"}), "array-like"],
     }
 
     def __init__(
@@ -165,6 +170,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         n_clusters: int = 8,
         *,
         image_shape: tuple[int, int, int] | None = None,
+        prior: Any = "uniform",
         categorical_codes: Sequence[int] = (),
         codes_per_cluster: int = 2,
         n_continuous: int = 0,
@@ -197,6 +203,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ):
         self.n_clusters = n_clusters
         self.image_shape = image_shape
+        self.prior = prior
         self.categorical_codes = categorical_codes
         self.codes_per_cluster = codes_per_cluster
         self.n_continuous = n_continuous
@@ -229,6 +236,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _categorical(self) -> tuple[int, ...]:
         return (self.n_clusters, *check_code_sizes(self.categorical_codes))
+
+    def _prior(self) -> str | tuple[float, ...]:
+        return check_prior(self.prior, self.n_clusters, bool(self.consistency_weight))
 
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""

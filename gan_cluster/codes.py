@@ -39,7 +39,8 @@ class LatentCode:
     noise_dim : int
         Number of standard normal noise variables.
     categorical : tuple of int
-        Number of categories of each categorical code; each has a uniform prior.
+        Number of categories of each categorical code; each has a uniform prior unless the shares
+        of the first are given.
     n_continuous : int, default=0
         Number of continuous codes, each uniform on [-1, 1].
     learned_variance : bool, default=False
@@ -69,14 +70,21 @@ class LatentCode:
         per_continuous = 2 if self.learned_variance else 1
         return sum(self.categorical) + per_continuous * self.n_continuous
 
-    def sample(self, n_samples: int, generator: torch.Generator) -> Latent:
-        """Draw noise, categories (n_samples, n_codes) and continuous codes from the prior."""
+    def sample(
+        self, n_samples: int, generator: torch.Generator, shares: torch.Tensor | None = None
+    ) -> Latent:
+        """Draw noise, categories (n_samples, n_codes) and continuous codes from the prior.
+
+        ``shares`` are the probabilities of the first code's categories, equal by default.
+        """
         device = generator.device
         noise = torch.randn(n_samples, self.noise_dim, generator=generator, device=device)
         columns = [
             torch.randint(size, (n_samples,), generator=generator, device=device)
             for size in self.categorical
         ]
+        if shares is not None:
+            columns[0] = torch.multinomial(shares, n_samples, True, generator=generator)
         empty = torch.empty(n_samples, 0, dtype=torch.long, device=device)
         categories = torch.stack(columns, dim=1) if columns else empty
         uniform = torch.rand(n_samples, self.n_continuous, generator=generator, device=device)
@@ -112,7 +120,9 @@ class LatentCode:
         density = squared / posterior.log_variance.exp() + posterior.log_variance + LOG_2PI
         return categorical, -0.5 * density.sum(1).mean()
 
-    @property
-    def entropy(self) -> tuple[float, float]:
+    def entropy(self, shares: torch.Tensor | None = None) -> tuple[float, float]:
         """H(c) in nats, of the categorical and of the continuous codes: the bound's ceiling."""
-        return sum(math.log(size) for size in self.categorical), self.n_continuous * math.log(2)
+        categorical = sum(math.log(size) for size in self.categorical)
+        if shares is not None:
+            categorical += float(torch.special.entr(shares).sum()) - math.log(len(shares))
+        return categorical, self.n_continuous * math.log(2)

@@ -80,7 +80,7 @@ def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
     0.0
     """
     tiny = torch.finfo(marginal.dtype).tiny
-    return (marginal * (marginal.clamp_min(tiny).log() - prior.log())).sum()
+    return (marginal * (marginal.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
 
 
 def virtual_adversarial_twin(

@@ -9,7 +9,7 @@ from sklearn.utils import gen_batches
 
 from gan_cluster.codes import Latent
 from gan_cluster.training.data import Encoding, fixed_batches, nearest_rows
-from gan_cluster.training.merging import merge_codes
+from gan_cluster.training.merging import grouped, merge_codes
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
 
@@ -59,8 +59,9 @@ def merge_clusters(
         shared = np.zeros((n_clusters, n_clusters))
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
         groups = linear_sum_assignment(shared, maximize=True)[1][groups]
-    net.groups = torch.from_numpy(groups).to(net.device)
-    return net.groups
+    found = torch.from_numpy(groups).to(net.device)
+    net.regroup(found, grouped(joint, groups, n_clusters).sum(0))
+    return found
 
 
 def draw(
@@ -75,7 +76,8 @@ def draw(
     parts = []
     with torch.inference_mode():
         for batch in gen_batches(n_samples, INFERENCE_BATCH):
-            latent: Latent = net.code.sample(batch.stop - batch.start, rng)
+            size = batch.stop - batch.start
+            latent: Latent = net.code.sample(size, rng, net.code_shares)
             if categories is not None:
                 drawn = torch.randint(
                     len(categories), latent.categories.shape[:1], generator=rng, device=rng.device

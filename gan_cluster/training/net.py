@@ -30,11 +30,12 @@ from gan_cluster.training.augment import random_affine
 from gan_cluster.training.callbacks import StopTraining
 
 TINY = torch.finfo(torch.float32).tiny
+LEARNING_SHARES = 0.01  # rate of the running mean that a learned prior is
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Weights of the terms, how twins are made, and how far adversarial ones move."""
+    """Weights of the terms, how twins are made, how far adversarial ones move, the prior."""
 
     adversarial_loss: str
     info_weight: float
@@ -44,6 +45,7 @@ class Objective:
     gradient_penalty: float
     augment: str | Callable[[torch.Tensor], torch.Tensor]
     radius: float = 0.0
+    prior: str | tuple[float, ...] = "uniform"
 
 
 def moving_average(
@@ -63,7 +65,7 @@ class AdversarialNet(NeuralNet):
     then the generator on its adversarial loss - info_weight * L_I, where
     L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). After
     :meth:`settle`, which only training with the consistency term calls, the discriminator's step
-    leaves L_I out.
+    leaves out what L_I says of categorical codes.
 
     Parameters
     ----------
@@ -86,6 +88,9 @@ class AdversarialNet(NeuralNet):
     ----------
     groups : Tensor of shape (n_codes,) or None
         Cluster of each value of the first code; None where each value is a cluster.
+    shares : Tensor of shape (n_labels,) or None
+        Prior over clusters, or over the values of the first code while they are not grouped: the
+        generator draws from it and balance aims at it. None without a categorical code.
     consistent : bool
         Whether labels of twins have to agree.
     settled : bool
@@ -113,6 +118,7 @@ class AdversarialNet(NeuralNet):
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
         self.groups: torch.Tensor | None = None
+        self.shares: torch.Tensor | None = None
         self.consistent = bool(objective.consistency_weight and code.categorical)
         self.settled = False
 
@@ -121,6 +127,7 @@ class AdversarialNet(NeuralNet):
         return []
 
     def initialize_module(self) -> "AdversarialNet":
+        self.regroup(None)
         generator, discriminator = self.build()
         if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
             for weights in [*generator.parameters(), *discriminator.parameters()]:
@@ -182,7 +189,7 @@ class AdversarialNet(NeuralNet):
 
     def train_step(self, batch: tuple[torch.Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
-        latent = self.code.sample(len(rows), self.rng)
+        latent = self.code.sample(len(rows), self.rng, self.code_shares)
         with self.autocast():
             fake = self.generator_(self.code.assemble(latent))
         terms = self.discriminator_step(rows, partners, fake.detach(), latent)
@@ -236,19 +243,18 @@ class AdversarialNet(NeuralNet):
             real, generated, twin_logits = self._outputs(rows, partners, fake)
             loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
             terms["discriminator_loss"] = loss.detach()
-            information = self._information(generated.code, latent, terms)
-            if not self.settled:
-                loss = loss - information
+            loss = loss - self._information(generated.code, latent, terms, self.settled)
             if self.code.categorical:
                 logits = self.cluster_logits(real.code)
                 labels = logits.softmax(1)
                 terms["labels"] = labels.detach()
             if twin_logits is not None:
                 marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
-                uniform = torch.full_like(marginal, 1 / len(marginal))
+                if self.settled and aim.prior == "learned":
+                    self.shares.lerp_(marginal.detach(), LEARNING_SHARES)
                 agreed = agreement(logits, twin_logits)
                 terms["agreement"] = agreed.detach()
-                balance = aim.balance_weight * imbalance(marginal, uniform)
+                balance = aim.balance_weight * imbalance(marginal, self.shares)
                 loss = loss + aim.consistency_weight * (agreed + balance)
             if aim.gradient_penalty:
                 loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
@@ -293,15 +299,45 @@ class AdversarialNet(NeuralNet):
         if self.groups is None:
             return logits
         top = logits.detach().amax(1, keepdim=True)
-        members = F.one_hot(self.groups).to(logits.dtype)
+        members = F.one_hot(self.groups, self.n_labels).to(logits.dtype)
         return ((logits - top).exp() @ members).clamp_min(TINY).log()
 
     @property
     def n_labels(self) -> int:
         """Number of labels that rows can have now: of clusters, or of codes not merged yet."""
-        if self.groups is None:
-            return sum(self.code.categorical[:1])
-        return int(self.groups.max()) + 1
+        return 0 if self.shares is None else len(self.shares)
+
+    @property
+    def code_shares(self) -> torch.Tensor | None:
+        """Prior over the values of the first code: equal for those of the same cluster."""
+        if self.shares is None or self.groups is None:
+            return self.shares
+        n_members = F.one_hot(self.groups, self.n_labels).sum(0)
+        return (self.shares / n_members)[self.groups]
+
+    def regroup(self, groups: torch.Tensor | None, found: np.ndarray | None = None) -> None:
+        """Make clusters of the first code's values, with the shares that the prior gives them.
+
+        Parameters
+        ----------
+        groups : Tensor of shape (n_codes,) or None
+            Cluster of each value; None makes each a cluster.
+        found : ndarray of shape (n_clusters,), default=None
+            Shares of the clusters among real rows: a learned prior starts from them, and a given
+            one goes by their order.
+        """
+        if not self.code.categorical:
+            return
+        self.groups, prior = groups, self.objective.prior
+        size = self.code.categorical[0] if found is None else len(found)
+        shares = np.full(size, 1 / size)
+        if prior == "learned" and found is not None:
+            shares = np.maximum(found, 1e-6)
+        elif len(prior) == size and not isinstance(prior, str):
+            shares = np.array(prior)
+            if found is not None:
+                shares[np.argsort(found)] = np.sort(prior)
+        self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
 
     def members(self, cluster: int) -> np.ndarray:
         """Values of the first code that make a cluster."""
@@ -325,6 +361,7 @@ class AdversarialNet(NeuralNet):
         output: torch.Tensor,
         latent: Latent,
         terms: dict[str, torch.Tensor] | None = None,
+        continuous_only: bool = False,
     ) -> torch.Tensor | float:
         """The weighted bound L_I without its constant H(c); 0 where there is no code."""
         if not self.code.posterior_dim:
@@ -334,7 +371,8 @@ class AdversarialNet(NeuralNet):
             terms["log_q"] = categorical.detach()
             terms["log_q_continuous"] = continuous.detach()
         aim = self.objective
-        return aim.info_weight * categorical + aim.continuous_weight * continuous
+        bound = aim.continuous_weight * continuous
+        return bound if continuous_only else bound + aim.info_weight * categorical
 
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
         """Re-estimate batch-norm statistics on real rows and their twins alone.
@@ -402,7 +440,7 @@ class AdversarialNet(NeuralNet):
         means: dict[str, Any] = {
             name: (total / len(iterator)).tolist() for name, total in totals.items()
         }
-        categorical, continuous = self.code.entropy
+        categorical, continuous = self.code.entropy(self.code_shares)
         if "log_q" in means:
             means["mutual_information"] = categorical + means.pop("log_q")
             means["code_entropy"] = categorical

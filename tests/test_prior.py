@@ -1,0 +1,91 @@
+"""Shares of clusters: equal, given or learned."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from small import clusterer
+
+from gan_cluster.codes import LatentCode
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    """Two clusters apart, of 240 and 60 rows."""
+    rng = np.random.RandomState(0)
+    return np.concatenate([rng.normal(0, 0.3, (240, 4)), rng.normal(5, 0.3, (60, 4))])
+
+
+def sizes(model):
+    return np.bincount(model.labels_, minlength=model.n_clusters) / len(model.labels_)
+
+
+def test_the_first_code_is_drawn_with_its_shares():
+    code, shares = LatentCode(1, (3, 2)), torch.tensor([0.7, 0.2, 0.1])
+    drawn = code.sample(20_000, torch.Generator().manual_seed(0), shares).categories
+    np.testing.assert_allclose(drawn[:, 0].bincount() / 20_000, shares, atol=0.01)
+    np.testing.assert_allclose(drawn[:, 1].bincount() / 20_000, [0.5, 0.5], atol=0.01)
+
+
+def test_entropy_is_that_of_the_shares():
+    code = LatentCode(1, (2, 3))
+    assert code.entropy(torch.tensor([0.5, 0.5]))[0] == pytest.approx(math.log(6))
+    expected = -0.9 * math.log(0.9) - 0.1 * math.log(0.1) + math.log(3)
+    assert code.entropy(torch.tensor([0.9, 0.1]))[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("codes_per_cluster", [1, 2])
+def test_given_shares_go_to_clusters_by_size(codes_per_cluster, unequal):
+    settings = {"n_clusters": 2, "codes_per_cluster": codes_per_cluster, "max_epochs": 60}
+    model = clusterer(**settings, width=8, prior=[0.2, 0.8]).fit(unequal)
+    assert sizes(model) == pytest.approx([0.8, 0.2], abs=0.02)
+    assert sorted(model.net_.shares.tolist()) == pytest.approx([0.2, 0.8])
+    ceiling = float(torch.special.entr(model.net_.code_shares).sum())
+    assert model.history_[-1]["code_entropy"] == pytest.approx(ceiling)
+    drawn = model.predict(model.sample(2000, random_state=0))
+    assert (drawn == 0).mean() == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_learned_prior_follows_the_shares_that_clusters_have(unequal):
+    model = clusterer(n_clusters=2, codes_per_cluster=3, max_epochs=60, width=8, prior="learned")
+    model.fit(unequal)
+    assert float(model.net_.shares.sum()) == pytest.approx(1)
+    np.testing.assert_allclose(model.net_.shares[model._order], sizes(model), atol=0.05)
+
+
+def test_shares_are_equal_among_the_codes_of_a_cluster(blobs):
+    net = clusterer(codes_per_cluster=2, prior=(0.5, 0.3, 0.2)).fit(blobs[0]).net_
+    net.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), np.array([0.1, 0.6, 0.3]))
+    torch.testing.assert_close(net.shares, torch.tensor([0.2, 0.5, 0.3]))
+    expected = torch.tensor([0.2, 0.25, 0.25, 0.1, 0.1, 0.1])
+    torch.testing.assert_close(net.code_shares, expected)
+    net.regroup(None)
+    torch.testing.assert_close(net.code_shares, torch.full((6,), 1 / 6))
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        ([0.5, 0.5], "3 positive shares"),
+        ([0.5, 0.6, 0.2], "sum to 1"),
+        ([1.0, 0.0, 0.0], "positive"),
+        ([0.5, 0.5, np.nan], "positive"),
+        ("flat", "prior"),
+    ],
+)
+def test_priors_that_cannot_be(prior, message, blobs, no_training):
+    with pytest.raises(ValueError, match=message):
+        clusterer(prior=prior).fit(blobs[0])
+
+
+def test_a_prior_is_learned_from_real_rows_alone(blobs, no_training):
+    with pytest.raises(ValueError, match="consistency_weight above 0"):
+        clusterer(prior="learned", consistency_weight=0).fit(blobs[0])
+
+
+def test_partial_fit_sees_that_the_prior_changed(blobs):
+    model = clusterer(prior=np.array([0.5, 0.3, 0.2])).partial_fit(blobs[0])
+    model.set_params(prior=np.array([0.5, 0.3, 0.2])).partial_fit(blobs[0])
+    with pytest.raises(ValueError, match="prior changed"):
+        model.set_params(prior=np.array([0.4, 0.4, 0.2])).partial_fit(blobs[0])
