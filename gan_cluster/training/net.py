@@ -88,9 +88,9 @@ class AdversarialNet(NeuralNet):
     ----------
     groups : Tensor of shape (n_codes,) or None
         Cluster of each value of the first code; None where each value is a cluster.
-    shares : Tensor of shape (n_labels,) or None
+    shares : Tensor of shape (n_labels,)
         Prior over clusters, or over the values of the first code while they are not grouped: the
-        generator draws from it and balance aims at it. None without a categorical code.
+        generator draws from it and balance aims at it. Empty without a categorical code.
     consistent : bool
         Whether labels of twins have to agree.
     settled : bool
@@ -118,7 +118,7 @@ class AdversarialNet(NeuralNet):
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
         self.groups: torch.Tensor | None = None
-        self.shares: torch.Tensor | None = None
+        self.shares = torch.empty(0)
         self.consistent = bool(objective.consistency_weight and code.categorical)
         self.settled = False
 
@@ -305,13 +305,13 @@ class AdversarialNet(NeuralNet):
     @property
     def n_labels(self) -> int:
         """Number of labels that rows can have now: of clusters, or of codes not merged yet."""
-        return 0 if self.shares is None else len(self.shares)
+        return len(self.shares)
 
     @property
     def code_shares(self) -> torch.Tensor | None:
         """Prior over the values of the first code: equal for those of the same cluster."""
-        if self.shares is None or self.groups is None:
-            return self.shares
+        if self.groups is None:
+            return self.shares if self.n_labels else None
         n_members = F.one_hot(self.groups, self.n_labels).sum(0)
         return (self.shares / n_members)[self.groups]
 
