@@ -13,7 +13,6 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 from torch import nn
 
 from gan_cluster._validation import (
@@ -32,7 +31,6 @@ from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import (
-    AfterEpoch,
     FallingRates,
     LabelsSettled,
     Progress,
@@ -51,7 +49,7 @@ from gan_cluster.training.random import (
 
 EXPLORING_STEPS = 900
 REFINING_EPOCHS = 4
-SETTLED_AT = 0.65
+REFINING_STEPS = 600
 JUDGED_ROWS = 10_000
 # what may change between two calls of partial_fit
 FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
@@ -145,21 +143,22 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = self._judged(rows.X)
-            best, at = -np.inf, ceil(explore * SETTLED_AT)
+            best = -np.inf
             for i, (net, batches) in enumerate(runs):
-                extra: list[Callback] = [bridge]
-                settle = partial(self._settle, batches, judged, at < explore + refine)
-                if net.consistent:
-                    extra.insert(0, AfterEpoch(at, settle))
-                self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", extra)
-                if self._merges_late and net.groups is None:  # stopped before its time
-                    self._settle(batches, judged, False, net)
+                net.playing = not refine
+                self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", [bridge])
+                if self._merges_late:
+                    merged = merge_clusters(net, self._encoding, judged, self._categorical()[0])
+                    batches.regroup(merged)
                 joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
                 score = information(joint)
                 if score > best:
                     best, self.net_, kept = score, net, batches
-            if refine and not self.net_.stopped_:
+                if bridge.stopped:
+                    break
+            if refine and not bridge.stopped:
                 self._refine(kept, refine, bridge)
+            self.net_.playing = True
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)
             bridge.finish()
@@ -209,24 +208,16 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _refine(self, batches: Batches, epochs: int, bridge: ScikitLearnBridge) -> None:
-        """Finish training: rates fall to zero, and twins are made of the row itself alone.
+        """Finish training: the generator joins, rates fall to zero.
 
-        A near row may be of another cluster, which only does good while clusters form.
+        Twins are made of the row itself alone: a near row may be of another cluster, which only
+        does good while clusters form.
         """
+        self.net_.playing = True
         if self.net_.objective.augment != "none":
             batches = batches.alone()
         fall = FallingRates(epochs * len(batches))
         self._train(self.net_, batches, epochs, "refining", [fall, bridge])
-
-    def _settle(
-        self, batches: Batches, judged: np.ndarray, goes_on: bool, net: AdversarialNet
-    ) -> None:
-        """Clusters have formed: merge codes into them and, if training goes on, draw them anew."""
-        if goes_on:
-            net.settle()
-        if self._merges_late:
-            net.refresh_statistics(batches)
-            batches.regroup(merge_clusters(net, self._encoding, judged, self._categorical()[0]))
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         """What fit, partial_fit and inference make of the user's X."""
@@ -260,11 +251,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _n_epochs(self, n_steps: int) -> tuple[int, int]:
         """Passes over X that each training makes, and those that refine the best one."""
         explore = ceil(EXPLORING_STEPS / n_steps)
-        total = explore + REFINING_EPOCHS if self.max_epochs == "auto" else self.max_epochs
+        refine = max(ceil(REFINING_STEPS / n_steps), REFINING_EPOCHS)
+        if self.max_epochs != "auto":
+            explore = min(explore, self.max_epochs // 2)
+            refine = self.max_epochs - explore
         if not self._is_consistent():
-            return total, 0  # the objectives of the papers keep their rates
-        explore = min(explore, total)
-        return explore, total - explore
+            return explore + refine, 0  # the objectives of the papers keep their rates
+        return explore, refine
 
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""

@@ -115,7 +115,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         One an epoch: losses, ``mutual_information`` in nats beside its ceiling
         ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
     mutual_information_ : float
-        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code.
+        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if a
+        callback ended fit before the generator joined.
     n_iter_ : int
         Number of epochs.
     generator_, discriminator_ : Module
@@ -247,7 +248,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
         self.labels_ = np.argsort(self._order)[codes]
-        self.mutual_information_ = self.history_[-1]["mutual_information"]
+        self.mutual_information_ = self.history_[-1].get("mutual_information", 0.0)
 
     def predict(self, X: Any) -> np.ndarray:
         """Cluster of each row: Q's most probable first code.

@@ -37,6 +37,9 @@ def test_option_trains_with_finite_history(option, on_images, images):
         numbers = np.hstack(list(row.values()))
         assert np.isfinite(numbers.astype(float)).all()
         assert row["seconds"] > 0
+    played = [row for row in model.history_ if "generator_loss" in row]
+    assert len(played) == (2 if option == "no consistency" else 1)
+    for row in played:
         assert row["mutual_information"] <= row["code_entropy"] + 1e-6
     assert np.isfinite(model.sample(3)).all()
     assert np.isfinite(model.predict_proba(images)).all()
@@ -172,7 +175,7 @@ def test_codes_are_merged_into_clusters_midway(blobs):
     assert model.net_.code.categorical == (9,)
     assert sorted(set(model.net_.groups.tolist())) == [0, 1, 2]
     assert model.predict_proba(blobs[0]).shape == (len(blobs[0]), 3)
-    assert [len(row["cluster_usage"]) for row in model.history_] == [9, 9, 9, 9, 3, 3]
+    assert [len(row["cluster_usage"]) for row in model.history_] == [9, 9, 9, 3, 3, 3]
 
 
 def test_merged_probabilities_are_sums_over_codes(blobs):

@@ -8,10 +8,18 @@ InfoGAN's appendix C.1 (Chen et al., 2016, arXiv:1606.03657).
 
 from collections import OrderedDict
 
+import torch
 from torch import nn
 
 MIN_IMAGE_SIZE = 8
 LEAK = 0.1
+
+
+class Flatten(nn.Module):
+    """Flattens maps (n, channels, height, width) in the order in which they lie in memory."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 def halvings(height: int, width: int, depth: int | None) -> list[tuple[int, int]]:
@@ -42,7 +50,7 @@ def conv_trunk(shape: tuple[int, int, int], width: int, depth: int | None) -> nn
         channels = out
     flat, dense = channels * sizes[-1][0] * sizes[-1][1], 16 * width
     layers["dense"] = nn.Sequential(
-        nn.Flatten(), nn.Linear(flat, dense, bias=False), nn.BatchNorm1d(dense), nn.LeakyReLU(LEAK)
+        Flatten(), nn.Linear(flat, dense, bias=False), nn.BatchNorm1d(dense), nn.LeakyReLU(LEAK)
     )
     return nn.Sequential(layers)
 

@@ -1,6 +1,5 @@
 """Callbacks of the loop: progress, scikit-learn's own callbacks, and when to stop."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,26 +9,6 @@ from tqdm.auto import tqdm
 
 class StopTraining(Exception):
     """Raised by a callback at the end of an epoch: training has done what it was asked."""
-
-
-class AfterEpoch(Callback):
-    """Does something once, at the end of an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-        Which, the first being 1.
-    action : callable
-        Called with the net.
-    """
-
-    def __init__(self, epoch: int, action: Callable[[Any], None]):
-        self.epoch = epoch
-        self.action = action
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if len(net.history) == self.epoch:
-            self.action(net)
 
 
 class FallingRates(Callback):
@@ -81,10 +60,16 @@ class ScikitLearnBridge(Callback):
         The context of the whole fit.
     X, y : array-like
         What the user gave to fit, passed on to callbacks that ask for it.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether one of them has ended the fit.
     """
 
     def __init__(self, estimator: Any, context: Any, X: Any, y: Any):
         self.context = context
+        self.stopped = False
         self.task = {"estimator": estimator, "X": X, "y": y}
         context.call_on_fit_task_begin(**self.task)
 
@@ -96,6 +81,7 @@ class ScikitLearnBridge(Callback):
         # clusters get their names, by size, only at the end of fit
         fitted = {"net_": net, "_order": np.arange(net.n_labels)}
         if self.epoch_.call_on_fit_task_end(**self.task, reconstruction_attributes=fitted):
+            self.stopped = True
             raise StopTraining
 
     def finish(self) -> None:

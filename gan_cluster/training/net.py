@@ -63,9 +63,9 @@ class AdversarialNet(NeuralNet):
         adversarial loss - info_weight * L_I + consistency_weight * (agreement + balance),
 
     then the generator on its adversarial loss - info_weight * L_I, where
-    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). After
-    :meth:`settle`, which only training with the consistency term calls, the discriminator's step
-    leaves out what L_I says of categorical codes.
+    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). With the
+    consistency term the first step leaves out what L_I says of categorical codes: Q learns
+    those from real rows alone, and the generator has to draw what Q reads.
 
     Parameters
     ----------
@@ -93,10 +93,8 @@ class AdversarialNet(NeuralNet):
         generator draws from it and balance aims at it. Empty without a categorical code.
     consistent : bool
         Whether labels of twins have to agree.
-    settled : bool
-        Whether clusters have formed, see :meth:`settle`.
-    stopped_ : bool
-        Whether a callback ended the last training.
+    playing : bool
+        Whether there is a game at all, or the consistency term alone.
     """
 
     def __init__(
@@ -120,7 +118,7 @@ class AdversarialNet(NeuralNet):
         self.groups: torch.Tensor | None = None
         self.shares = torch.empty(0)
         self.consistent = bool(objective.consistency_weight and code.categorical)
-        self.settled = False
+        self.playing = True
 
     @property
     def _default_callbacks(self) -> list:
@@ -131,8 +129,10 @@ class AdversarialNet(NeuralNet):
         generator, discriminator = self.build()
         if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
             for weights in [*generator.parameters(), *discriminator.parameters()]:
-                if weights.ndim == 4:
-                    weights.data = weights.data.contiguous(memory_format=torch.channels_last)
+                if weights.ndim == 4:  # a copy, since strides of grey images say nothing
+                    last = weights.data.permute(0, 2, 3, 1)
+                    last = last.clone(memory_format=torch.contiguous_format)
+                    weights.data = last.permute(0, 3, 1, 2)
         self.generator_ = generator
         self.discriminator_ = discriminator
         if self.ema_decay:
@@ -189,6 +189,8 @@ class AdversarialNet(NeuralNet):
 
     def train_step(self, batch: tuple[torch.Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
+        if not self.playing:
+            return self.discriminator_step(rows, partners)
         latent = self.code.sample(len(rows), self.rng, self.code_shares)
         with self.autocast():
             fake = self.generator_(self.code.assemble(latent))
@@ -208,56 +210,42 @@ class AdversarialNet(NeuralNet):
         pieces = zip(*(values.split(sizes) for values in out), strict=True)
         return [DiscriminatorOutput(*piece) for piece in pieces]
 
-    def _pass(
-        self, real: list[torch.Tensor], generated: tuple[torch.Tensor, ...]
-    ) -> list[DiscriminatorOutput]:
-        """As one, but while clusters form from real rows, which generated ones would slow down."""
-        if self.consistent and not self.settled:
-            return [*self.together(*real), *(self.discriminator_(part) for part in generated)]
-        return self.together(*real, *generated)
-
-    def settle(self) -> None:
-        """Clusters have formed: from now on Q learns from real rows alone.
-
-        The generator starts anew and has to draw rows that Q reads, instead of meeting it at
-        what no real row looks like.
-        """
-        self.settled = True
-        fresh, _ = self.build()
-        self.generator_.load_state_dict(fresh.state_dict())
-        for weights in self.generator_.parameters():
-            self.optimizer_.state.pop(weights, None)
-        if self.ema_decay:
-            self.average_.module.load_state_dict(fresh.state_dict())
-            self.average_.n_averaged.zero_()
-
     def discriminator_step(
-        self, rows: torch.Tensor, partners: torch.Tensor, fake: torch.Tensor, latent: Latent
+        self,
+        rows: torch.Tensor,
+        partners: torch.Tensor,
+        fake: torch.Tensor | None = None,
+        latent: Latent | None = None,
     ) -> dict[str, torch.Tensor]:
         """Update the discriminator and Q; return the terms, detached."""
         aim = self.objective
         terms: dict[str, torch.Tensor] = {}
+        loss = torch.zeros((), device=self.device)
         with self.autocast():
-            if aim.gradient_penalty:
+            if aim.gradient_penalty and fake is not None:
                 rows = rows.detach().requires_grad_()
-            real, generated, twin_logits = self._outputs(rows, partners, fake)
-            loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
-            terms["discriminator_loss"] = loss.detach()
-            loss = loss - self._information(generated.code, latent, terms, self.settled)
+            real, *generated, twin_logits = self._outputs(
+                rows, partners, *([] if fake is None else [fake])
+            )
+            if latent is not None:
+                (drawn,) = generated
+                loss = discriminator_loss(real.adversarial, drawn.adversarial, aim.adversarial_loss)
+                terms["discriminator_loss"] = loss.detach()
+                loss = loss - self._information(drawn.code, latent, terms, self.consistent)
+                if aim.gradient_penalty:
+                    loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
             if self.code.categorical:
                 logits = self.cluster_logits(real.code)
                 labels = logits.softmax(1)
                 terms["labels"] = labels.detach()
             if twin_logits is not None:
                 marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
-                if self.settled and aim.prior == "learned":
+                if self.playing and aim.prior == "learned":
                     self.shares.lerp_(marginal.detach(), LEARNING_SHARES)
                 agreed = agreement(logits, twin_logits)
                 terms["agreement"] = agreed.detach()
                 balance = aim.balance_weight * imbalance(marginal, self.shares)
                 loss = loss + aim.consistency_weight * (agreed + balance)
-            if aim.gradient_penalty:
-                loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
         self.update(self.discriminator_, loss)
         return terms
 
@@ -280,15 +268,15 @@ class AdversarialNet(NeuralNet):
     ) -> tuple[Any, ...]:
         """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
         if not self.consistent:
-            return *self._pass([rows], fake), None
+            return *self.together(rows, *fake), None
         if self.objective.augment != "adversarial":
-            real, twins, *rest = self._pass([rows, self.twins(partners)], fake)
+            real, twins, *rest = self.together(rows, self.twins(partners), *fake)
             return real, *rest, self.cluster_logits(twins.code)
 
         def predict(batch: torch.Tensor) -> torch.Tensor:
-            return self.cluster_logits(self._pass([batch], fake)[0].code)
+            return self.cluster_logits(self.together(batch, *fake)[0].code)
 
-        real, *rest = self._pass([rows], fake)
+        real, *rest = self.together(rows, *fake)
         logits = self.cluster_logits(real.code)
         moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
         return real, *rest, predict(moved)
@@ -412,11 +400,9 @@ class AdversarialNet(NeuralNet):
             raise
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        self.stopped_ = False
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except StopTraining:
-            self.stopped_ = True
             return self
 
     def run_single_epoch(
@@ -440,14 +426,13 @@ class AdversarialNet(NeuralNet):
         means: dict[str, Any] = {
             name: (total / len(iterator)).tolist() for name, total in totals.items()
         }
-        categorical, continuous = self.code.entropy(self.code_shares)
         if "log_q" in means:
+            categorical, continuous = self.code.entropy(self.code_shares)
             means["mutual_information"] = categorical + means.pop("log_q")
             means["code_entropy"] = categorical
-        if not self.code.n_continuous:
-            means.pop("log_q_continuous", None)
-        else:
-            means["continuous_information"] = continuous + means.pop("log_q_continuous")
+            information = continuous + means.pop("log_q_continuous")
+            if self.code.n_continuous:
+                means["continuous_information"] = information
         for name, value in means.items():
             self.history.record(name, value)
         self.history.record("seconds", perf_counter() - started)
