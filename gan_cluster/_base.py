@@ -1,5 +1,6 @@
 """What both estimators are: parameters, fit and partial_fit, restarts, inference, sampling."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from math import ceil
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -32,9 +34,9 @@ from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import (
     FallingRates,
-    LabelsSettled,
     Progress,
     ScikitLearnBridge,
+    Settled,
 )
 from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
 from gan_cluster.training.inference import draw, merge_clusters, neighbor_joint
@@ -85,7 +87,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
         "generator_lr": [Interval(Real, 0, None, closed="neither")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, 1, closed="left")],
+        "tol": [Interval(Real, 0, 1, closed="both")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
         "device": [str],
@@ -162,6 +164,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)
             bridge.finish()
+        self._warn_unless_settled()
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -218,6 +221,16 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             batches = batches.alone()
         fall = FallingRates(epochs * len(batches))
         self._train(self.net_, batches, epochs, "refining", [fall, bridge])
+
+    def _warn_unless_settled(self) -> None:
+        changed = self.history_[-1].get("labels_changed", 0.0)
+        if changed > self.tol:
+            warnings.warn(
+                f"{changed:.1%} of the labels still changed in the last epoch, more than "
+                f"tol={self.tol}: raise max_epochs, now {self.max_epochs!r}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         """What fit, partial_fit and inference make of the user's X."""
@@ -345,7 +358,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if self.verbose:
             callbacks.append(Progress(epochs, label))
         if self.n_iter_no_change is not None and net.code.categorical:
-            callbacks.append(LabelsSettled(self.tol, self.n_iter_no_change))
+            callbacks.append(Settled(self.tol, self.n_iter_no_change))
         for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
             group["lr"] = group["initial_lr"] = rate
         net.callbacks = callbacks

@@ -91,10 +91,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Adam's learning rates.
     n_init : int, default=3
         Number of trainings, of which the one with the best :meth:`score` is kept.
-    tol : float, default=0.0
-        Share of labels changed in an epoch below which training counts as settled.
-    n_iter_no_change : int or None, default=None
-        Settled epochs after which training stops; None always trains ``max_epochs``.
+    tol : float, default=0.02
+        Training is at rest while no larger share of the labels changes in an epoch, and the
+        bound on the information gains no larger share of its ceiling.
+    n_iter_no_change : int or None, default=10
+        Epochs at rest, in a row, after which training stops; None never stops it.
     callbacks : list of skorch callbacks, default=None
         Called by the training loop: those that look at the history, change the rates or the
         gradients of ``net.optimizer_``, or stop early. There are no predictions or losses of
@@ -195,8 +196,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
         n_init: int = 3,
-        tol: float = 0.0,
-        n_iter_no_change: int | None = None,
+        tol: float = 0.02,
+        n_iter_no_change: int | None = 10,
         callbacks: list | None = None,
         device: str = "auto",
         verbose: int | bool = 0,

@@ -1,18 +1,20 @@
 """Batches, twins, callbacks and random numbers of the loop."""
 
 import threading
+import warnings
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
-from small import clusterer
+from small import clusterer, extractor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.training import augment
 from gan_cluster.training.augment import random_affine
-from gan_cluster.training.callbacks import LabelsSettled, StopTraining
+from gan_cluster.training.callbacks import Settled, StopTraining
 from gan_cluster.training.data import Batches, Encoding, fixed_batches, nearest_rows
 from gan_cluster.training.random import global_state_kept, globally_seeded, seeds, torch_generator
 
@@ -142,23 +144,53 @@ def test_affine_maps_are_small_random_and_of_one_seed():
     assert (one[:, :, 7:9, 7:9] > 0.9).all()
 
 
-def test_labels_settled_stops_after_that_many_quiet_epochs():
+@pytest.mark.parametrize(
+    ("changed", "information", "stops_at"),
+    [
+        ([0.5, 0.05, 0.2, 0.1, 0.0, 0.0], None, 5),
+        ([0.0] * 6, [1.0, 1.3, 1.6, 1.65, 1.7, 1.5], 5),  # gains of less than 0.2 are rest
+        ([0.0] * 6, [1.0, 1.3, 1.0, 1.3, 1.0, 1.3], 4),  # up and down, but never up
+        ([0.0] * 6, [0.0, 0.3, 0.6, 0.9, 1.2, 1.5], None),
+        ([0.2] * 6, [1.0] * 6, None),
+    ],
+)
+def test_training_that_rests_is_stopped(changed, information, stops_at):
     class Net:
         history: list
 
-    callback, net = LabelsSettled(tol=0.1, n_iter_no_change=2), Net()
+    callback, net = Settled(tol=0.1, n_iter_no_change=2), Net()
     callback.on_train_begin(net)
-    for changed in (0.5, 0.05, 0.2, 0.1):
-        net.history = [{"labels_changed": changed}]
-        callback.on_epoch_end(net)
-    with pytest.raises(StopTraining):
-        callback.on_epoch_end(net)
+    stopped = None
+    for epoch, share in enumerate(changed):
+        net.history = [{"labels_changed": share}]
+        if information:
+            net.history[-1] |= {"mutual_information": information[epoch], "code_entropy": 2.0}
+        try:
+            callback.on_epoch_end(net)
+        except StopTraining:
+            stopped = epoch + 1
+            break
+    assert stopped == stops_at
 
 
-def test_training_stops_when_labels_settle(blobs):
-    model = clusterer(max_epochs=50, tol=0.99, n_iter_no_change=2).fit(blobs[0])
-    assert model.n_iter_ < 50
-    assert model.labels_.shape == (len(blobs[0]),)
+def test_each_stage_stops_when_it_rests(blobs):
+    settings = {"max_epochs": 600, "width": 8, "n_clusters": 3, "tol": 0.05}
+    model = clusterer(n_iter_no_change=10, **settings).fit(blobs[0])
+    forming = [row for row in model.history_ if "generator_loss" not in row]
+    assert 10 < len(forming) < 300
+    assert len(forming) + 10 < model.n_iter_ < 600
+    changed = [row["labels_changed"] for row in model.history_]
+    assert max(changed[-10:] + changed[len(forming) - 10 : len(forming)]) <= 0.05
+
+
+def test_training_that_ends_too_early_warns(blobs):
+    with pytest.warns(ConvergenceWarning, match=r"100.0% of the labels .* raise max_epochs"):
+        clusterer(max_epochs=1).fit(blobs[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        clusterer(max_epochs=1, tol=1.0).fit(blobs[0])
+        clusterer(max_epochs=60, width=8).fit(blobs[0])
+        extractor(max_epochs=1, objective="gan").fit(blobs[0])
 
 
 def test_seeds_come_from_the_random_state_and_none_is_fresh():

@@ -89,15 +89,19 @@ class ScikitLearnBridge(Callback):
         self.context.call_on_fit_task_end(**self.task, reconstruction_attributes={})
 
 
-class LabelsSettled(Callback):
-    """Stops training when the labels of real rows have settled, which no GAN loss can tell.
+class Settled(Callback):
+    """Stops training that has converged, by signals that need no label; no GAN loss is one.
+
+    The labels of real rows and, once the generator plays, the bound on the information that it
+    carries about the code have to rest.
 
     Parameters
     ----------
     tol : float
-        Share of labels changed between epochs below which an epoch counts as settled.
+        Share of labels that may change in an epoch at rest, and share of the code's entropy by
+        which the bound may pass its best value so far.
     n_iter_no_change : int
-        Number of settled epochs in a row after which training stops.
+        Number of epochs at rest, in a row, after which training stops.
     """
 
     def __init__(self, tol: float, n_iter_no_change: int):
@@ -105,10 +109,14 @@ class LabelsSettled(Callback):
         self.n_iter_no_change = n_iter_no_change
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.settled_ = 0
+        self.at_rest_, self.best_ = 0, -np.inf
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        changed = net.history[-1]["labels_changed"]
-        self.settled_ = self.settled_ + 1 if changed <= self.tol else 0
-        if self.settled_ >= self.n_iter_no_change:
+        row, gained = net.history[-1], False
+        if "mutual_information" in row:
+            gained = row["mutual_information"] > self.best_ + self.tol * row["code_entropy"]
+            self.best_ = max(self.best_, row["mutual_information"])
+        rests = row["labels_changed"] <= self.tol and not gained
+        self.at_rest_ = self.at_rest_ + 1 if rests else 0
+        if self.at_rest_ >= self.n_iter_no_change:
             raise StopTraining

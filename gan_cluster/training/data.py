@@ -108,7 +108,7 @@ def _projection(n_features: int, rng: torch.Generator) -> Callable[[np.ndarray],
         return lambda rows: rows
     seed = int(torch.randint(2**31 - 1, (1,), generator=rng))
     found = SparseRandomProjection(PROJECTED, dense_output=True, random_state=seed)
-    return found.fit(np.empty((1, n_features), dtype=np.float32)).transform
+    return found.fit(np.zeros((1, n_features), dtype=np.float32)).transform
 
 
 def local_radius(X: np.ndarray, encoding: Encoding) -> float:
