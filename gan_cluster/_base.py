@@ -50,9 +50,10 @@ from gan_cluster.training.random import (
 )
 
 EXPLORING_STEPS = 900
-REFINING_EPOCHS = 4
+REFINING_EPOCHS = 8
 REFINING_STEPS = 600
 JUDGED_ROWS = 10_000
+AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change between two calls of partial_fit
 FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
 
@@ -65,7 +66,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "image_shape": ["array-like", None],
         "categorical_codes": ["array-like"],
-        "codes_per_cluster": [Interval(Integral, 1, None, closed="left")],
+        "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_continuous": [Interval(Integral, 0, None, closed="left")],
         "noise_dim": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
@@ -79,7 +80,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
         "balance_weight": [Interval(Real, 0, None, closed="left")],
         "augment": [StrOptions({"auto", "affine", "adversarial", "none"}), callable],
-        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "gradient_penalty": [Interval(Real, 0, None, closed="left")],
         "ema_decay": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -251,8 +252,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _prior(self) -> str | tuple[float, ...]:
         return "uniform"
 
-    def _codes_per_cluster(self) -> int:
-        return self.codes_per_cluster if self.consistency_weight else 1
+    def _resolved(self, name: str, shape: tuple[int, ...]) -> int:
+        """A parameter, or what "auto" stands for on rows of that shape."""
+        value = getattr(self, name)
+        return AUTO[name][len(shape) < 3] if value == "auto" else value
 
     def _is_consistent(self) -> bool:
         """Whether labels of twins have to agree."""
@@ -285,7 +288,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.device_ = resolve_device(self.device)
         learned = self.continuous_variance == "learned"
         n_continuous = self._n_continuous()
-        finer = tuple(size * self._codes_per_cluster() for size in categorical[:1])
+        split = self._resolved("codes_per_cluster", shape) if self.consistency_weight else 1
+        finer = tuple(size * split for size in categorical[:1])
         code = LatentCode(self.noise_dim, finer + categorical[1:], n_continuous, learned)
         build = partial(
             build_networks,
@@ -346,8 +350,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         )
 
     def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
-        used = self._is_consistent() and self.n_neighbors
-        neighbors = nearest_rows(X, self._encoding, self.n_neighbors, rng) if used else None
+        n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
+        used = self._is_consistent() and n_neighbors
+        neighbors = nearest_rows(X, self._encoding, n_neighbors, rng) if used else None
         return Batches(X, self._encoding, self.batch_size, rng, self.device_, neighbors)
 
     def _train(

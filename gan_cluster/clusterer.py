@@ -37,10 +37,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         that they have, so that they may differ in size.
     categorical_codes : tuple of int, default=()
         Sizes of further categorical codes.
-    codes_per_cluster : int, default=2
+    codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many times as many values as there are clusters.
         Once clusters have formed they are merged into them, so that near rows say most of
-        each other's cluster [4]_. Without the consistency term it is 1.
+        each other's cluster [4]_. "auto" is 2 for images and 4 for tables; without the
+        consistency term it is always 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -76,21 +77,25 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         What is done to a row to make its twin: a small random affine map (images), a virtual
         adversarial perturbation (anything), nothing, or what a function makes of a float32
         batch. "auto" is "affine" for images and "none" for tables, where the nearest rows do.
-    n_neighbors : int, default=5
-        Twins are made from the row itself or one of this many nearest rows.
+    n_neighbors : int or "auto", default="auto"
+        Twins are made from the row itself or one of this many nearest rows. "auto" is 5 for
+        images and 10 for tables.
     gradient_penalty : float, default=0.0
         Weight of R1, the squared gradient of the discriminator at real rows.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X. "auto" makes as many as give 900 steps, and four more. With the
-        consistency term, those after 900 steps refine the best training.
+        Passes over X: of one training while clusters form, and of the best after the generator
+        has joined. "auto" makes as many as give 900 steps for the first, and for the second as
+        many as give 600, but eight at least; of a number, at most half go to the first. Without
+        the consistency term all are one game.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
     n_init : int, default=3
-        Number of trainings, of which the one with the best :meth:`score` is kept.
+        How often clusters are formed anew; the generator joins those with the best
+        :meth:`score`.
     tol : float, default=0.02
         Training is at rest while no larger share of the labels changes in an epoch, and the
         bound on the information gains no larger share of its ceiling.
@@ -174,7 +179,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         image_shape: tuple[int, int, int] | None = None,
         prior: Any = "uniform",
         categorical_codes: Sequence[int] = (),
-        codes_per_cluster: int = 2,
+        codes_per_cluster: int | str = "auto",
         n_continuous: int = 0,
         noise_dim: int = 62,
         architecture: str | tuple = "auto",
@@ -188,7 +193,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         consistency_weight: float = 1.0,
         balance_weight: float = 5.0,
         augment: Any = "auto",
-        n_neighbors: int = 5,
+        n_neighbors: int | str = "auto",
         gradient_penalty: float = 0.0,
         ema_decay: float = 0.0,
         max_epochs: int | str = "auto",

@@ -8,6 +8,9 @@ import torch
 from small import clusterer, extractor
 from torch import nn
 
+from gan_cluster.training import data
+
+MLP = {"architecture": "mlp"}
 OPTIONS = {
     "hinge": {"adversarial_loss": "hinge"},
     "relativistic": {"adversarial_loss": "relativistic"},
@@ -176,6 +179,24 @@ def test_codes_are_merged_into_clusters_midway(blobs):
     assert sorted(set(model.net_.groups.tolist())) == [0, 1, 2]
     assert model.predict_proba(blobs[0]).shape == (len(blobs[0]), 3)
     assert [len(row["cluster_usage"]) for row in model.history_] == [9, 9, 9, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("given", "codes", "near"),
+    [({}, 12, 10), ({"image_shape": (1, 8, 8)}, 6, 5), ({"image_shape": (1, 8, 8), **MLP}, 12, 10)],
+)
+def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
+    asked = []
+    found = data.nearest_rows
+
+    def nearest_rows(X, encoding, n_neighbors, rng):
+        asked.append(n_neighbors)
+        return found(X, encoding, n_neighbors, rng)
+
+    monkeypatch.setattr("gan_cluster._base.nearest_rows", nearest_rows)
+    model = clusterer(codes_per_cluster="auto", **given).fit(images)
+    assert model.net_.code.categorical == (codes,)
+    assert asked == [near]
 
 
 def test_merged_probabilities_are_sums_over_codes(blobs):
