@@ -112,6 +112,8 @@ def main() -> None:
                 parser.error(f"unknown {kind} {name!r}: there are {', '.join(known)}")
     if options.data_home is not None and not options.data_home.is_dir():
         parser.error(f"--data-home: there is no folder {options.data_home}")
+    if options.seeds < 1:
+        parser.error(f"--seeds: {options.seeds} is not a positive number")
     options.json.parent.mkdir(parents=True, exist_ok=True)
 
     rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []

@@ -26,7 +26,7 @@ INFOGAN: dict[str, Any] = {
     "max_epochs": 50,
 }
 # DCGAN's rates (arXiv:1511.06434), and the layer and rows of Premachandran & Yuille
-POOLED: dict[str, Any] = {"pooling": "avg", "normalize": "l2"}
+POOLED: dict[str, Any] = {"pooling": "avg", "normalize": "l2", "n_init": 1}
 
 
 class Method(NamedTuple):

@@ -139,7 +139,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_callbacks(self.callbacks)
         with global_state_kept(), restored_on_error(self), torch.enable_grad():
             rows = self._check_rows(X, reset=True, min_rows=2)
-            first, *others = seeds(self.random_state, self.n_init + 1)
+            n_init = self.n_init if self._categorical() else 1  # nothing else could choose
+            first, *others = seeds(self.random_state, n_init + 1)
             start = self._prepare(rows, torch_generator(first))
             runs = [start(seed) for seed in others]
             explore, refine = self._n_epochs(len(runs[0][1]))
@@ -278,11 +279,6 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
         categorical = self._categorical()
-        if self.n_init > 1 and not categorical:
-            raise ValueError(
-                f"n_init={self.n_init} needs a categorical code, by whose score the best training "
-                "is chosen: set n_init=1 or give a code"
-            )
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)

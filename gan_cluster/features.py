@@ -103,9 +103,9 @@ class GANFeatureExtractor(BaseGAN):
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=1
+    n_init : int, default=3
         How often clusters are formed anew; the generator joins those with the best
-        :meth:`score`.
+        :meth:`score`. Without a categorical code there are none, and it is 1.
     tol : float, default=0.02
         Training is at rest while no larger share of the labels changes in an epoch, and the
         bound on the information gains no larger share of its ceiling.
@@ -205,7 +205,7 @@ class GANFeatureExtractor(BaseGAN):
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 1,
+        n_init: int = 3,
         tol: float = 0.02,
         n_iter_no_change: int | None = 10,
         callbacks: list | None = None,

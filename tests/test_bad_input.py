@@ -127,8 +127,6 @@ def test_number_of_clusters(settings, message):
         ({"layers": []}, r"layers=\[\] names no layer"),
         ({"objective": "gan", "layers": "recognition"}, "names no layer"),
         ({"pooling": "max"}, 'pooling="max" needs convolutional maps'),
-        ({"objective": "gan", "n_init": 2}, "n_init=2 needs a categorical code"),
-        ({"categorical_codes": (), "n_init": 2}, "n_init=2 needs a categorical code"),
         ({"objective": "wgan"}, "'objective' parameter"),
         ({"normalize": "l1"}, "'normalize' parameter"),
     ],

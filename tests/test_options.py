@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from small import clusterer, extractor
 from torch import nn
 
@@ -171,6 +172,18 @@ def test_restarts_keep_the_net_with_the_best_score(n_init, blobs, monkeypatch):
     assert model.net_ is nets[1]
     assert model.n_iter_ == 4
     np.testing.assert_array_equal(model.labels_, model.predict(blobs[0]))
+
+
+@pytest.mark.parametrize("given", [{"objective": "gan"}, {"categorical_codes": ()}])
+def test_without_a_code_there_is_one_training(given, blobs):
+    starts = []
+
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            starts.append(net)
+
+    extractor(n_init=3, callbacks=[Watch()], **given).fit(blobs[0])
+    assert len(starts) == 1
 
 
 def test_codes_are_merged_into_clusters_midway(blobs):

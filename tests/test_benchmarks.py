@@ -1,0 +1,61 @@
+"""The accuracy benchmark: bad input is named before anything runs, errors become rows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def run(tmp_path, *arguments):
+    command = [sys.executable, str(BENCHMARKS / "accuracy.py"), *arguments]
+    command += ["--json", str(tmp_path / "found.json")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "imagenet", "--method", "kmeans"], "unknown data 'imagenet': there are digits"),
+        (["--data", "digits", "--method", "magic"], "unknown method 'magic': there are kmeans"),
+        (
+            ["--data", "digits", "--method", "kmeans", "--data-home", "not/there"],
+            "there is no folder not/there",
+        ),
+        (["--data", "digits", "--method", "kmeans", "--seeds", "0"], "--seeds"),
+    ],
+)
+def test_bad_input(arguments, message, tmp_path):
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "found.json").exists()
+
+
+def test_rows_are_kept_and_errors_are_rows(tmp_path):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(40, 16)), np.arange(40) % 4
+    np.savez(tmp_path / "pendigits.npz", x_train=X, y_train=y, x_test=X[:20], y_test=y[:20])
+    arguments = ["--data", "pendigits", "coil20", "--method", "kmeans", "--seeds", "2"]
+    arguments += ["--data-home", str(tmp_path)]
+    assert run(tmp_path, *arguments).returncode == 0
+    result = json.loads((tmp_path / "found.json").read_text())
+    assert result["versions"]["scikit-learn"]
+    assert [(row["data"], row["seed"], "error" in row) for row in result["rows"]] == [
+        ("pendigits", 0, False),
+        ("pendigits", 1, False),
+        ("coil20", 0, True),
+        ("coil20", 1, True),
+    ]
+    assert "coil20.npz" in result["rows"][2]["error"]
+    assert {"acc", "purity", "nmi", "ari", "seconds", "peak_mb", "score"} <= set(result["rows"][0])
+
+    result["rows"][0]["acc"] = "kept"
+    (tmp_path / "found.json").write_text(json.dumps(result))
+    run(tmp_path, *arguments)
+    again = json.loads((tmp_path / "found.json").read_text())["rows"]
+    assert again[0]["acc"] == "kept"
