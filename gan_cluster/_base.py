@@ -49,9 +49,8 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-EXPLORING_STEPS = 900
+STAGE_STEPS = 900
 REFINING_EPOCHS = 8
-REFINING_STEPS = 600
 JUDGED_ROWS = 10_000
 AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change between two calls of partial_fit
@@ -267,8 +266,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _n_epochs(self, n_steps: int) -> tuple[int, int]:
         """Passes over X that each training makes, and those that refine the best one."""
-        explore = ceil(EXPLORING_STEPS / n_steps)
-        refine = max(ceil(REFINING_STEPS / n_steps), REFINING_EPOCHS)
+        explore = ceil(STAGE_STEPS / n_steps)
+        refine = max(explore, REFINING_EPOCHS)
         if self.max_epochs != "auto":
             explore = min(explore, self.max_epochs // 2)
             refine = self.max_epochs - explore

@@ -86,9 +86,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
         Passes over X: of one training while clusters form, and of the best after the generator
-        has joined. "auto" makes as many as give 900 steps for the first, and for the second as
-        many as give 600, but eight at least; of a number, at most half go to the first. Without
-        the consistency term all are one game.
+        has joined. "auto" makes as many as give 900 steps for each, but at least eight for the
+        second; of a number, at most half go to the first. Without the consistency term all are
+        one game.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3

@@ -215,18 +215,17 @@ def test_fit_starts_anew(blobs):
 @pytest.mark.parametrize(
     ("settings", "explored", "refined"),
     [
-        ({"max_epochs": "auto"}, 3, 2),
+        ({"max_epochs": "auto"}, 3, 4),
         ({"max_epochs": 4}, 2, 2),
         ({"max_epochs": 9}, 3, 6),
         ({"max_epochs": 1}, 0, 1),
-        ({"max_epochs": "auto", "consistency_weight": 0}, 5, 0),
+        ({"max_epochs": "auto", "consistency_weight": 0}, 7, 0),
     ],
 )
 @pytest.mark.parametrize("augment", ["none", lambda rows: rows])
 def test_the_best_training_is_refined(settings, explored, refined, augment, monkeypatch, blobs):
-    monkeypatch.setattr("gan_cluster._base.EXPLORING_STEPS", 9)  # of 3 steps an epoch
-    monkeypatch.setattr("gan_cluster._base.REFINING_EPOCHS", 2)
-    monkeypatch.setattr("gan_cluster._base.REFINING_STEPS", 4)
+    monkeypatch.setattr("gan_cluster._base.STAGE_STEPS", 9)  # of 3 steps an epoch
+    monkeypatch.setattr("gan_cluster._base.REFINING_EPOCHS", 4)
     seen = []
 
     class Watch(Callback):
