@@ -1,5 +1,6 @@
 """The data sets: train and test rows, and labels for scoring alone."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,10 @@ KNOWN: dict[str, tuple[tuple[int, int, int] | None, str | None, int]] = {
     "coil20": ((1, 32, 32), None, 0),
     "cifar10": ((3, 32, 32), "CIFAR_10", 50_000),
 }
+# ten draws of class shares, as in Elastic-InfoGAN (arXiv:1910.01112): uniform weights from 0.2 to 1
+SHARES = json.loads((Path(__file__).parent / "unbalanced_mnist.json").read_text())
+UNBALANCED_ROWS = {"train": 20_000, "test": 3_000}
+KNOWN |= {f"mnist_unbalanced_{i}": KNOWN["mnist"] for i in range(len(SHARES))}
 
 
 def load(name: str, home: Path | None) -> DataSet:
@@ -38,7 +43,8 @@ def load(name: str, home: Path | None) -> DataSet:
 
     The folder holds NAME.npz with x_train, y_train, x_test and y_test; cifar10 may also be a
     folder cifar10/ with strips of 500 images, train_000.webp and so on, and y_train.npy. Where
-    there are no test rows, all methods are scored on the rows that they were fitted on.
+    there are no test rows, all methods are scored on the rows that they were fitted on. Of
+    mnist_unbalanced_0 to 9 each class has its share of 20,000 training and 3,000 test rows.
 
     Raises
     ------
@@ -49,6 +55,9 @@ def load(name: str, home: Path | None) -> DataSet:
     """
     if name not in KNOWN:
         raise ValueError(f"unknown data set {name!r}: there are {', '.join(KNOWN)}")
+    base, _, split = name.partition("_unbalanced_")
+    if split:
+        return _unbalanced(load(base, home), SHARES[int(split)])
     shape, openml_name, n_train = KNOWN[name]
     if name == "digits":
         X, y = load_digits(return_X_y=True)
@@ -68,6 +77,19 @@ def load(name: str, home: Path | None) -> DataSet:
             for part in flat[::2]
         ]
     return DataSet(*flat, shape)
+
+
+def _unbalanced(data: DataSet, shares: list[float]) -> DataSet:
+    """The first rows of each class, as many as its share says, in the order of the whole."""
+    parts: list[np.ndarray] = []
+    for X, y, total in (
+        (data.X_train, data.y_train, UNBALANCED_ROWS["train"]),
+        (data.X_test, data.y_test, UNBALANCED_ROWS["test"]),
+    ):
+        kept = [np.flatnonzero(y == k)[: round(total * share)] for k, share in enumerate(shares)]
+        rows = np.sort(np.concatenate(kept))
+        parts += [X[rows], y[rows]]
+    return DataSet(*parts, data.image_shape)
 
 
 def _interleave(split: list[np.ndarray]) -> tuple[np.ndarray, ...]:

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster.training.net import AdversarialNet
 
 # InfoGAN's appendix C.1 (arXiv:1606.03657): the objective without anything of ours
 INFOGAN: dict[str, Any] = {
@@ -88,6 +89,28 @@ def _clusterer(**settings: Any) -> Callable[[DataSet, int], Any]:
     return make
 
 
+def _playing(always: bool) -> Callable[[DataSet, int], Any]:
+    """One training, in which the generator plays from the first step or never."""
+
+    class Net(AdversarialNet):
+        playing = property(lambda self: always, lambda self, value: None)
+
+    class Clusterer(InfoGANClusterer):
+        def _prepare(self, *arguments: Any) -> Any:
+            start = super()._prepare(*arguments)
+
+            def changed(seed: int) -> Any:
+                net, batches = start(seed)
+                net.__class__ = Net
+                return net, batches
+
+            return changed
+
+    return lambda data, seed: Clusterer(
+        data.n_clusters, image_shape=data.image_shape, random_state=seed, n_init=1
+    )
+
+
 def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
     def make(data: DataSet, seed: int) -> Any:
         features = GANFeatureExtractor(
@@ -120,6 +143,17 @@ METHODS: dict[str, Method] = {
     "infogan": Method(_clusterer(**INFOGAN)),
     "infogan+consistency": Method(_clusterer()),
     "features+kmeans": Method(_features()),
+    "learned-prior": Method(_clusterer(prior="learned")),
+    # the clusterer's defaults with one training, and what is left without each part of them
+    "single": Method(_clusterer(n_init=1)),
+    "single, no consistency": Method(_clusterer(n_init=1, consistency_weight=0)),
+    "single, no balance": Method(_clusterer(n_init=1, balance_weight=0)),
+    "single, no near rows": Method(_clusterer(n_init=1, n_neighbors=0)),
+    "single, no augmentation": Method(_clusterer(n_init=1, augment="none")),
+    "single, one code a cluster": Method(_clusterer(n_init=1, codes_per_cluster=1)),
+    "single, no information": Method(_clusterer(n_init=1, info_weight=0)),
+    "single, no game": Method(_playing(False)),
+    "single, game from the start": Method(_playing(True)),
     "gan-features+kmeans": Method(_features(objective="gan", **POOLED)),
     "infogan-features+kmeans": Method(_features(consistency_weight=0, **POOLED)),
 }

@@ -230,7 +230,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 f"{changed:.1%} of the labels still changed in the last epoch, more than "
                 f"tol={self.tol}: raise max_epochs, now {self.max_epochs!r}",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,  # past the decorator of fit, at the call
             )
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:

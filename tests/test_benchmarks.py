@@ -59,3 +59,19 @@ def test_rows_are_kept_and_errors_are_rows(tmp_path):
     run(tmp_path, *arguments)
     again = json.loads((tmp_path / "found.json").read_text())["rows"]
     assert again[0]["acc"] == "kept"
+
+
+def test_unbalanced_data_has_the_shares_that_are_recorded(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import data
+
+    y = np.repeat(np.arange(10), 40)
+    X = np.arange(400 * 784).reshape(400, 784)
+    np.savez(tmp_path / "mnist.npz", x_train=X, y_train=y, x_test=X, y_test=y)
+    monkeypatch.setattr(data, "UNBALANCED_ROWS", {"train": 200, "test": 100})
+    found = data.load("mnist_unbalanced_3", tmp_path)
+    shares = np.array(data.SHARES[3])
+    np.testing.assert_allclose(np.bincount(found.y_train) / 200, shares, atol=0.003)
+    np.testing.assert_allclose(np.bincount(found.y_test) / 100, shares, atol=0.006)
+    np.testing.assert_array_equal(found.y_train, y[found.X_train[:, 0] // 784])
+    assert all(sum(row) == pytest.approx(1, abs=0.005) for row in data.SHARES)
