@@ -39,7 +39,7 @@ from gan_cluster.training.callbacks import (
     Settled,
 )
 from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
-from gan_cluster.training.inference import draw, merge_clusters, neighbor_joint
+from gan_cluster.training.inference import draw, merge_clusters, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
 from gan_cluster.training.net import AdversarialNet, Objective
 from gan_cluster.training.random import (
@@ -145,16 +145,15 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             explore, refine = self._n_epochs(len(runs[0][1]))
             context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
             bridge = ScikitLearnBridge(self, context, X, y)
-            judged = self._judged(rows.X)
-            best = -np.inf
+            compared, best = len(runs) > 1, -np.inf
+            if compared or self._merges_late:
+                judged = self._judged(rows.X)
             for i, (net, batches) in enumerate(runs):
                 net.playing = not refine
                 self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", [bridge])
                 if self._merges_late:
-                    merged = merge_clusters(net, self._encoding, judged, self._categorical()[0])
-                    batches.regroup(merged)
-                joint = neighbor_joint(net, self._encoding, judged) if len(runs) > 1 else np.eye(1)
-                score = information(joint)
+                    batches.regroup(merge_clusters(net, *judged, self._categorical()[0]))
+                score = information(neighbor_joint(net, *judged)) if compared else 0.0
                 if score > best:
                     best, self.net_, kept = score, net, batches
                 if bridge.stopped:
@@ -207,7 +206,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._train(self.net_, batches, 1, "partial_fit", [])
             if self._merges_late:
                 judged, n_clusters = self._judged(rows.X), self._categorical()[0]
-                merge_clusters(self.net_, self._encoding, judged, n_clusters, known)
+                merge_clusters(self.net_, *judged, n_clusters, known)
             self._describe(batches)
         return self
 
@@ -244,10 +243,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return rows
 
-    @staticmethod
-    def _judged(X: np.ndarray) -> np.ndarray:
-        """The rows by which codes are merged and trainings compared."""
-        return X[:: ceil(len(X) / JUDGED_ROWS)]
+    def _judged(self, X: np.ndarray) -> tuple[Encoding, np.ndarray, np.ndarray]:
+        """The rows by which codes are merged and trainings compared, with those near them."""
+        kept = X[:: ceil(len(X) / JUDGED_ROWS)]
+        return self._encoding, kept, near_rows(self._encoding, kept)
 
     def _prior(self) -> str | tuple[float, ...]:
         return "uniform"
@@ -412,7 +411,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._check_rows(X, reset=False).X
 
     def _score(self, X: np.ndarray) -> float:
-        return information(neighbor_joint(self.net_, self._encoding, X))
+        near = near_rows(self._encoding, X)
+        return information(neighbor_joint(self.net_, self._encoding, X, near))
 
     def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -32,9 +32,15 @@ def map_rows(
     return np.concatenate(parts)
 
 
-def neighbor_joint(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndarray:
+def near_rows(encoding: Encoding, X: np.ndarray) -> np.ndarray:
+    """The rows by whose labels those of each row are judged, (n_samples, n_neighbors)."""
+    return nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
+
+
+def neighbor_joint(
+    net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
+) -> np.ndarray:
     """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
-    near = nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
     logits = map_rows(net, encoding, X, net.label)
     labels, size = logits.argmax(1), logits.shape[1]
     pairs = labels[:, None] * size + labels[near]
@@ -46,6 +52,7 @@ def merge_clusters(
     net: AdversarialNet,
     encoding: Encoding,
     X: np.ndarray,
+    near: np.ndarray,
     n_clusters: int,
     known: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -53,7 +60,7 @@ def merge_clusters(
 
     Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
     """
-    joint = neighbor_joint(net, encoding, X)
+    joint = neighbor_joint(net, encoding, X, near)
     groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
     if known is not None:
         shared = np.zeros((n_clusters, n_clusters))

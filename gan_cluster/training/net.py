@@ -217,37 +217,56 @@ class AdversarialNet(NeuralNet):
         fake: torch.Tensor | None = None,
         latent: Latent | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Update the discriminator and Q; return the terms, detached."""
-        aim = self.objective
+        """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
         terms: dict[str, torch.Tensor] = {}
-        loss = torch.zeros((), device=self.device)
         with self.autocast():
-            if aim.gradient_penalty and fake is not None:
+            if self.objective.gradient_penalty and fake is not None:
                 rows = rows.detach().requires_grad_()
-            real, *generated, twin_logits = self._outputs(
-                rows, partners, *([] if fake is None else [fake])
-            )
+            drawn = [] if fake is None else [fake]
+            real, *generated, twin_logits = self._outputs(rows, partners, *drawn)
+            loss = torch.zeros((), device=self.device)
             if latent is not None:
-                (drawn,) = generated
-                loss = discriminator_loss(real.adversarial, drawn.adversarial, aim.adversarial_loss)
-                terms["discriminator_loss"] = loss.detach()
-                loss = loss - self._information(drawn.code, latent, terms, self.consistent)
-                if aim.gradient_penalty:
-                    loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
+                loss = self._game(rows, real, generated[0], latent, terms)
             if self.code.categorical:
-                logits = self.cluster_logits(real.code)
-                labels = logits.softmax(1)
-                terms["labels"] = labels.detach()
-            if twin_logits is not None:
-                marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
-                if self.playing and aim.prior == "learned":
-                    self.shares.lerp_(marginal.detach(), LEARNING_SHARES)
-                agreed = agreement(logits, twin_logits)
-                terms["agreement"] = agreed.detach()
-                balance = aim.balance_weight * imbalance(marginal, self.shares)
-                loss = loss + aim.consistency_weight * (agreed + balance)
+                loss = loss + self._consistency(self.cluster_logits(real.code), twin_logits, terms)
         self.update(self.discriminator_, loss)
         return terms
+
+    def _game(
+        self,
+        rows: torch.Tensor,
+        real: DiscriminatorOutput,
+        generated: DiscriminatorOutput,
+        latent: Latent,
+        terms: dict[str, torch.Tensor],
+    ) -> torch.Tensor:
+        """What the game asks of the discriminator and Q."""
+        aim = self.objective
+        loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
+        terms["discriminator_loss"] = loss.detach()
+        loss = loss - self._information(generated.code, latent, terms, self.consistent)
+        if aim.gradient_penalty:
+            loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
+        return loss
+
+    def _consistency(
+        self,
+        logits: torch.Tensor,
+        twin_logits: torch.Tensor | None,
+        terms: dict[str, torch.Tensor],
+    ) -> torch.Tensor | float:
+        """What is asked of labels of real rows: that twins agree and shares follow the prior."""
+        labels, aim = logits.softmax(1), self.objective
+        terms["labels"] = labels.detach()
+        if twin_logits is None:
+            return 0.0
+        marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
+        if self.playing and aim.prior == "learned":
+            self.shares.lerp_(marginal.detach(), LEARNING_SHARES)
+        agreed = agreement(logits, twin_logits)
+        terms["agreement"] = agreed.detach()
+        balance = aim.balance_weight * imbalance(marginal, self.shares)
+        return aim.consistency_weight * (agreed + balance)
 
     def generator_step(
         self, rows: torch.Tensor, fake: torch.Tensor, latent: Latent
@@ -321,7 +340,7 @@ class AdversarialNet(NeuralNet):
         shares = np.full(size, 1 / size)
         if prior == "learned" and found is not None:
             shares = np.maximum(found, 1e-6)
-        elif len(prior) == size and not isinstance(prior, str):
+        elif isinstance(prior, tuple) and len(prior) == size:
             shares = np.array(prior)
             if found is not None:
                 shares[np.argsort(found)] = np.sort(prior)
