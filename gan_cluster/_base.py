@@ -1,47 +1,39 @@
-"""What both estimators are: parameters, fit and partial_fit, restarts, inference, sampling."""
+"""How both estimators are trained: fit and partial_fit, restarts, the stages of training."""
 
 import warnings
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
+from gan_cluster._fitted import FittedGAN
+from gan_cluster._parameters import FREE
 from gan_cluster._validation import (
     Rows,
-    check_augment,
     check_callbacks,
     check_fit_rows,
-    check_rows,
     check_scale,
     check_unchanged,
     resolve_architecture,
     resolve_device,
     restored_on_error,
 )
-from gan_cluster.codes import LatentCode
 from gan_cluster.networks import Discriminator, build_networks
-from gan_cluster.objectives import ADVERSARIAL_LOSSES
 from gan_cluster.training.callbacks import (
     FallingRates,
     Progress,
     ScikitLearnBridge,
     Settled,
 )
-from gan_cluster.training.data import Batches, Encoding, local_radius, nearest_rows
-from gan_cluster.training.inference import draw, merge_clusters, near_rows, neighbor_joint
+from gan_cluster.training.data import Batches, Encoding, nearest_rows
+from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
-from gan_cluster.training.net import AdversarialNet, Objective
+from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import (
     global_state_kept,
     globally_seeded,
@@ -49,60 +41,15 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 
-STAGE_STEPS = 900
-REFINING_EPOCHS = 8
 JUDGED_ROWS = 10_000
-AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
-# what may change between two calls of partial_fit
-FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
 
 Run = tuple[AdversarialNet, Batches]
 
 
-class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class BaseGAN(CallbackSupportMixin, FittedGAN):
     """Base of the estimators; subclasses say what the code is and what they read off."""
 
-    _parameter_constraints: ClassVar[dict] = {
-        "image_shape": ["array-like", None],
-        "categorical_codes": ["array-like"],
-        "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_continuous": [Interval(Integral, 0, None, closed="left")],
-        "noise_dim": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
-        "width": [Interval(Integral, 1, None, closed="left")],
-        "depth": [Interval(Integral, 1, None, closed="left"), None],
-        "spectral_norm": ["boolean"],
-        "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
-        "info_weight": [Interval(Real, 0, None, closed="left")],
-        "continuous_weight": [Interval(Real, 0, None, closed="left")],
-        "continuous_variance": [StrOptions({"fixed", "learned"})],
-        "consistency_weight": [Interval(Real, 0, None, closed="left")],
-        "balance_weight": [Interval(Real, 0, None, closed="left")],
-        "augment": [StrOptions({"auto", "affine", "adversarial", "none"}), callable],
-        "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
-        "ema_decay": [Interval(Real, 0, 1, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
-        "generator_lr": [Interval(Real, 0, None, closed="neither")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, 1, closed="both")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
-        "callbacks": [list, None],
-        "device": [str],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
-    }
     _merges_late: bool  # whether codes still wait to be merged into clusters
-    _doc_link_module = "gan_cluster"
-    _doc_link_template = (
-        "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
-    )
-
-    def _categorical(self) -> tuple[int, ...]:
-        """Sizes of the categorical codes, the one that clusters first."""
-        raise NotImplementedError
 
     def _describe(self, batches: Batches) -> None:
         """Set the fitted attributes that come from looking at the training rows."""
@@ -200,9 +147,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             else:
                 check_unchanged(self, self._trained_params)
                 batches = self._batches(rows.X, self._batch_rng)
-            known = self.net_.groups
+            known = self.net_.clusters.groups
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
-                self.net_.regroup(None)
+                self.net_.clusters.regroup(None)
             self._train(self.net_, batches, 1, "partial_fit", [])
             if self._merges_late:
                 judged, n_clusters = self._judged(rows.X), self._categorical()[0]
@@ -232,47 +179,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 stacklevel=4,  # past the decorator of fit, at the call
             )
 
-    def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
-        """What fit, partial_fit and inference make of the user's X."""
-        rows = check_rows(self, X, self.image_shape, reset=reset, min_rows=min_rows)
-        if not reset and len(rows.row_shape) > 1 and rows.layout != self._layout:
-            raise ValueError(
-                f"X holds images of shape {rows.row_shape}, but {type(self).__name__} was fitted "
-                f"on rows of shape {self._row_shape} with image_shape={self._layout[0]}: "
-                "give images with their axes in the same order"
-            )
-        return rows
-
     def _judged(self, X: np.ndarray) -> tuple[Encoding, np.ndarray, np.ndarray]:
         """The rows by which codes are merged and trainings compared, with those near them."""
         kept = X[:: ceil(len(X) / JUDGED_ROWS)]
         return self._encoding, kept, near_rows(self._encoding, kept)
-
-    def _prior(self) -> str | tuple[float, ...]:
-        return "uniform"
-
-    def _resolved(self, name: str, shape: tuple[int, ...]) -> int:
-        """A parameter, or what "auto" stands for on rows of that shape."""
-        value = getattr(self, name)
-        return AUTO[name][len(shape) < 3] if value == "auto" else value
-
-    def _is_consistent(self) -> bool:
-        """Whether labels of twins have to agree."""
-        return bool(self.consistency_weight and self._categorical())
-
-    def _n_continuous(self) -> int:
-        return self.n_continuous
-
-    def _n_epochs(self, n_steps: int) -> tuple[int, int]:
-        """Passes over X that each training makes, and those that refine the best one."""
-        explore = ceil(STAGE_STEPS / n_steps)
-        refine = max(explore, REFINING_EPOCHS)
-        if self.max_epochs != "auto":
-            explore = min(explore, self.max_epochs // 2)
-            refine = self.max_epochs - explore
-        if not self._is_consistent():
-            return explore + refine, 0  # the objectives of the papers keep their rates
-        return explore, refine
 
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
@@ -280,11 +190,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_fit_rows(rows.X, max(categorical, default=1))
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)
-        learned = self.continuous_variance == "learned"
-        n_continuous = self._n_continuous()
-        split = self._resolved("codes_per_cluster", shape) if self.consistency_weight else 1
-        finer = tuple(size * split for size in categorical[:1])
-        code = LatentCode(self.noise_dim, finer + categorical[1:], n_continuous, learned)
+        code = self._code(shape)
         build = partial(
             build_networks,
             architecture,
@@ -299,7 +205,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._trained_params = {name: given[name] for name in given.keys() - FREE}
         self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
         check_scale(self._encoding.scale, self._encoding.center)
-        objective = self._objective(rows.X)
+        objective = self._objective(rows.X, self._encoding)
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
         self._merges_late = code.categorical != categorical
@@ -322,26 +228,6 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return net, shared.reseeded(torch_generator(batch_seed))
 
         return start
-
-    def _objective(self, X: np.ndarray) -> Objective:
-        augment, images = self.augment, len(self._encoding.shape) == 3
-        if augment == "auto":
-            augment = "affine" if images else "none"
-        if augment == "affine" and not images:
-            raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
-        if self._is_consistent():
-            check_augment(augment, self._encoding.encode(X[:2]).to(self.device_))
-        return Objective(
-            adversarial_loss=self.adversarial_loss,
-            info_weight=self.info_weight,
-            continuous_weight=self.continuous_weight,
-            consistency_weight=self.consistency_weight,
-            balance_weight=self.balance_weight,
-            gradient_penalty=self.gradient_penalty,
-            augment=augment,
-            radius=local_radius(X, self._encoding) if augment == "adversarial" else 0.0,
-            prior=self._prior(),
-        )
 
     def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
@@ -368,55 +254,3 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         finally:
             net.callbacks, net.callbacks_ = None, []
         net.refresh_statistics(batches)
-
-    # What a fitted estimator can say
-
-    @property
-    def generator_(self) -> nn.Module:
-        """The trained generator, from a latent batch to a batch of rows in [-1, 1] or scaled."""
-        return self._fitted_net.sampler_
-
-    @property
-    def discriminator_(self) -> Discriminator:
-        """The trained discriminator with the recognition network Q."""
-        return self._fitted_net.discriminator_
-
-    @property
-    def _fitted_net(self) -> AdversarialNet:
-        if "net_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
-        return self.net_
-
-    @property
-    def history_(self) -> list[dict[str, Any]]:
-        """One dict an epoch: losses, information in nats, its ceiling, cluster usage, seconds."""
-        rows = self._fitted_net.history
-        return [{name: row[name] for name in row if name != "batches"} for row in rows]
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of epochs trained."""
-        return len(self._fitted_net.history)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "net_" in vars(self)
-
-    def _check_rows_like_fitted(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        return self._check_rows(X, reset=False).X
-
-    def _score(self, X: np.ndarray) -> float:
-        near = near_rows(self._encoding, X)
-        return information(neighbor_joint(self.net_, self._encoding, X, near))
-
-    def _sample(self, n_samples: int, cluster: int | None, random_state: Any) -> np.ndarray:
-        check_is_fitted(self)
-        rng = torch_generator(seeds(random_state, 1)[0], self.device_)
-        categories = None if cluster is None else self.net_.members(int(self._order[cluster]))
-        drawn = draw(self.net_, self._encoding, n_samples, categories, rng)
-        return drawn.reshape(n_samples, *self._row_shape)

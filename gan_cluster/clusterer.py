@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes, check_prior
 from gan_cluster.training.data import Batches
-from gan_cluster.training.inference import map_rows
 
 
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
@@ -33,15 +31,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         there it says which axis holds the channels.
     prior : {"uniform", "learned"} or array-like of shape (n_clusters,), default="uniform"
         Shares of the clusters, which balance aims at and the generator draws from: equal ones,
-        given ones in any order, or, once clusters have formed, the running mean of the shares
-        that they have, so that they may differ in size.
+        given ones in any order, or a running mean of those that formed clusters have.
     categorical_codes : tuple of int, default=()
         Sizes of further categorical codes.
     codes_per_cluster : int or "auto", default="auto"
-        The first code starts with this many times as many values as there are clusters.
-        Once clusters have formed they are merged into them, so that near rows say most of
-        each other's cluster [4]_. "auto" is 2 for images and 4 for tables; without the
-        consistency term it is always 1.
+        The first code starts with this many values for each cluster; once clusters have formed
+        they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
+        for images and 4 for tables; without the consistency term it is always 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -78,17 +74,15 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         adversarial perturbation (anything), nothing, or what a function makes of a float32
         batch. "auto" is "affine" for images and "none" for tables, where the nearest rows do.
     n_neighbors : int or "auto", default="auto"
-        Twins are made from the row itself or one of this many nearest rows. "auto" is 5 for
-        images and 10 for tables.
+        Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     gradient_penalty : float, default=0.0
         Weight of R1, the squared gradient of the discriminator at real rows.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X: of one training while clusters form, and of the best after the generator
-        has joined. "auto" makes as many as give 900 steps for each, but at least eight for the
-        second; of a number, at most half go to the first. Without the consistency term all are
-        one game.
+        Passes over X: of one training while clusters form, and of the best once the generator
+        has joined. "auto" gives each 900 steps, but the second at least eight epochs; of a
+        number, at most half go to the first. Without the consistency term all are one game.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
@@ -249,7 +243,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""
-        codes = map_rows(self.net_, self._encoding, batches.X, self.net_.label).argmax(1)
+        codes = self._map(self.net_.label, batches.X).argmax(1)
         if not len(self._order):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
@@ -299,95 +293,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
             For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
-        probabilities = map_rows(
-            self.net_, self._encoding, X, lambda batch: self.net_.label(batch).softmax(1)
-        )
-        return probabilities[:, self._order]
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Features at the end of the trunk that the discriminator and Q share.
-
-        Parameters
-        ----------
-        X : array-like or tensor, as in :meth:`fit`
-            New rows.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out)
-            In float32.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
-        """
-        X = self._check_rows_like_fitted(X)
-        trunk = self.net_.discriminator_.trunk
-        return map_rows(self.net_, self._encoding, X, lambda batch: trunk(batch).flatten(1))
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Information in nats that the cluster of a row gives of the clusters of near rows.
-
-        The mutual information between the cluster of a row and those of its five nearest rows
-        in X: at most log(n_clusters), reached by balanced clusters that cut X where it is thin,
-        and 0 after a collapse. No label is used.
-
-        Parameters
-        ----------
-        X : array-like or tensor, as in :meth:`fit`
-            Rows, seen in training or not.
-        y : Ignored
-            Not used, present for API consistency.
-
-        Returns
-        -------
-        score : float
-            Higher is better.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
-        """
-        return self._score(self._check_rows_like_fitted(X))
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        cluster: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> np.ndarray:
-        """Draw new rows from the generator.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        cluster : int or None, default=None
-            The cluster to draw from; None draws from all.
-        random_state : int, RandomState or None, default=None
-            Seed of the draw.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
-            In the units and the shape of the X of fit, as floats.
-
-        Raises
-        ------
-        ValueError
-            If ``cluster`` is not one of 0 .. n_clusters - 1, or n_samples is not positive.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if cluster is not None:
-            check_scalar(cluster, "cluster", Integral, min_val=0, max_val=len(self._order) - 1)
-        return self._sample(n_samples, cluster, random_state)
+        return self._map(lambda batch: self.net_.label(batch).softmax(1), X)[:, self._order]
 
     @property
     def _n_features_out(self) -> int:

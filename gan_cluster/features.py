@@ -1,23 +1,18 @@
 """GANFeatureExtractor: what a discriminator learned to see, as columns for the next step."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, check_scalar
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch.nn import functional as F
 
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
-from gan_cluster.networks import RECOGNITION_LAYER, Discriminator
+from gan_cluster.networks import Discriminator, choose_layers, column_names, pool
 from gan_cluster.training.data import Batches
-from gan_cluster.training.inference import map_rows
-
-GRID = 4
 
 
 class GANFeatureExtractor(BaseGAN):
@@ -48,10 +43,9 @@ class GANFeatureExtractor(BaseGAN):
     categorical_codes : tuple of int, default=(10,)
         Sizes of the categorical codes; ignored for "gan".
     codes_per_cluster : int or "auto", default="auto"
-        The first code starts with this many times as many values as there are clusters.
-        Once clusters have formed they are merged into them, so that near rows say most of
-        each other's cluster [4]_. "auto" is 2 for images and 4 for tables; without the
-        consistency term it is always 1.
+        The first code starts with this many values for each cluster; once clusters have formed
+        they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
+        for images and 4 for tables; without the consistency term it is always 1.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -88,17 +82,15 @@ class GANFeatureExtractor(BaseGAN):
         adversarial perturbation (anything), nothing, or what a function makes of a float32
         batch. "auto" is "affine" for images and "none" for tables, where the nearest rows do.
     n_neighbors : int or "auto", default="auto"
-        Twins are made from the row itself or one of this many nearest rows. "auto" is 5 for
-        images and 10 for tables.
+        Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     gradient_penalty : float, default=0.0
         Weight of R1, the squared gradient of the discriminator at real rows.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
-        Passes over X: of one training while clusters form, and of the best after the generator
-        has joined. "auto" makes as many as give 900 steps for each, but at least eight for the
-        second; of a number, at most half go to the first. Without the consistency term all are
-        one game.
+        Passes over X: of one training while clusters form, and of the best once the generator
+        has joined. "auto" gives each 900 steps, but the second at least eight epochs; of a
+        number, at most half go to the first. Without the consistency term all are one game.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
@@ -251,71 +243,33 @@ class GANFeatureExtractor(BaseGAN):
     def _categorical(self) -> tuple[int, ...]:
         return () if self.objective == "gan" else check_code_sizes(self.categorical_codes)
 
+    def _clusters_rows(self) -> bool:
+        return self.objective != "gan" and len(self.categorical_codes) > 0
+
     def _n_continuous(self) -> int:
         return 0 if self.objective == "gan" else self.n_continuous
 
     def _check_built(self, discriminator: Discriminator) -> None:
-        names, convolutions = list(discriminator.layers), discriminator.convolutions
-        if self.layers == "last":
-            chosen = names[-1:]
-        elif self.layers == "all":
-            chosen = convolutions or [name for name in names if name != RECOGNITION_LAYER]
-        else:
-            chosen = [self.layers] if isinstance(self.layers, str) else list(self.layers)
-        unknown = [name for name in chosen if name not in names]
-        if unknown or not chosen:
-            raise ValueError(
-                f"layers={self.layers!r} names no layer {unknown}: there are {names}, "
-                'and "last" and "all"'
-            )
-        if self.pooling == "max" and not convolutions:
+        self._chosen = choose_layers(discriminator, self.layers)
+        if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
         self._pooling = self.pooling
-        self.layer_names_ = names
-        self._chosen = chosen
+        self.layer_names_ = list(discriminator.layers)
 
     def _describe(self, batches: Batches) -> None:
         rows = batches.encoding.encode(batches.X[:1]).to(self.device_)
         self.net_._set_training(False)
         with torch.inference_mode():
             found = self.net_.discriminator_.activations(rows, self._chosen)
-        self._map_shapes = {name: self._pool(maps).shape[1:] for name, maps in found.items()}
+        self._map_shapes = {
+            name: pool(maps, self._pooling).shape[1:] for name, maps in found.items()
+        }
 
-    def _pool(self, maps: torch.Tensor) -> torch.Tensor:
-        if maps.ndim < 4:
-            return maps.flatten(1)
-        if self._pooling == "avg":
-            return maps.mean((2, 3))
-        return F.adaptive_max_pool2d(maps, (min(GRID, maps.shape[2]), min(GRID, maps.shape[3])))
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Features of each row.
-
-        Parameters
-        ----------
-        X : array-like or tensor, as in :meth:`fit`
-            New rows.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out)
-            In float32; layers in the order asked for.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
-        """
-        X = self._check_rows_like_fitted(X)
-
-        def features(batch: torch.Tensor) -> torch.Tensor:
-            found = self.net_.discriminator_.activations(batch, self._chosen)
-            joined = torch.cat([self._pool(maps).flatten(1) for maps in found.values()], dim=1)
-            return F.normalize(joined) if self.normalize == "l2" else joined
-
-        return map_rows(self.net_, self._encoding, X, features)
+    def _features(self, batch: torch.Tensor) -> torch.Tensor:
+        found = self.net_.discriminator_.activations(batch, self._chosen)
+        pooled = [pool(maps, self._pooling).flatten(1) for maps in found.values()]
+        joined = torch.cat(pooled, dim=1)
+        return F.normalize(joined) if self.normalize == "l2" else joined
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names that say layer and channel, and row and column of the grid where there is one.
@@ -339,64 +293,4 @@ class GANFeatureExtractor(BaseGAN):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
-        names = [
-            "_".join([layer, *map(str, index)])
-            for layer, shape in self._map_shapes.items()
-            for index in np.ndindex(*shape)
-        ]
-        return np.asarray(names, dtype=object)
-
-    @available_if(lambda self: self.objective != "gan" and len(self.categorical_codes))
-    def score(self, X: Any, y: Any = None) -> float:
-        """Information in nats that the first code of a row gives of those of near rows.
-
-        See :meth:`InfoGANClusterer.score`; no label is used. Only with a categorical code.
-
-        Parameters
-        ----------
-        X : array-like or tensor, as in :meth:`fit`
-            Rows, seen in training or not.
-        y : Ignored
-            Not used, present for API consistency.
-
-        Returns
-        -------
-        score : float
-            Higher is better, at most the logarithm of the first code's size.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
-        """
-        return self._score(self._check_rows_like_fitted(X))
-
-    def sample(
-        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
-    ) -> np.ndarray:
-        """Draw new rows from the generator.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        random_state : int, RandomState or None, default=None
-            Seed of the draw.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
-            In the units and the shape of the X of fit, as floats.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError
-            If n_samples is not positive.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        return self._sample(n_samples, None, random_state)
+        return np.asarray(column_names(self._map_shapes), dtype=object)

@@ -8,11 +8,27 @@ arXiv:1702.08720), virtual adversarial training (Miyato et al., 2018, arXiv:1704
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
 ADVERSARIAL_LOSSES = ("non-saturating", "hinge", "relativistic")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the terms, how twins are made, how far adversarial ones move, the prior."""
+
+    adversarial_loss: str
+    info_weight: float
+    continuous_weight: float
+    consistency_weight: float
+    balance_weight: float
+    gradient_penalty: float
+    augment: str | Callable[[torch.Tensor], torch.Tensor]
+    radius: float = 0.0
+    prior: str | tuple[float, ...] = "uniform"
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str) -> torch.Tensor:

@@ -224,8 +224,8 @@ def test_fit_starts_anew(blobs):
 )
 @pytest.mark.parametrize("augment", ["none", lambda rows: rows])
 def test_the_best_training_is_refined(settings, explored, refined, augment, monkeypatch, blobs):
-    monkeypatch.setattr("gan_cluster._base.STAGE_STEPS", 9)  # of 3 steps an epoch
-    monkeypatch.setattr("gan_cluster._base.REFINING_EPOCHS", 4)
+    monkeypatch.setattr("gan_cluster._parameters.STAGE_STEPS", 9)  # of 3 steps an epoch
+    monkeypatch.setattr("gan_cluster._parameters.REFINING_EPOCHS", 4)
     seen = []
 
     class Watch(Callback):

@@ -189,7 +189,7 @@ def test_without_a_code_there_is_one_training(given, blobs):
 def test_codes_are_merged_into_clusters_midway(blobs):
     model = clusterer(codes_per_cluster=3, max_epochs=6).fit(blobs[0])
     assert model.net_.code.categorical == (9,)
-    assert sorted(set(model.net_.groups.tolist())) == [0, 1, 2]
+    assert sorted(set(model.net_.clusters.groups.tolist())) == [0, 1, 2]
     assert model.predict_proba(blobs[0]).shape == (len(blobs[0]), 3)
     assert [len(row["cluster_usage"]) for row in model.history_] == [9, 9, 9, 3, 3, 3]
 
@@ -214,8 +214,8 @@ def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
 
 def test_merged_probabilities_are_sums_over_codes(blobs):
     model = clusterer(codes_per_cluster=2).fit(blobs[0])
-    merged, groups = model.predict_proba(blobs[0]), model.net_.groups
-    model.net_.groups = None
+    merged, groups = model.predict_proba(blobs[0]), model.net_.clusters.groups
+    model.net_.clusters.groups = None
     order, model._order = model._order, np.arange(6)
     fine = model.predict_proba(blobs[0])
     summed = np.stack([fine[:, groups.numpy() == k].sum(1) for k in range(3)], axis=1)
@@ -233,4 +233,4 @@ def test_partial_fit_keeps_the_numbers_of_its_clusters(blobs):
 def test_without_the_consistency_term_a_code_is_a_cluster(blobs):
     model = clusterer(consistency_weight=0, codes_per_cluster=2).fit(blobs[0])
     assert model.net_.code.categorical == (3,)
-    assert model.net_.groups is None
+    assert model.net_.clusters.groups is None

@@ -6,5 +6,14 @@ from gan_cluster.networks.build import (
     DiscriminatorOutput,
     build_networks,
 )
+from gan_cluster.networks.reading import choose_layers, column_names, pool
 
-__all__ = ["RECOGNITION_LAYER", "Discriminator", "DiscriminatorOutput", "build_networks"]
+__all__ = [
+    "RECOGNITION_LAYER",
+    "Discriminator",
+    "DiscriminatorOutput",
+    "build_networks",
+    "choose_layers",
+    "column_names",
+    "pool",
+]

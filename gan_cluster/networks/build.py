@@ -128,7 +128,19 @@ def build_networks(
         for layer in trunk.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 spectral_norm(layer)
+    if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
+        put_channels_last(made, discriminator)
     return made, discriminator
+
+
+def put_channels_last(*networks: nn.Module) -> None:
+    """Lay convolutions out with channels last, which is faster on CPUs."""
+    for network in networks:
+        for weights in network.parameters():
+            if weights.ndim == 4:  # a copy, since strides of grey images say nothing
+                last = weights.data.permute(0, 2, 3, 1)
+                last = last.clone(memory_format=torch.contiguous_format)
+                weights.data = last.permute(0, 3, 1, 2)
 
 
 def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator) -> None:

@@ -79,7 +79,7 @@ class ScikitLearnBridge(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         # clusters get their names, by size, only at the end of fit
-        fitted = {"net_": net, "_order": np.arange(net.n_labels)}
+        fitted = {"net_": net, "_order": np.arange(len(net.clusters))}
         if self.epoch_.call_on_fit_task_end(**self.task, reconstruction_attributes=fitted):
             self.stopped = True
             raise StopTraining

@@ -67,7 +67,7 @@ def merge_clusters(
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
         groups = linear_sum_assignment(shared, maximize=True)[1][groups]
     found = torch.from_numpy(groups).to(net.device)
-    net.regroup(found, grouped(joint, groups, n_clusters).sum(0))
+    net.clusters.regroup(found, grouped(joint, groups, n_clusters).sum(0))
     return found
 
 
@@ -84,7 +84,7 @@ def draw(
     with torch.inference_mode():
         for batch in gen_batches(n_samples, INFERENCE_BATCH):
             size = batch.stop - batch.start
-            latent: Latent = net.code.sample(size, rng, net.code_shares)
+            latent: Latent = net.code.sample(size, rng, net.clusters.code_shares)
             if categories is not None:
                 drawn = torch.randint(
                     len(categories), latent.categories.shape[:1], generator=rng, device=rng.device

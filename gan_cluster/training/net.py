@@ -1,24 +1,20 @@
-"""The one training loop: a skorch net whose step plays the adversarial game."""
+"""What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
-from skorch import NeuralNet
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_cluster.codes import Latent, LatentCode
 from gan_cluster.networks import Discriminator, DiscriminatorOutput
 from gan_cluster.objectives import (
+    Objective,
     agreement,
     discriminator_loss,
     generator_loss,
@@ -27,25 +23,8 @@ from gan_cluster.objectives import (
     virtual_adversarial_twin,
 )
 from gan_cluster.training.augment import random_affine
-from gan_cluster.training.callbacks import StopTraining
-
-TINY = torch.finfo(torch.float32).tiny
-LEARNING_SHARES = 0.01  # rate of the running mean that a learned prior is
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Weights of the terms, how twins are made, how far adversarial ones move, the prior."""
-
-    adversarial_loss: str
-    info_weight: float
-    continuous_weight: float
-    consistency_weight: float
-    balance_weight: float
-    gradient_penalty: float
-    augment: str | Callable[[torch.Tensor], torch.Tensor]
-    radius: float = 0.0
-    prior: str | tuple[float, ...] = "uniform"
+from gan_cluster.training.clusters import Clusters
+from gan_cluster.training.loop import Loop
 
 
 def moving_average(
@@ -55,7 +34,7 @@ def moving_average(
     get_ema_multi_avg_fn(decay)(averaged, current, n_averaged)
 
 
-class AdversarialNet(NeuralNet):
+class AdversarialNet(Loop):
     """Trains a generator against a discriminator with a recognition network Q.
 
     A step first updates the discriminator and Q, shared trunk included, on
@@ -86,11 +65,8 @@ class AdversarialNet(NeuralNet):
 
     Attributes
     ----------
-    groups : Tensor of shape (n_codes,) or None
-        Cluster of each value of the first code; None where each value is a cluster.
-    shares : Tensor of shape (n_labels,)
-        Prior over clusters, or over the values of the first code while they are not grouped: the
-        generator draws from it and balance aims at it. Empty without a categorical code.
+    clusters : Clusters
+        What the values of the first code stand for, and their prior.
     consistent : bool
         Whether labels of twins have to agree.
     playing : bool
@@ -115,32 +91,17 @@ class AdversarialNet(NeuralNet):
         self.rng = rng
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
-        self.groups: torch.Tensor | None = None
-        self.shares = torch.empty(0)
+        n_codes = code.categorical[0] if code.categorical else 0
+        self.clusters = Clusters(n_codes, objective.prior, rng.device)
         self.consistent = bool(objective.consistency_weight and code.categorical)
         self.playing = True
 
-    @property
-    def _default_callbacks(self) -> list:
-        return []
-
     def initialize_module(self) -> "AdversarialNet":
-        self.regroup(None)
-        generator, discriminator = self.build()
-        if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
-            for weights in [*generator.parameters(), *discriminator.parameters()]:
-                if weights.ndim == 4:  # a copy, since strides of grey images say nothing
-                    last = weights.data.permute(0, 2, 3, 1)
-                    last = last.clone(memory_format=torch.contiguous_format)
-                    weights.data = last.permute(0, 3, 1, 2)
-        self.generator_ = generator
-        self.discriminator_ = discriminator
+        self.clusters.regroup(None)
+        self.generator_, self.discriminator_ = self.build()
         if self.ema_decay:
             average = partial(moving_average, decay=self.ema_decay)
-            self.average_ = AveragedModel(generator, multi_avg_fn=average, use_buffers=True)
-        return self
-
-    def initialize_criterion(self) -> "AdversarialNet":
+            self.average_ = AveragedModel(self.generator_, multi_avg_fn=average, use_buffers=True)
         return self
 
     def initialize_optimizer(self, triggered_directly: object = None) -> "AdversarialNet":
@@ -149,27 +110,10 @@ class AdversarialNet(NeuralNet):
         self.optimizer_ = torch.optim.Adam(groups, betas=(0.5, 0.999), fused=True)
         return self
 
-    def update(self, player: nn.Module, loss: torch.Tensor) -> None:
-        """One step of the player's weights; those of the other have no gradient and stay."""
-        self.optimizer_.zero_grad()
-        self.backward(loss)
-        self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
-        self.optimizer_.step()
-
     @property
     def sampler_(self) -> nn.Module:
         """The generator to sample from: the averaged one where there is one."""
         return self.average_ if self.ema_decay else self.generator_
-
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        return X
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        return dataset
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Hook: a distributed subclass maps this to its accelerator."""
-        loss.backward()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -183,15 +127,11 @@ class AdversarialNet(NeuralNet):
             for weights in trained:
                 weights.requires_grad_(True)
 
-    def autocast(self) -> AbstractContextManager:
-        """Hook: a subclass may run the forward passes in a lower precision."""
-        return nullcontext()
-
     def train_step(self, batch: tuple[torch.Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
         if not self.playing:
             return self.discriminator_step(rows, partners)
-        latent = self.code.sample(len(rows), self.rng, self.code_shares)
+        latent = self.code.sample(len(rows), self.rng, self.clusters.code_shares)
         with self.autocast():
             fake = self.generator_(self.code.assemble(latent))
         terms = self.discriminator_step(rows, partners, fake.detach(), latent)
@@ -261,11 +201,11 @@ class AdversarialNet(NeuralNet):
         if twin_logits is None:
             return 0.0
         marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
-        if self.playing and aim.prior == "learned":
-            self.shares.lerp_(marginal.detach(), LEARNING_SHARES)
+        if self.playing:
+            self.clusters.follow(marginal.detach())
         agreed = agreement(logits, twin_logits)
         terms["agreement"] = agreed.detach()
-        balance = aim.balance_weight * imbalance(marginal, self.shares)
+        balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
         return aim.consistency_weight * (agreed + balance)
 
     def generator_step(
@@ -300,57 +240,9 @@ class AdversarialNet(NeuralNet):
         moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
         return real, *rest, predict(moved)
 
-    def cluster_logits(self, code: torch.Tensor) -> torch.Tensor:
-        """Logits of the clusters from Q's output: of the first code, or of groups of its values."""
-        logits = self.code.posterior(code).logits[0]
-        if self.groups is None:
-            return logits
-        top = logits.detach().amax(1, keepdim=True)
-        members = F.one_hot(self.groups, self.n_labels).to(logits.dtype)
-        return ((logits - top).exp() @ members).clamp_min(TINY).log()
-
-    @property
-    def n_labels(self) -> int:
-        """Number of labels that rows can have now: of clusters, or of codes not merged yet."""
-        return len(self.shares)
-
-    @property
-    def code_shares(self) -> torch.Tensor | None:
-        """Prior over the values of the first code: equal for those of the same cluster."""
-        if self.groups is None:
-            return self.shares if self.n_labels else None
-        n_members = F.one_hot(self.groups, self.n_labels).sum(0)
-        return (self.shares / n_members)[self.groups]
-
-    def regroup(self, groups: torch.Tensor | None, found: np.ndarray | None = None) -> None:
-        """Make clusters of the first code's values, with the shares that the prior gives them.
-
-        Parameters
-        ----------
-        groups : Tensor of shape (n_codes,) or None
-            Cluster of each value; None makes each a cluster.
-        found : ndarray of shape (n_clusters,), default=None
-            Shares of the clusters among real rows: a learned prior starts from them, and a given
-            one goes by their order.
-        """
-        if not self.code.categorical:
-            return
-        self.groups, prior = groups, self.objective.prior
-        size = self.code.categorical[0] if found is None else len(found)
-        shares = np.full(size, 1 / size)
-        if prior == "learned" and found is not None:
-            shares = np.maximum(found, 1e-6)
-        elif isinstance(prior, tuple) and len(prior) == size:
-            shares = np.array(prior)
-            if found is not None:
-                shares[np.argsort(found)] = np.sort(prior)
-        self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
-
-    def members(self, cluster: int) -> np.ndarray:
-        """Values of the first code that make a cluster."""
-        if self.groups is None:
-            return np.array([cluster])
-        return np.flatnonzero(self.groups.cpu().numpy() == cluster)
+    def cluster_logits(self, output: torch.Tensor) -> torch.Tensor:
+        """Logits of the clusters (n, n_clusters) from Q's output."""
+        return self.clusters.logits(self.code.posterior(output).logits[0])
 
     def label(self, rows: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
@@ -398,60 +290,12 @@ class AdversarialNet(NeuralNet):
             layer.momentum = momentum
         self._set_training(False)
 
-    def partial_fit(
-        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
-    ) -> "AdversarialNet":
-        """As skorch's, but an interrupt is not swallowed, and callbacks end after errors too."""
-        self.notify("on_train_begin", X=X, y=y)
-        try:
-            self.fit_loop(X, y, **fit_params)
-        finally:
-            self.notify("on_train_end", X=X, y=y)
-        return self
-
-    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops."""
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt as stop:
-            if method_name == "on_epoch_end":
-                raise StopTraining from stop
-            raise
-
-    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        try:
-            return super().fit_loop(X, y, epochs, **fit_params)
-        except StopTraining:
-            return self
-
-    def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Callable, **fit_params: Any
-    ) -> None:
-        """One pass over the data; terms stay on the device and are read once, at its end."""
-        if iterator is None:
-            return
-        started = perf_counter()
-        self._set_training(True)
-        totals: dict[str, torch.Tensor] = {}
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            if "labels" in step:
-                step["cluster_usage"] = step["labels"].mean(0)
-                step["labels_changed"] = iterator.relabel(batch[2], step.pop("labels").argmax(1))
-            for name, value in step.items():
-                totals[name] = totals[name] + value if name in totals else value
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-        means: dict[str, Any] = {
-            name: (total / len(iterator)).tolist() for name, total in totals.items()
-        }
+    def summary(self, means: dict[str, Any]) -> dict[str, Any]:
         if "log_q" in means:
-            categorical, continuous = self.code.entropy(self.code_shares)
+            categorical, continuous = self.code.entropy(self.clusters.code_shares)
             means["mutual_information"] = categorical + means.pop("log_q")
             means["code_entropy"] = categorical
             information = continuous + means.pop("log_q_continuous")
             if self.code.n_continuous:
                 means["continuous_information"] = information
-        for name, value in means.items():
-            self.history.record(name, value)
-        self.history.record("seconds", perf_counter() - started)
+        return means

@@ -1,0 +1,120 @@
+"""The parameters that both estimators have: which values they take, and what those stand for."""
+
+from math import ceil
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from gan_cluster._validation import check_augment
+from gan_cluster.codes import LatentCode
+from gan_cluster.objectives import ADVERSARIAL_LOSSES, Objective
+from gan_cluster.training.data import Encoding, local_radius
+
+STAGE_STEPS = 900
+REFINING_EPOCHS = 8
+AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
+# what may change between two calls of partial_fit
+FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
+
+
+class GANParameters(BaseEstimator):
+    """Parameters resolved against the data; subclasses say what the code is."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "image_shape": ["array-like", None],
+        "categorical_codes": ["array-like"],
+        "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_continuous": [Interval(Integral, 0, None, closed="left")],
+        "noise_dim": [Interval(Integral, 1, None, closed="left")],
+        "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 1, None, closed="left"), None],
+        "spectral_norm": ["boolean"],
+        "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
+        "info_weight": [Interval(Real, 0, None, closed="left")],
+        "continuous_weight": [Interval(Real, 0, None, closed="left")],
+        "continuous_variance": [StrOptions({"fixed", "learned"})],
+        "consistency_weight": [Interval(Real, 0, None, closed="left")],
+        "balance_weight": [Interval(Real, 0, None, closed="left")],
+        "augment": [StrOptions({"auto", "affine", "adversarial", "none"}), callable],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
+        "generator_lr": [Interval(Real, 0, None, closed="neither")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, 1, closed="both")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "callbacks": [list, None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def _categorical(self) -> tuple[int, ...]:
+        """Sizes of the categorical codes, the one that clusters first."""
+        raise NotImplementedError
+
+    def _clusters_rows(self) -> bool:
+        """Whether there is a categorical code at all."""
+        return True
+
+    def _n_continuous(self) -> int:
+        return self.n_continuous
+
+    def _prior(self) -> str | tuple[float, ...]:
+        return "uniform"
+
+    def _resolved(self, name: str, shape: tuple[int, ...]) -> int:
+        """A parameter, or what "auto" stands for on rows of that shape."""
+        value = getattr(self, name)
+        return AUTO[name][len(shape) < 3] if value == "auto" else value
+
+    def _is_consistent(self) -> bool:
+        """Whether labels of twins have to agree."""
+        return bool(self.consistency_weight and self._categorical())
+
+    def _n_epochs(self, n_steps: int) -> tuple[int, int]:
+        """Passes over X that each training makes, and those that refine the best one."""
+        explore = ceil(STAGE_STEPS / n_steps)
+        refine = max(explore, REFINING_EPOCHS)
+        if self.max_epochs != "auto":
+            explore = min(explore, self.max_epochs // 2)
+            refine = self.max_epochs - explore
+        if not self._is_consistent():
+            return explore + refine, 0  # the objectives of the papers keep their rates
+        return explore, refine
+
+    def _code(self, shape: tuple[int, ...]) -> LatentCode:
+        """The latent code, of which the first categorical part may be finer than clusters."""
+        first, *others = self._categorical() or (0,)
+        split = self._resolved("codes_per_cluster", shape) if self.consistency_weight else 1
+        sizes = (first * split, *others) if first else ()
+        learned = self.continuous_variance == "learned"
+        return LatentCode(self.noise_dim, sizes, self._n_continuous(), learned)
+
+    def _objective(self, X: np.ndarray, encoding: Encoding) -> Objective:
+        """Weights of the terms, and how twins of rows are made."""
+        augment, images = self.augment, len(encoding.shape) == 3
+        if augment == "auto":
+            augment = "affine" if images else "none"
+        if augment == "affine" and not images:
+            raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
+        if self._is_consistent():
+            check_augment(augment, encoding.encode(X[:2]).to(self.device_))
+        return Objective(
+            adversarial_loss=self.adversarial_loss,
+            info_weight=self.info_weight,
+            continuous_weight=self.continuous_weight,
+            consistency_weight=self.consistency_weight,
+            balance_weight=self.balance_weight,
+            gradient_penalty=self.gradient_penalty,
+            augment=augment,
+            radius=local_radius(X, encoding) if augment == "adversarial" else 0.0,
+            prior=self._prior(),
+        )

@@ -1,0 +1,156 @@
+"""What is asked of X: that it is rows of numbers, or images, that training can work with."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+CHANNEL_COUNTS = (1, 3, 4)
+
+
+class Rows(NamedTuple):
+    """Validated rows, with the image they hold: (channels, height, width) and its axis order."""
+
+    X: np.ndarray
+    row_shape: tuple[int, ...]
+    image_shape: tuple[int, int, int] | None
+    channels_last: bool
+
+    @property
+    def layout(self) -> tuple[tuple[int, int, int] | None, bool]:
+        """What two arrays of images must share for their flattened rows to mean the same."""
+        colours = self.image_shape is not None and self.image_shape[0] > 1
+        return self.image_shape, self.channels_last and colours
+
+
+def check_rows(
+    estimator: BaseEstimator, X: Any, image_shape: Any, *, reset: bool, min_rows: int = 1
+) -> Rows:
+    """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
+
+    Raises
+    ------
+    TypeError
+        If X is sparse or holds objects that are not numbers.
+    ValueError
+        If X has NaN, infinity, complex or no values, fewer than ``min_rows`` rows, another
+        number of features than at fit, or a shape that contradicts ``image_shape``.
+    """
+    if isinstance(X, torch.Tensor):
+        if X.layout != torch.strided:
+            raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
+        X = X.detach().cpu()
+        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    image_shape = _declared_image_shape(image_shape)
+    channels_last, row_shape = False, None
+    if getattr(X, "ndim", 2) in (3, 4):
+        array = np.asarray(X)
+        image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
+        row_shape = array.shape[1:]
+        X = array.reshape(len(array), int(np.prod(array.shape[1:])))
+    try:
+        X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
+    except (TypeError, ValueError) as error:
+        raise _explained(X, error) from error
+    if X.dtype.kind in "mM":
+        raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
+    if X.dtype == bool:
+        X = X.astype(np.uint8)
+    if reset and image_shape is not None and int(np.prod(image_shape)) != X.shape[1]:
+        channels, height, width = image_shape
+        raise ValueError(
+            f"image_shape={image_shape} makes {channels} * {height} * {width} = "
+            f"{np.prod(image_shape)} values an image, but X has {X.shape[1]} features"
+        )
+    return Rows(X, row_shape or X.shape[1:], image_shape, channels_last)
+
+
+def _explained(X: Any, error: Exception) -> Exception:
+    """The error, with the first value that is not a number, where that is what is wrong."""
+    values = np.asarray(X)
+    for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in "OUS" else ()):
+        for j, value in enumerate(row):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                column = X.columns[j] if hasattr(X, "columns") else j
+                return type(error)(
+                    f"X holds {value!r} in row {i}, column {column!r}, which is not a number: "
+                    f"encode or drop such columns ({error})"
+                )
+    return error
+
+
+def _declared_image_shape(shape: Any) -> tuple[int, int, int] | None:
+    if shape is None:
+        return None
+    sizes = tuple(shape)
+    if len(sizes) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise ValueError(
+            "image_shape should be three positive integers (channels, height, width), "
+            f"got {shape!r}"
+        )
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
+def _native_image_shape(
+    sizes: Sequence[int], declared: tuple[int, int, int] | None
+) -> tuple[tuple[int, int, int], bool]:
+    """Shape and axis order of images that come as arrays of three or four dimensions."""
+    first = (1, sizes[0], sizes[1]) if len(sizes) == 2 else (sizes[0], sizes[1], sizes[2])
+    last = (first[2], first[0], first[1])
+    if declared is not None:
+        if first == declared:
+            return declared, False
+        if len(sizes) == 3 and last == declared:
+            return declared, True
+        channels, height, width = declared
+        raise ValueError(
+            f"X holds images of shape {tuple(sizes)}, but image_shape={declared} asks for "
+            f"({channels}, {height}, {width}) or, channels last, ({height}, {width}, {channels})"
+        )
+    if len(sizes) == 2 or first[0] in CHANNEL_COUNTS:
+        return first, False
+    if first[2] in CHANNEL_COUNTS:
+        return last, True
+    raise ValueError(
+        f"X holds images of shape {tuple(sizes)}: set image_shape=(channels, height, width) to say "
+        f"whether that is image_shape={first} or, channels last, image_shape={last}"
+    )
+
+
+def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
+    """What only training asks of X: rows enough for the clusters, and something to tell apart.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than clusters, or all rows are the same.
+    """
+    if len(X) < n_clusters:
+        raise ValueError(
+            f"n_samples={len(X)} should be at least the number of clusters, {n_clusters}: "
+            "give more rows or ask for fewer clusters"
+        )
+    if all((X[i] == X[0]).all() for i in range(len(X))):
+        raise ValueError(
+            f"X is constant: all {len(X)} rows are the same, there is nothing to cluster"
+        )
+
+
+def check_scale(scale: np.ndarray, center: np.ndarray) -> None:
+    """Whether columns can be scaled in double precision.
+
+    Raises
+    ------
+    ValueError
+        If the values of a column are so large that their square overflows.
+    """
+    bad = np.flatnonzero(~(np.isfinite(scale) & np.isfinite(center)))
+    if len(bad):
+        raise ValueError(
+            f"X is too large in column {bad[0]}: its variance overflows; give it in other units"
+        )

@@ -1,0 +1,65 @@
+"""What is read off a discriminator: which layers, how their maps are pooled, under which names."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from gan_cluster.networks.build import RECOGNITION_LAYER, Discriminator
+
+GRID = 4
+
+
+def choose_layers(discriminator: Discriminator, layers: str | list[str]) -> list[str]:
+    """Names of the layers that "last", "all" or a list of names stands for.
+
+    Raises
+    ------
+    ValueError
+        If the discriminator has no layer of such a name, or none is named.
+    """
+    names = list(discriminator.layers)
+    if layers == "last":
+        chosen = names[-1:]
+    elif layers == "all":
+        hidden = [name for name in names if name != RECOGNITION_LAYER]
+        chosen = discriminator.convolutions or hidden
+    else:
+        chosen = [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in chosen if name not in names]
+    if unknown or not chosen:
+        raise ValueError(
+            f'layers={layers!r} names no layer {unknown}: there are {names}, and "last" and "all"'
+        )
+    return chosen
+
+
+def pool(maps: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Maps (n, channels, height, width) averaged over space, or their maxima in a 4x4 grid.
+
+    Features without space are flattened.
+
+    >>> import torch
+    >>> maps = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> pool(maps, "avg")
+    tensor([[7.5000]])
+    """
+    if maps.ndim < 4:
+        return maps.flatten(1)
+    if pooling == "avg":
+        return maps.mean((2, 3))
+    return F.adaptive_max_pool2d(maps, (min(GRID, maps.shape[2]), min(GRID, maps.shape[3])))
+
+
+def column_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Names of the columns from layers and shapes: layer, channel, row and column of the grid.
+
+    >>> column_names({"conv1": (2, 1, 1), "dense": (2,)})
+    ['conv1_0_0_0', 'conv1_1_0_0', 'dense_0', 'dense_1']
+    """
+    return [
+        "_".join([layer, *map(str, index)])
+        for layer, shape in shapes.items()
+        for index in np.ndindex(*shape)
+    ]

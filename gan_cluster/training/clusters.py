@@ -1,0 +1,88 @@
+"""Clusters as groups of the first code's values, with the shares that their prior gives them."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+TINY = torch.finfo(torch.float32).tiny
+LEARNING_SHARES = 0.01  # rate of the running mean that a learned prior is
+
+
+class Clusters:
+    """What the values of the first categorical code stand for.
+
+    Parameters
+    ----------
+    n_codes : int
+        Number of values of the code; 0 where there is none.
+    prior : {"uniform", "learned"} or tuple of float
+        Shares of the clusters.
+    device : torch.device
+        Where training runs.
+
+    Attributes
+    ----------
+    groups : Tensor of shape (n_codes,) or None
+        Cluster of each value; None where each value is a cluster.
+    shares : Tensor of shape (n_clusters,)
+        Prior over clusters, or over the values of the code while they are not grouped: the
+        generator draws from it and balance aims at it. Empty without a code.
+    """
+
+    def __init__(self, n_codes: int, prior: str | tuple[float, ...], device: torch.device):
+        self.n_codes = n_codes
+        self.prior = prior
+        self.device = device
+        self.regroup(None)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def regroup(self, groups: torch.Tensor | None, found: np.ndarray | None = None) -> None:
+        """Make clusters of the code's values.
+
+        Parameters
+        ----------
+        groups : Tensor of shape (n_codes,) or None
+            Cluster of each value; None makes each a cluster.
+        found : ndarray of shape (n_clusters,), default=None
+            Shares of the clusters among real rows: a learned prior starts from them, and a given
+            one goes by their order.
+        """
+        self.groups = groups
+        size = self.n_codes if found is None else len(found)
+        shares = np.full(size, 1 / max(1, size))
+        if self.prior == "learned" and found is not None:
+            shares = np.maximum(found, 1e-6)
+        elif isinstance(self.prior, tuple) and len(self.prior) == size:
+            shares = np.array(self.prior)
+            if found is not None:
+                shares[np.argsort(found)] = np.sort(self.prior)
+        self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
+
+    def follow(self, marginal: torch.Tensor) -> None:
+        """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
+        if self.prior == "learned":
+            self.shares.lerp_(marginal, LEARNING_SHARES)
+
+    def logits(self, codes: torch.Tensor) -> torch.Tensor:
+        """Logits of the clusters from those of the code (n, n_codes)."""
+        if self.groups is None:
+            return codes
+        top = codes.detach().amax(1, keepdim=True)
+        members = F.one_hot(self.groups, len(self)).to(codes.dtype)
+        return ((codes - top).exp() @ members).clamp_min(TINY).log()
+
+    @property
+    def code_shares(self) -> torch.Tensor | None:
+        """Prior over the values of the code: equal for those of the same cluster."""
+        if self.groups is None:
+            return self.shares if self.n_codes else None
+        n_members = F.one_hot(self.groups, len(self)).sum(0)
+        return (self.shares / n_members)[self.groups]
+
+    def members(self, cluster: int) -> np.ndarray:
+        """Values of the code that make a cluster."""
+        if self.groups is None:
+            return np.array([cluster])
+        return np.flatnonzero(self.groups.cpu().numpy() == cluster)
