@@ -136,3 +136,19 @@ def test_the_same_seed_gives_the_same_features(pictures):
 def test_the_game_alone_has_no_code_at_all(blobs):
     model = extractor(objective="gan", n_continuous=2).fit(blobs[0])
     assert list(model.discriminator_.layers) == ["dense1", "dense2"]
+
+
+def test_samples_of_one_value_of_the_code(blobs):
+    model = extractor(max_epochs=4).fit(blobs[0])
+    one, other = (model.sample(20, value, random_state=0) for value in (0, 1))
+    assert one.shape == other.shape == (20, blobs[0].shape[1])
+    assert not np.array_equal(one, other)
+    with pytest.raises(ValueError, match="cluster == 3, must be <= 2"):
+        model.sample(1, cluster=3)
+
+
+@pytest.mark.parametrize("settings", [{"objective": "gan"}, {"categorical_codes": ()}])
+def test_no_cluster_to_draw_from_without_a_categorical_code(settings, blobs):
+    model = extractor(**settings).fit(blobs[0])
+    with pytest.raises(ValueError, match="no categorical code"):
+        model.sample(1, cluster=0)

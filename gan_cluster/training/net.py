@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -28,7 +28,7 @@ from gan_cluster.training.loop import Loop
 
 
 def moving_average(
-    averaged: list[torch.Tensor], current: list[torch.Tensor], n_averaged: Any, decay: float
+    averaged: list[Tensor], current: list[Tensor], n_averaged: Any, decay: float
 ) -> None:
     """Torch's exponential moving average, as a function that can be pickled."""
     get_ema_multi_avg_fn(decay)(averaged, current, n_averaged)
@@ -127,7 +127,7 @@ class AdversarialNet(Loop):
             for weights in trained:
                 weights.requires_grad_(True)
 
-    def train_step(self, batch: tuple[torch.Tensor, ...], **fit_params: Any) -> dict[str, Any]:
+    def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
         if not self.playing:
             return self.discriminator_step(rows, partners)
@@ -138,7 +138,7 @@ class AdversarialNet(Loop):
         terms["generator_loss"] = self.generator_step(rows, fake, latent)
         return terms
 
-    def together(self, *parts: torch.Tensor) -> list[DiscriminatorOutput]:
+    def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
         """Outputs on batches that go through the discriminator as one.
 
         They share the statistics of batch normalisation: each by itself, generated rows that
@@ -152,13 +152,13 @@ class AdversarialNet(Loop):
 
     def discriminator_step(
         self,
-        rows: torch.Tensor,
-        partners: torch.Tensor,
-        fake: torch.Tensor | None = None,
+        rows: Tensor,
+        partners: Tensor,
+        fake: Tensor | None = None,
         latent: Latent | None = None,
-    ) -> dict[str, torch.Tensor]:
+    ) -> dict[str, Tensor]:
         """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
-        terms: dict[str, torch.Tensor] = {}
+        terms: dict[str, Tensor] = {}
         with self.autocast():
             if self.objective.gradient_penalty and fake is not None:
                 rows = rows.detach().requires_grad_()
@@ -174,12 +174,12 @@ class AdversarialNet(Loop):
 
     def _game(
         self,
-        rows: torch.Tensor,
+        rows: Tensor,
         real: DiscriminatorOutput,
         generated: DiscriminatorOutput,
         latent: Latent,
-        terms: dict[str, torch.Tensor],
-    ) -> torch.Tensor:
+        terms: dict[str, Tensor],
+    ) -> Tensor:
         """What the game asks of the discriminator and Q."""
         aim = self.objective
         loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
@@ -191,10 +191,10 @@ class AdversarialNet(Loop):
 
     def _consistency(
         self,
-        logits: torch.Tensor,
-        twin_logits: torch.Tensor | None,
-        terms: dict[str, torch.Tensor],
-    ) -> torch.Tensor | float:
+        logits: Tensor,
+        twin_logits: Tensor | None,
+        terms: dict[str, Tensor],
+    ) -> Tensor | float:
         """What is asked of labels of real rows: that twins agree and shares follow the prior."""
         labels, aim = logits.softmax(1), self.objective
         terms["labels"] = labels.detach()
@@ -208,9 +208,7 @@ class AdversarialNet(Loop):
         balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
         return aim.consistency_weight * (agreed + balance)
 
-    def generator_step(
-        self, rows: torch.Tensor, fake: torch.Tensor, latent: Latent
-    ) -> torch.Tensor:
+    def generator_step(self, rows: Tensor, fake: Tensor, latent: Latent) -> Tensor:
         """Update the generator against the updated discriminator; return its adversarial loss."""
         kind = self.objective.adversarial_loss
         with self.frozen(), self.autocast():
@@ -222,9 +220,7 @@ class AdversarialNet(Loop):
             self.average_.update_parameters(self.generator_)
         return adversarial.detach()
 
-    def _outputs(
-        self, rows: torch.Tensor, partners: torch.Tensor, *fake: torch.Tensor
-    ) -> tuple[Any, ...]:
+    def _outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
         """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
         if not self.consistent:
             return *self.together(rows, *fake), None
@@ -232,7 +228,7 @@ class AdversarialNet(Loop):
             real, twins, *rest = self.together(rows, self.twins(partners), *fake)
             return real, *rest, self.cluster_logits(twins.code)
 
-        def predict(batch: torch.Tensor) -> torch.Tensor:
+        def predict(batch: Tensor) -> Tensor:
             return self.cluster_logits(self.together(batch, *fake)[0].code)
 
         real, *rest = self.together(rows, *fake)
@@ -240,15 +236,15 @@ class AdversarialNet(Loop):
         moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
         return real, *rest, predict(moved)
 
-    def cluster_logits(self, output: torch.Tensor) -> torch.Tensor:
+    def cluster_logits(self, output: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) from Q's output."""
         return self.clusters.logits(self.code.posterior(output).logits[0])
 
-    def label(self, rows: torch.Tensor) -> torch.Tensor:
+    def label(self, rows: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
         return self.cluster_logits(self.discriminator_(rows).code)
 
-    def twins(self, rows: torch.Tensor) -> torch.Tensor:
+    def twins(self, rows: Tensor) -> Tensor:
         """Rows changed in a way that should not change their label."""
         augment = self.objective.augment
         if callable(augment):
@@ -257,11 +253,11 @@ class AdversarialNet(Loop):
 
     def _information(
         self,
-        output: torch.Tensor,
+        output: Tensor,
         latent: Latent,
-        terms: dict[str, torch.Tensor] | None = None,
+        terms: dict[str, Tensor] | None = None,
         continuous_only: bool = False,
-    ) -> torch.Tensor | float:
+    ) -> Tensor | float:
         """The weighted bound L_I without its constant H(c); 0 where there is no code."""
         if not self.code.posterior_dim:
             return 0.0
