@@ -37,6 +37,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import (
     global_state_kept,
     globally_seeded,
+    gradients_on,
     seeds,
     torch_generator,
 )
@@ -83,7 +84,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         """
         self._validate_params()
         check_callbacks(self.callbacks)
-        with global_state_kept(), restored_on_error(self), torch.enable_grad():
+        with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=True, min_rows=2)
             n_init = self.n_init if self._categorical() else 1  # nothing else could choose
             first, *others = seeds(self.random_state, n_init + 1)
@@ -138,7 +139,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         self._validate_params()
         check_callbacks(self.callbacks)
         is_first = not self.__sklearn_is_fitted__()
-        with global_state_kept(), restored_on_error(self), torch.enable_grad():
+        with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=is_first, min_rows=2)
             if is_first:
                 first, seed = seeds(self.random_state, 2)
@@ -170,8 +171,17 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         self._train(self.net_, batches, epochs, "refining", [fall, bridge])
 
     def _warn_unless_settled(self) -> None:
-        changed = self.history_[-1].get("labels_changed", 0.0)
-        if changed > self.tol:
+        last = self.history_[-1]
+        changed = last.get("labels_changed", 0.0)
+        terms = [value for value in last.values() if isinstance(value, float)]
+        if not np.isfinite(terms).all():
+            warnings.warn(
+                "training diverged: the last epoch's terms in history_ are not finite; lower "
+                "discriminator_lr and generator_lr",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif changed > self.tol:
             warnings.warn(
                 f"{changed:.1%} of the labels still changed in the last epoch, more than "
                 f"tol={self.tol}: raise max_epochs, now {self.max_epochs!r}",
@@ -187,7 +197,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
         categorical = self._categorical()
-        check_fit_rows(rows.X, max(categorical, default=1))
+        check_fit_rows(rows.X, categorical[0] if categorical else 1)
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = resolve_device(self.device)
         code = self._code(shape)

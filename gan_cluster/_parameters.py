@@ -93,7 +93,8 @@ class GANParameters(BaseEstimator):
     def _code(self, shape: tuple[int, ...]) -> LatentCode:
         """The latent code, of which the first categorical part may be finer than clusters."""
         first, *others = self._categorical() or (0,)
-        split = self._resolved("codes_per_cluster", shape) if self.consistency_weight else 1
+        plain = self.codes_per_cluster == "auto" and not self.consistency_weight
+        split = 1 if plain else self._resolved("codes_per_cluster", shape)
         sizes = (first * split, *others) if first else ()
         learned = self.continuous_variance == "learned"
         return LatentCode(self.noise_dim, sizes, self._n_continuous(), learned)

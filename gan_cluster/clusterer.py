@@ -37,7 +37,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many values for each cluster; once clusters have formed
         they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
-        for images and 4 for tables; without the consistency term it is always 1.
+        for images and 4 for tables, but 1 without the consistency term.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -58,8 +58,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
         The game between generator and discriminator.
     info_weight : float, default=1.0
-        Weight (lambda) of the bound on the information that generated rows carry about the
-        categorical codes.
+        Weight (lambda) of the bound on what generated rows say of the categorical codes.
     continuous_weight : float, default=1.0
         The same for the continuous codes.
     continuous_variance : {"fixed", "learned"}, default="fixed"
@@ -68,7 +67,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Weight of the agreement between labels of real rows and of their twins. With 0 the
         objective is InfoGAN's.
     balance_weight : float, default=5.0
-        Weight, within that term, of the divergence of the cluster shares from uniform.
+        Weight, within that term, of the divergence of the cluster shares from ``prior``.
     augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
         What is done to a row to make its twin: a small random affine map (images), a virtual
         adversarial perturbation (anything), nothing, or what a function makes of a float32
@@ -97,8 +96,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Epochs at rest, in a row, after which training stops; None never stops it.
     callbacks : list of skorch callbacks, default=None
         Called by the training loop: those that look at the history, change the rates or the
-        gradients of ``net.optimizer_``, or stop early. There are no predictions or losses of
-        a validation set to score. Callbacks of scikit-learn are set by ``set_callbacks``.
+        gradients of ``net.optimizer_``, or stop early. There is no validation set to score.
+        Callbacks of scikit-learn are set by ``set_callbacks``.
     device : str, default="auto"
         "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
     verbose : int or bool, default=0
@@ -110,15 +109,16 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ----------
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training row; 0 is the largest, empty ones come last. Later calls of
-        ``partial_fit`` keep the numbers of the first.
+        ``partial_fit`` keep their numbers.
     history_ : list of dict
-        One an epoch: losses, ``mutual_information`` in nats beside its ceiling
-        ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
+        One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
+        the generator has joined also losses, and ``mutual_information`` in nats beside its
+        ceiling ``code_entropy``.
     mutual_information_ : float
-        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if a
-        callback ended fit before the generator joined.
+        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
+        fit ended before the generator joined.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs trained.
     generator_, discriminator_ : Module
         The trained networks.
     device_ : str
@@ -134,10 +134,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     Notes
     -----
-    The InfoGAN of the paper for 28x28 images (appendix C.1 of [1]_) is::
+    The paper's InfoGAN for 28x28 images (appendix C.1 of [1]_) is::
 
         InfoGANClusterer(10, image_shape=(1, 28, 28), n_continuous=2, width=64, depth=2,
-                         consistency_weight=0, discriminator_lr=2e-4, generator_lr=1e-3)
+                         consistency_weight=0, discriminator_lr=2e-4, generator_lr=1e-3, n_init=1)
 
     References
     ----------

@@ -78,7 +78,8 @@ class LatentCode:
         ``shares`` are the probabilities of the first code's categories, equal by default.
         """
         device = generator.device
-        noise = torch.randn(n_samples, self.noise_dim, generator=generator, device=device)
+        noise = torch.empty(n_samples, self.noise_dim, dtype=torch.float32, device=device)
+        noise.normal_(generator=generator)
         columns = [
             torch.randint(size, (n_samples,), generator=generator, device=device)
             for size in self.categorical
@@ -87,8 +88,8 @@ class LatentCode:
             columns[0] = torch.multinomial(shares, n_samples, True, generator=generator)
         empty = torch.empty(n_samples, 0, dtype=torch.long, device=device)
         categories = torch.stack(columns, dim=1) if columns else empty
-        uniform = torch.rand(n_samples, self.n_continuous, generator=generator, device=device)
-        return Latent(noise, categories, uniform.mul_(2).sub_(1))
+        continuous = noise.new_empty(n_samples, self.n_continuous)
+        return Latent(noise, categories, continuous.uniform_(-1, 1, generator=generator))
 
     def assemble(self, latent: Latent) -> torch.Tensor:
         """Concatenate a draw into the generator's input, categories one-hot."""

@@ -45,13 +45,13 @@ class GANFeatureExtractor(BaseGAN):
     codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many values for each cluster; once clusters have formed
         they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
-        for images and 4 for tables; without the consistency term it is always 1.
+        for images and 4 for tables, but 1 without the consistency term.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
         Number of noise variables.
     architecture : {"auto", "mlp", "dcgan"} or tuple, default="auto"
-        "auto" is "dcgan" [3]_ for images and "mlp" for tables. A pair (generator, discriminator)
+        "auto" is "dcgan" [1]_ for images and "mlp" for tables. A pair (generator, discriminator)
         gives networks of your own: classes or functions, called as ``generator(latent_dim,
         shape)`` and ``discriminator(shape)``, or module instances, which are copied. The
         generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images, standardised for
@@ -66,14 +66,13 @@ class GANFeatureExtractor(BaseGAN):
     adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
         The game between generator and discriminator.
     info_weight : float, default=1.0
-        Weight (lambda) of the bound on the information that generated rows carry about the
-        categorical codes.
+        Weight (lambda) of the bound on what generated rows say of the categorical codes.
     continuous_weight : float, default=1.0
         The same for the continuous codes.
     continuous_variance : {"fixed", "learned"}, default="fixed"
         Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
     consistency_weight : float, default=1.0
-        Weight of the agreement between labels of real rows and of their twins. With 0 the
+        Weight of the agreement between labels of real rows and of their twins [3]_. With 0 the
         objective is InfoGAN's.
     balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster shares from uniform.
@@ -119,8 +118,9 @@ class GANFeatureExtractor(BaseGAN):
     layer_names_ : list of str
         Names of all layers that can be read, from the input on.
     history_ : list of dict
-        One an epoch: losses, ``mutual_information`` in nats beside its ceiling
-        ``code_entropy``, ``cluster_usage``, ``labels_changed``, ``seconds``.
+        One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
+        the generator has joined also losses, and ``mutual_information`` in nats beside its
+        ceiling ``code_entropy``.
     n_iter_ : int
         Number of epochs.
     generator_, discriminator_ : Module
@@ -253,7 +253,7 @@ class GANFeatureExtractor(BaseGAN):
         self._chosen = choose_layers(discriminator, self.layers)
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
-        self._pooling = self.pooling
+        self._pooling, self._normalize = self.pooling, self.normalize
         self.layer_names_ = list(discriminator.layers)
 
     def _describe(self, batches: Batches) -> None:
@@ -269,7 +269,7 @@ class GANFeatureExtractor(BaseGAN):
         found = self.net_.discriminator_.activations(batch, self._chosen)
         pooled = [pool(maps, self._pooling).flatten(1) for maps in found.values()]
         joined = torch.cat(pooled, dim=1)
-        return F.normalize(joined) if self.normalize == "l2" else joined
+        return F.normalize(joined) if self._normalize == "l2" else joined
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names that say layer and channel, and row and column of the grid where there is one.

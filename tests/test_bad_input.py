@@ -20,16 +20,22 @@ def _with(value):
 
 
 DATA = {
-    "NaN": (_with(np.nan), ValueError, "contains NaN"),
-    "infinity": (_with(np.inf), ValueError, "contains infinity"),
+    "NaN": (_with(np.nan), ValueError, "X holds nan in row 3, column 5: .*contains NaN"),
+    "infinity": (_with(np.inf), ValueError, "X holds inf in row 3, column 5: .*contains infinity"),
     "sparse": (scipy.sparse.csr_array(X), TypeError, "Sparse data was passed.*dense"),
-    "objects": (_with({}), TypeError, r"X holds \{\} in row 3, column 5, which is not a number"),
-    "strings": (np.full((20, 64), "a"), ValueError, "X holds .*'a'.* in row 0, column 0"),
+    "objects": (_with({}), TypeError, r"X holds \{\} in row 3, column 5: encode, impute or drop"),
+    "strings": (np.full((20, 64), "a"), ValueError, "X holds a in row 0, column 0"),
     "a column of words": (
         pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", "blue"]}),
         ValueError,
-        "X holds 'red' in row 0, column 'colour'",
+        "X holds red in row 0, column 'colour'",
     ),
+    "a column of categories": (
+        pd.DataFrame({"size": [1.0, 2.0], "colour": pd.Categorical(["red", "blue"])}),
+        ValueError,
+        "X holds red in row 0, column 'colour'",
+    ),
+    "a list of ragged rows": ([[1.0, 2.0], [3.0]], ValueError, "inhomogeneous"),
     "dates": (np.arange(20).reshape(10, 2).astype("M8[s]"), TypeError, "dates or durations"),
     "sparse tensor": (torch.from_numpy(X).to_sparse(), TypeError, "X is a sparse tensor"),
     "overflow": (X * 1e200, ValueError, "X is too large in column 0"),
@@ -43,7 +49,7 @@ DATA = {
     "no columns": (np.empty((20, 0)), ValueError, r"0 feature\(s\).*minimum of 1"),
     "one row": (X[:1], ValueError, r"1 sample\(s\).*minimum of 2"),
     "one axis": (X[0], ValueError, "Expected 2D array(.|\n)*Reshape"),
-    "five axes": (X.reshape(20, 2, 2, 4, 4), ValueError, "dim 5"),
+    "five axes": (X.reshape(20, 2, 2, 4, 4), ValueError, "X has 5 dimensions: give rows"),
     "constant": (np.ones((20, 64)), ValueError, "X is constant: all 20 rows"),
     "same rows": (np.tile(X[:1], (20, 1)), ValueError, "X is constant: all 20 rows"),
     "few rows": (X[:2], ValueError, "n_samples=2 should be at least the number of clusters, 3"),
@@ -88,6 +94,7 @@ SETTINGS = {
     "callbacks": ({"callbacks": "print"}, "'callbacks' parameter"),
     "callback": ({"callbacks": [print]}, "callbacks should be instances of skorch"),
     "augment of fewer rows": ({"augment": lambda rows: rows[:1]}, "augment should map a batch to"),
+    "augment that fails": ({"augment": lambda rows: rows.mirrored}, "augment fails on a batch of"),
     "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
     "random_state": ({"random_state": "today"}, "'random_state' parameter"),
 }
@@ -106,6 +113,13 @@ def test_settings(make, kind):
 def test_cuda_where_there_is_none(make):
     with pytest.raises(ValueError, match="device='cuda' is not available here"):
         make(device="cuda").fit(X)
+
+
+def test_a_cuda_device_beyond_the_last(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="device='cuda:1' is not available here"):
+        clusterer(device="cuda:1").fit(X)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +201,7 @@ def test_one_new_row_is_enough_to_predict_but_not_to_train(fitted):
         ({"cluster": 3}, ValueError, "cluster == 3, must be <= 2"),
         ({"cluster": -1}, ValueError, "cluster == -1, must be >= 0"),
         ({"cluster": "cats"}, TypeError, "cluster must be an instance of"),
+        ({"random_state": "a"}, ValueError, "'a' cannot be used to seed"),
     ],
 )
 def test_what_to_sample(arguments, error, message, fitted):

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from joblib import Parallel, delayed, dump, load
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -154,3 +155,18 @@ def test_html_links_to_the_documentation(make, blobs):
         assert 'href="https://gan-cluster.readthedocs.io/en/stable/api.html#gan_cluster' in html
         assert f".{name}" in html
         assert "documentation" in html.lower()
+
+
+@both
+def test_torch_in_another_mode(make, blobs):
+    expected = make().fit(blobs[0])
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode():
+            model = make().fit(blobs[0])
+        drawn = model.sample(3, random_state=0)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(model.transform(blobs[0]), expected.transform(blobs[0]))
+    np.testing.assert_array_equal(drawn, expected.sample(3, random_state=0))

@@ -40,11 +40,12 @@ LEARNS = {
     "discriminator_lr": 5e-3,
     "generator_lr": 5e-3,
 }
+USUAL = {"n_init": 2, "codes_per_cluster": "auto"}  # restarts and merging, as by default
 ESTIMATORS = {
     "clusterer-mlp": clusterer(augment="none", **LEARNS),
-    "clusterer-conv": _on_images(ImageClusterer, clusterer(**LEARNS)),
+    "clusterer-conv": _on_images(ImageClusterer, clusterer(**LEARNS, **USUAL)),
     "clusterer-infogan": clusterer(consistency_weight=0, **LEARNS),
-    "features-mlp": extractor(),
+    "features-mlp": extractor(**USUAL),
     "features-conv": _on_images(ImageFeatures, extractor(layers="all", pooling="max")),
     "features-infogan": extractor(consistency_weight=0),
     "features-gan": extractor(objective="gan"),

@@ -152,3 +152,10 @@ def test_no_cluster_to_draw_from_without_a_categorical_code(settings, blobs):
     model = extractor(**settings).fit(blobs[0])
     with pytest.raises(ValueError, match="no categorical code"):
         model.sample(1, cluster=0)
+
+
+def test_what_is_read_was_settled_at_fit(pictures):
+    model = extractor(**{**IMAGES, "normalize": "l2"}).fit(pictures)
+    before = model.transform(pictures)
+    model.set_params(normalize=None, pooling="max", layers="all")
+    np.testing.assert_array_equal(model.transform(pictures), before)

@@ -1,5 +1,7 @@
 """Shapes for any image, initial weights, InfoGAN's own networks, and networks of the user's."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -138,25 +140,9 @@ def _layers(module):
 def test_documented_settings_are_infogan_of_the_paper():
     """Chen et al. (2016), appendix C.1, table 1."""
     X = torch.rand(12, 28, 28).numpy()
-    paper = InfoGANClusterer(
-        10,
-        image_shape=(1, 28, 28),
-        n_continuous=2,
-        width=64,
-        depth=2,
-        noise_dim=62,
-        info_weight=1,
-        continuous_weight=1,
-        continuous_variance="fixed",
-        adversarial_loss="non-saturating",
-        consistency_weight=0,
-        discriminator_lr=2e-4,
-        generator_lr=1e-3,
-        batch_size=2,
-        max_epochs=1,
-        n_init=1,
-        random_state=0,
-    )
+    snippet = re.search(r"is::\n\n(.+?)\n\n", InfoGANClusterer.__doc__, re.DOTALL)
+    paper = eval(snippet[1].strip())  # the settings that the documentation gives
+    paper.set_params(batch_size=2, max_epochs=1, random_state=0)
     net = paper.fit(X).net_
 
     assert _layers(net.discriminator_.trunk) == [
@@ -193,7 +179,10 @@ def test_documented_settings_are_infogan_of_the_paper():
         assert {id(p) for p in group["params"]} == {id(p) for p in player.parameters()}
         assert group["lr"] == rate
         assert group["betas"][0] == 0.5
-    assert net.objective.info_weight == 1
+    assert paper.n_init == 1
+    assert net.objective.adversarial_loss == "non-saturating"
+    assert net.objective.info_weight == net.objective.continuous_weight == 1
+    assert not net.code.learned_variance
     assert net.objective.consistency_weight == 0
     assert net.objective.gradient_penalty == 0
     assert "agreement" not in paper.history_[-1]

@@ -231,6 +231,15 @@ def test_partial_fit_keeps_the_numbers_of_its_clusters(blobs):
 
 
 def test_without_the_consistency_term_a_code_is_a_cluster(blobs):
-    model = clusterer(consistency_weight=0, codes_per_cluster=2).fit(blobs[0])
+    model = clusterer(consistency_weight=0, codes_per_cluster="auto").fit(blobs[0])
     assert model.net_.code.categorical == (3,)
     assert model.net_.clusters.groups is None
+
+
+def test_finer_codes_of_the_game_alone_are_merged_at_its_end(blobs):
+    model = clusterer(consistency_weight=0, codes_per_cluster=2).fit(blobs[0])
+    assert model.net_.code.categorical == (6,)
+    assert set(model.net_.clusters.groups.tolist()) == {0, 1, 2}
+    assert model.predict_proba(blobs[0]).shape == (120, 3)
+    for row in model.history_:
+        assert row["code_entropy"] == pytest.approx(np.log(6))

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small import clusterer
@@ -71,6 +72,8 @@ def test_shares_are_equal_among_the_codes_of_a_cluster(blobs):
         ([0.5, 0.6, 0.2], "sum to 1"),
         ([1.0, 0.0, 0.0], "positive"),
         ([0.5, 0.5, np.nan], "positive"),
+        (["a", "b", "c"], "prior should be 3 positive shares"),
+        ([[0.5, 0.5], [1.0]], "prior should be 3 positive shares"),
         ("flat", "prior"),
     ],
 )
@@ -86,6 +89,6 @@ def test_a_prior_is_learned_from_real_rows_alone(blobs, no_training):
 
 def test_partial_fit_sees_that_the_prior_changed(blobs):
     model = clusterer(prior=np.array([0.5, 0.3, 0.2])).partial_fit(blobs[0])
-    model.set_params(prior=np.array([0.5, 0.3, 0.2])).partial_fit(blobs[0])
+    model.set_params(prior=pd.Series([0.5, 0.3, 0.2])).partial_fit(blobs[0])
     with pytest.raises(ValueError, match="prior changed"):
         model.set_params(prior=np.array([0.4, 0.4, 0.2])).partial_fit(blobs[0])

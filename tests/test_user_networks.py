@@ -1,5 +1,7 @@
 """Networks of the user's own: classes, functions or instances, and those that cannot work."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,11 @@ def test_layers_of_the_users_sequential_trunk_have_its_names(images):
             r"generator fails on a batch of shape \(2, 5\)",
         ),
         ((Generator, nn.Linear(9, 4)), ValueError, r"trunk fails on a batch of shape \(2, 4\)"),
+        (
+            (Generator, nn.Sequential(nn.Linear(4, 4), nn.Threshold(9.0, math.nan))),
+            ValueError,
+            "trunk gives NaN or infinity",
+        ),
         ((Generator, nn.Flatten(0)), ValueError, r"features of shape \(n, ...\)"),
         ((Generator, lambda shape: "trunk"), TypeError, "returned str, not a Module"),
         ((Generator,), TypeError, r"pair \(generator, discriminator\)"),

@@ -68,17 +68,17 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        kind = torch.device(device).type
+        found = torch.device(device)
     except RuntimeError as error:
         raise ValueError(
             f'device={device!r} is unknown: use "auto", "cpu", "cuda", "cuda:0" or "mps"'
         ) from error
     there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
     }
-    if not there.get(kind, False):
+    if (found.index or 0) >= there.get(found.type, 0):
         raise ValueError(f'device={device!r} is not available here: use "auto" or "cpu"')
     return device
 
@@ -110,7 +110,10 @@ def check_prior(prior: Any, n_clusters: int, consistent: bool) -> str | tuple[fl
         if prior == "learned" and not consistent:
             raise ValueError('prior="learned" needs a consistency_weight above 0')
         return prior
-    shares = np.asarray(prior, dtype=np.float64)
+    try:
+        shares = np.asarray(prior, dtype=np.float64)
+    except (TypeError, ValueError):
+        shares = np.empty(0)
     if shares.shape != (n_clusters,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
             f"prior should be {n_clusters} positive shares that sum to 1, one for each cluster, "
@@ -125,9 +128,14 @@ def check_augment(augment: Any, batch: torch.Tensor) -> None:
     Raises
     ------
     ValueError
-        If it does not.
+        If it does not, or fails.
     """
-    got = augment(batch) if callable(augment) else batch
+    try:
+        got = augment(batch) if callable(augment) else batch
+    except Exception as error:
+        raise ValueError(
+            f"augment fails on a batch of shape {tuple(batch.shape)}: {error!r}"
+        ) from error
     if not isinstance(got, torch.Tensor) or got.shape != batch.shape or got.dtype != batch.dtype:
         found = f"{got.dtype} of shape {tuple(got.shape)}" if hasattr(got, "shape") else repr(got)
         raise ValueError(
@@ -162,7 +170,7 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
     """
     for name, old in before.items():
         value = getattr(estimator, name)
-        arrays = isinstance(value, np.ndarray) or isinstance(old, np.ndarray)
+        arrays = hasattr(value, "__array__") or hasattr(old, "__array__")
         if value is not old and (not np.array_equal(value, old) if arrays else value != old):
             raise ValueError(
                 f"{name} changed from {old!r} to {value!r}: partial_fit goes on with the "

@@ -1,6 +1,7 @@
 """What is asked of X: that it is rows of numbers, or images, that training can work with."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,17 +45,27 @@ def check_rows(
             raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
         X = X.detach().cpu()
         X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    if isinstance(X, list | tuple):
+        X = np.asarray(X)
     image_shape = _declared_image_shape(image_shape)
     channels_last, row_shape = False, None
-    if getattr(X, "ndim", 2) in (3, 4):
+    if getattr(X, "ndim", 2) > 4:
+        raise ValueError(
+            f"X has {X.ndim} dimensions: give rows (n_samples, n_features), or images "
+            "(n_samples, channels, height, width)"
+        )
+    if getattr(X, "ndim", 2) > 2:
         array = np.asarray(X)
         image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
         row_shape = array.shape[1:]
         X = array.reshape(len(array), int(np.prod(array.shape[1:])))
+    given = X
     try:
         X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
+        if X.dtype == object:  # as columns of categories or intervals become
+            X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise _explained(X, error) from error
+        raise _explained(given, error) from error
     if X.dtype.kind in "mM":
         raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
     if X.dtype == bool:
@@ -69,19 +80,24 @@ def check_rows(
 
 
 def _explained(X: Any, error: Exception) -> Exception:
-    """The error, with the first value that is not a number, where that is what is wrong."""
-    values = np.asarray(X)
-    for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in "OUS" else ()):
-        for j, value in enumerate(row):
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                column = X.columns[j] if hasattr(X, "columns") else j
-                return type(error)(
-                    f"X holds {value!r} in row {i}, column {column!r}, which is not a number: "
-                    f"encode or drop such columns ({error})"
-                )
+    """The error, with the first value that is not a finite number, where one is what is wrong."""
+    values, reason = np.asarray(X), str(error).splitlines()[0]
+    kinds = "OUSf" if "contains" in reason else "OUS"  # or else shape or names may be wrong
+    for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in kinds else ()):
+        for j in np.flatnonzero([not _is_finite(value) for value in row]):
+            column = X.columns[j] if hasattr(X, "columns") else int(j)
+            return type(error)(
+                f"X holds {row[j]!s} in row {i}, column {column!r}: encode, impute or drop what "
+                f"is not a finite number ({reason})"
+            )
     return error
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isfinite(float(value))
+    except (OverflowError, TypeError, ValueError):
+        return False
 
 
 def _declared_image_shape(shape: Any) -> tuple[int, int, int] | None:

@@ -188,6 +188,8 @@ def _tried(module: nn.Module, batch: torch.Tensor, name: str, wanted: str) -> to
             f"{'with' if got.requires_grad else 'without'} gradients; it should give a tensor of "
             "torch.float32 that was not detached"
         )
+    if not got.isfinite().all():
+        raise ValueError(f"architecture: the {name} gives NaN or infinity for zeros")
     return got
 
 

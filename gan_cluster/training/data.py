@@ -88,7 +88,7 @@ def nearest_rows(
     Distances are Euclidean in the networks' units; rows of more than twice ``PROJECTED`` features
     are projected at random first (Achlioptas, 2003), which keeps them. Rows are dealt at random
     into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs, so that time grows
-    linearly with X.
+    linearly with X and memory does not: one block at a time is held in float32.
     """
     project = _projection(X.shape[1], rng)
     order = torch.randperm(len(X), generator=rng).numpy()
@@ -141,11 +141,6 @@ class Batches:
     device : str or torch.device
     neighbors : ndarray of shape (n_samples, n_neighbors), default=None
         Indices of the rows that may stand in for a row.
-
-    Attributes
-    ----------
-    n_steps : int
-        Steps of a pass; may be set to less than the whole of X.
     """
 
     def __init__(
@@ -163,7 +158,6 @@ class Batches:
         self.rng = rng
         self.device = device
         self.neighbors = neighbors
-        self.n_steps = len(X) // self.batch_size
         self.labels = torch.full((len(X),), -1, device=device)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
@@ -177,7 +171,7 @@ class Batches:
         return other
 
     def __len__(self) -> int:
-        return self.n_steps
+        return len(self.X) // self.batch_size
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         order = torch.randperm(len(self.X), generator=self.rng)

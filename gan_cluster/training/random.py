@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 _LOCK = threading.RLock()
 _open_guards = 0
-_saved: torch.Tensor | None = None
+_saved: tuple[torch.Tensor, torch.dtype] | None = None
 
 
 def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
@@ -18,11 +19,9 @@ def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]
     >>> seeds(0, 2) == seeds(0, 2)
     True
     """
-    if isinstance(random_state, np.random.RandomState):
-        drawn = random_state.randint(2**31 - 1, size=n)
-    else:
-        drawn = np.random.RandomState(random_state).randint(2**31 - 1, size=n)
-    return [int(seed) for seed in drawn]
+    fresh = random_state is None
+    rng = np.random.RandomState() if fresh else check_random_state(random_state)
+    return [int(seed) for seed in rng.randint(2**31 - 1, size=n)]
 
 
 def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
@@ -35,11 +34,13 @@ def global_state_kept() -> Iterator[None]:
     """Give torch's global CPU generator back as it was, once the last open guard closes.
 
     Everything of ours draws from its own generator; a user's module (dropout, say) may not.
+    Until then floats are of single precision, whatever torch's default is.
     """
     global _open_guards, _saved
     with _LOCK:
         if _open_guards == 0:
-            _saved = torch.random.get_rng_state()
+            _saved = torch.random.get_rng_state(), torch.get_default_dtype()
+            torch.set_default_dtype(torch.float32)
         _open_guards += 1
     try:
         yield
@@ -47,8 +48,17 @@ def global_state_kept() -> Iterator[None]:
         with _LOCK:
             _open_guards -= 1
             if _open_guards == 0 and _saved is not None:
-                torch.random.set_rng_state(_saved)
+                state, dtype = _saved
+                torch.random.set_rng_state(state)
+                torch.set_default_dtype(dtype)
                 _saved = None
+
+
+@contextmanager
+def gradients_on() -> Iterator[None]:
+    """Let training work whatever mode the caller has set torch to."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @contextmanager
