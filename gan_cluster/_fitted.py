@@ -142,7 +142,7 @@ class FittedGAN(TransformerMixin, GANParameters):
             For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
-        near = near_rows(self._encoding, X)
+        near = near_rows(self._encoding, X, len(self.net_.clusters))
         return information(neighbor_joint(self.net_, self._encoding, X, near))
 
     def sample(

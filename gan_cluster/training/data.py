@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.random_projection import SparseRandomProjection
 from sklearn.utils import gen_batches
 
 CHUNK_BYTES = 32 * 2**20
-NEIGHBOR_BLOCK = 10_000
+BLOCK, BLOCK_PER_CLUSTER = 4_000, 400
 RADIUS_ROWS = 2_000
-PROJECTED = 512
+COMPONENTS = 50
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
 
 
@@ -81,34 +82,45 @@ class Encoding:
 
 
 def nearest_rows(
-    X: np.ndarray, encoding: Encoding, n_neighbors: int, rng: torch.Generator
+    X: np.ndarray, encoding: Encoding, n_neighbors: int, n_clusters: int, rng: torch.Generator
 ) -> np.ndarray:
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
-    Distances are Euclidean in the networks' units; rows of more than twice ``PROJECTED`` features
-    are projected at random first (Achlioptas, 2003), which keeps them. Rows are dealt at random
-    into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs, so that time grows
-    linearly with X and memory does not: one block at a time is held in float32.
+    Distances are Euclidean in the networks' units; rows of more than twice ``COMPONENTS`` features
+    are reduced to their principal components first, which takes noise away, too. Rows are dealt at
+    random into blocks and searched within theirs. A block has rows enough for ``n_clusters`` and
+    no more: the nearest of all rows would say less of what a cluster has in common, and time would
+    not grow linearly with X.
     """
-    project = _projection(X.shape[1], rng)
     order = torch.randperm(len(X), generator=rng).numpy()
+    read = _reader(X, encoding, order)
     found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int64)
-    for block in np.array_split(order, -(-len(X) // NEIGHBOR_BLOCK)):
-        chunks = gen_batches(len(block), max(1, CHUNK_BYTES // (X.shape[1] * 4)))
-        rows = np.concatenate(
-            [project(encoding.encode(X[block[chunk]]).flatten(1).numpy()) for chunk in chunks]
-        )
+    n_blocks = ceil(len(X) / max(BLOCK, BLOCK_PER_CLUSTER * n_clusters))
+    for block in np.array_split(order, n_blocks):
+        rows = read(block)
         search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
         found[block] = block[search.kneighbors(rows, return_distance=False)]
     return found
 
 
-def _projection(n_features: int, rng: torch.Generator) -> Callable[[np.ndarray], np.ndarray]:
-    if n_features <= 2 * PROJECTED:
-        return lambda rows: rows
-    seed = int(torch.randint(2**31 - 1, (1,), generator=rng))
-    found = SparseRandomProjection(PROJECTED, dense_output=True, random_state=seed)
-    return found.fit(np.zeros((1, n_features), dtype=np.float32)).transform
+def _reader(
+    X: np.ndarray, encoding: Encoding, order: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What reads rows, given their indices, as their principal components where they are long."""
+    n_read = max(2 * COMPONENTS, CHUNK_BYTES // (X.shape[1] * 4))
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        return encoding.encode(X[indices]).flatten(1).numpy()
+
+    is_long = min(X.shape) > 2 * COMPONENTS
+    seen = PCA(COMPONENTS, random_state=0).fit(read(order[:n_read])) if is_long else None
+
+    def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
+        for part in gen_batches(len(indices), n_read):
+            rows = read(indices[part])
+            yield rows if seen is None else seen.transform(rows)
+
+    return lambda indices: np.concatenate(list(parts(indices)))
 
 
 def local_radius(X: np.ndarray, encoding: Encoding) -> float:

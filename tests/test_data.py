@@ -1,0 +1,120 @@
+"""Rows as tensors and back, near rows, batches."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan_cluster.training.data import Batches, Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.random import torch_generator
+
+
+@pytest.fixture
+def table():
+    return np.random.RandomState(0).normal([5, -2], [3, 0.5], (23, 2))
+
+
+def _encoding(X, shape=None, channels_last=False):
+    return Encoding.from_data(X, shape or X.shape[1:], channels_last)
+
+
+def test_tables_are_standardised_and_come_back(table):
+    encoding = _encoding(table)
+    batch = encoding.encode(table)
+    assert batch.dtype == torch.float32
+    torch.testing.assert_close(batch.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(batch.std(0, correction=0), torch.ones(2))
+    np.testing.assert_allclose(encoding.decode(batch), table, rtol=1e-5)
+
+
+def test_a_column_far_from_zero_keeps_its_digits():
+    X = 1e9 + np.arange(6.0)[:, None]
+    batch = _encoding(X).encode(X)
+    torch.testing.assert_close(batch.diff(dim=0).std(), torch.tensor(0.0), atol=1e-5, rtol=0)
+
+
+def test_a_constant_column_stays_finite(table):
+    table[:, 1] = 3
+    encoding = _encoding(table)
+    batch = encoding.encode(table)
+    assert (batch[:, 1] == 0).all()
+    np.testing.assert_allclose(encoding.decode(batch), table, rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_images_fill_the_range_of_tanh_and_come_back(channels_last, colours):
+    images = colours.transpose(0, 2, 3, 1) if channels_last else colours
+    rows = images.reshape(len(images), -1)
+    encoding = _encoding(rows, (3, 9, 11), channels_last)
+    batch = encoding.encode(rows)
+    assert batch.shape == colours.shape
+    assert (batch.min(), batch.max()) == (-1, 1)
+    np.testing.assert_allclose((batch.numpy() + 1) * 127.5, colours, atol=1e-3)
+    np.testing.assert_allclose(encoding.decode(batch), rows, atol=1e-3)
+
+
+def test_neighbours_are_the_nearest_rows_and_the_row_itself(table):
+    encoding = _encoding(table)
+    found = nearest_rows(table, encoding, 3, 4, torch_generator(0))
+    distances = torch.cdist(encoding.encode(table), encoding.encode(table))
+    for i, row in enumerate(found):
+        assert set(row) == set(distances[i].argsort()[:4].tolist())
+        assert i in row
+
+
+def test_neighbours_are_searched_in_blocks_that_have_rows_for_each_cluster(monkeypatch):
+    monkeypatch.setattr("gan_cluster.training.data.BLOCK", 10)
+    monkeypatch.setattr("gan_cluster.training.data.BLOCK_PER_CLUSTER", 5)
+    line = np.arange(60.0).reshape(60, 1)
+    wide, narrow = (
+        nearest_rows(line, _encoding(line), 2, n_clusters, torch_generator(0))
+        for n_clusters in (12, 2)
+    )
+    assert np.ptp(wide, axis=1).max() == 2  # all 60 rows are one block
+    assert np.ptp(narrow, axis=1).mean() > 6  # six blocks of ten
+    assert (narrow == np.arange(60)[:, None]).any(1).all()
+
+
+def test_neighbours_are_at_most_all_rows(table):
+    assert nearest_rows(table[:3], _encoding(table), 5, 4, torch_generator(0)).shape == (3, 3)
+
+
+def test_batches_pass_over_the_rows_in_a_new_order_each_time(table):
+    batches = Batches(table, _encoding(table), 10, torch_generator(0), "cpu")
+    assert len(batches) == 2
+    passes = [torch.cat([indices for _, _, indices in batches]) for _ in range(2)]
+    for order in passes:
+        assert len(order) == len(set(order.tolist())) == 20
+    assert not torch.equal(*passes)
+    for rows, partners, indices in batches:
+        torch.testing.assert_close(rows, batches.encoding.encode(table[indices.numpy()]))
+        assert partners is rows
+
+
+def test_batch_size_is_clipped(table):
+    batches = Batches(table, _encoding(table), 1000, torch_generator(0), "cpu")
+    assert [len(rows) for rows, _, _ in batches] == [23]
+
+
+def test_partners_are_drawn_from_the_neighbours(table):
+    encoding = _encoding(table)
+    neighbors = nearest_rows(table, encoding, 2, 4, torch_generator(0))
+    batches = Batches(table, encoding, 23, torch_generator(0), "cpu", neighbors)
+    drawn = []
+    for _ in range(50):
+        ((_, partners, indices),) = batches
+        distance = torch.cdist(partners, encoding.encode(table))
+        drawn.append(distance.argmin(1)[indices.argsort()].numpy())
+    for i, seen in enumerate(np.transpose(drawn)):
+        assert set(seen) == set(neighbors[i])
+
+
+def test_relabel_tells_the_share_that_changed(table):
+    batches = Batches(table, _encoding(table), 4, torch_generator(0), "cpu")
+    indices = torch.tensor([3, 8, 1, 7])
+    assert batches.relabel(indices, torch.tensor([0, 1, 2, 0])) == 1
+    assert batches.relabel(indices, torch.tensor([0, 1, 0, 0])) == 0.25
+
+
+def test_fixed_batches_fill_up_the_last_one(table):
+    parts = list(fixed_batches(table, _encoding(table), 10, "cpu"))
+    assert [(len(rows), n) for rows, n in parts] == [(10, 10), (10, 10), (10, 3)]
