@@ -5,13 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from data import DataSet
+from probe import LinearProbe
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.metrics import accuracy_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.net import AdversarialNet
 
 # InfoGAN's appendix C.1 (arXiv:1606.03657): the objective without anything of ours
@@ -28,13 +31,16 @@ INFOGAN: dict[str, Any] = {
 }
 # DCGAN's rates (arXiv:1511.06434), and the layer and rows of Premachandran & Yuille
 POOLED: dict[str, Any] = {"pooling": "avg", "normalize": "l2", "n_init": 1}
+# DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
+GRID: dict[str, Any] = {"layers": "all", "pooling": "max", "normalize": None}
 
 
 class Method(NamedTuple):
-    """What makes the estimator, and how to say a cluster for new rows."""
+    """What makes the estimator, how to say a cluster for new rows, and how to score that."""
 
     make: Callable[[DataSet, int], Any]
     predict: Callable[[Any, np.ndarray], np.ndarray] = lambda model, X: model.predict(X)
+    accuracy: Callable[[np.ndarray, np.ndarray], float] = clustering_accuracy
 
 
 def _kmeans(data: DataSet, seed: int) -> KMeans:
@@ -60,10 +66,14 @@ def _clustpy(name: str) -> Callable[[DataSet, int], Any]:
             from clustpy import deep
         except ImportError as error:
             raise ImportError(f"{name} needs pip install 'gan-cluster[benchmark]'") from error
-        scaler = StandardScaler() if data.image_shape is None else _UnitRange()
-        return make_pipeline(scaler, getattr(deep, name)(data.n_clusters, random_state=seed))
+        model = getattr(deep, name)(data.n_clusters, random_state=seed)
+        return make_pipeline(_unit_scaler(data), model)
 
     return make
+
+
+def _unit_scaler(data: DataSet) -> Any:
+    return StandardScaler() if data.image_shape is None else _UnitRange()
 
 
 class _UnitRange:
@@ -111,17 +121,30 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
     )
 
 
-def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
-    def make(data: DataSet, seed: int) -> Any:
-        features = GANFeatureExtractor(
+def _extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
+    def make(data: DataSet, seed: int) -> GANFeatureExtractor:
+        return GANFeatureExtractor(
             categorical_codes=(data.n_clusters,),
             image_shape=data.image_shape,
             random_state=seed,
             **settings,
         )
-        return make_pipeline(features, _kmeans(data, seed))
 
     return make
+
+
+def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
+    features = _extractor(**settings)
+    return lambda data, seed: make_pipeline(features(data, seed), _kmeans(data, seed))
+
+
+def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None) -> Method:
+    """A classifier on features, the one kind of method here that sees labels."""
+
+    def make(data: DataSet, seed: int) -> LinearProbe:
+        return LinearProbe(features(data, seed), data.y_train, per_class, seed)
+
+    return Method(make, accuracy=accuracy_score)
 
 
 METHODS: dict[str, Method] = {
@@ -156,6 +179,16 @@ METHODS: dict[str, Method] = {
     "single, game from the start": Method(_playing(True)),
     "gan-features+kmeans": Method(_features(objective="gan", **POOLED)),
     "infogan-features+kmeans": Method(_features(consistency_weight=0, **POOLED)),
+    "probe": _probe(_extractor(**GRID)),
+    "probe, 100 labels a class": _probe(_extractor(**GRID), 100),
+    "probe, 400 labels a class": _probe(_extractor(**GRID), 400),
+    "gan-probe": _probe(_extractor(objective="gan", **GRID)),
+    "gan-probe, 100 labels a class": _probe(_extractor(objective="gan", **GRID), 100),
+    "gan-probe, 400 labels a class": _probe(_extractor(objective="gan", **GRID), 400),
+    "pixels-probe, 100 labels a class": _probe(lambda data, seed: _unit_scaler(data), 100),
+    "pca-probe, 100 labels a class": _probe(
+        lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100
+    ),
 }
 
 

@@ -81,7 +81,9 @@ def page() -> str:
     for file in sorted(RESULTS.glob("*.json")):
         result = json.loads(file.read_text())
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-        title = TITLES.get(file.stem, f"`{file.stem}`: {PLAIN}")
+        n_rows = result["rows"][0].get("rows")
+        fitted = PLAIN if n_rows is None else f"{PLAIN} (the first {n_rows:,} rows of train)"
+        title = TITLES.get(file.stem, f"`{file.stem}`: {fitted}")
         parts.append(
             f"## {title}\n\n{COLUMNS}\n|{' --- |' * (COLUMNS.count('|') - 1)}\n"
             + "\n".join(summary(result["rows"]))

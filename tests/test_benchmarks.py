@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -75,3 +78,17 @@ def test_unbalanced_data_has_the_shares_that_are_recorded(tmp_path, monkeypatch)
     np.testing.assert_allclose(np.bincount(found.y_test) / 100, shares, atol=0.006)
     np.testing.assert_array_equal(found.y_train, y[found.X_train[:, 0] // 784])
     assert all(sum(row) == pytest.approx(1, abs=0.005) for row in data.SHARES)
+
+
+def test_a_probe_learns_from_the_labels_that_it_is_given_alone(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from probe import LinearProbe
+
+    X, y = load_digits(return_X_y=True)
+    y[1200:] = 0  # what lies beyond the rows that are fitted is not asked
+    probe = LinearProbe(PCA(30, random_state=0), y, per_class=20, seed=0).fit(X[:1000])
+    assert (probe.predict(X[1000:1200]) == y[1000:1200]).mean() > 0.85
+    asked = []
+    monkeypatch.setattr(GridSearchCV, "fit", lambda self, X, y: asked.append(np.bincount(y)))
+    LinearProbe(PCA(30), y, per_class=20, seed=0).fit(X[:1000])
+    assert (asked[0] == 20).all()
