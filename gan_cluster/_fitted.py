@@ -119,8 +119,9 @@ class FittedGAN(TransformerMixin, GANParameters):
         """Information in nats that the cluster of a row gives of the clusters of near rows.
 
         The mutual information between the cluster of a row and those of its five nearest rows
-        in X: at most the logarithm of their number, reached by balanced clusters that cut X
-        where it is thin, and 0 after a collapse. No label is used. Only with a categorical code.
+        among 4,000 of X, or 400 a cluster: at most the logarithm of the number of clusters,
+        reached by balanced ones that cut X where it is thin, and 0 after a collapse. No label is
+        used. Only with a categorical code.
 
         Parameters
         ----------
