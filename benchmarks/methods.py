@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from trunks import SupervisedFeatures, pair
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
@@ -147,6 +148,23 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
     return Method(make, accuracy=accuracy_score)
 
 
+def _by_protocol(depth: int) -> dict[str, Method]:
+    """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
+    game: dict[str, Any] = {"architecture": pair(depth), "consistency_weight": 0, "n_init": 1}
+    last: dict[str, Any] = {**game, "layers": f"conv{depth}"}
+
+    def ceiling(data: DataSet, seed: int) -> Any:
+        features = SupervisedFeatures(depth, data.image_shape, data.y_train, seed)
+        return make_pipeline(features, _kmeans(data, seed))
+
+    return {
+        f"gan-conv{depth}+kmeans": Method(_features(objective="gan", **last)),
+        f"infogan-conv{depth}+kmeans": Method(_features(**last)),
+        f"infogan-code, conv{depth}": Method(_clusterer(**game)),  # of the same trained networks
+        f"labels-conv{depth}+kmeans": Method(ceiling),
+    }
+
+
 METHODS: dict[str, Method] = {
     "kmeans": Method(lambda data, seed: _scaled(data, _kmeans(data, seed))),
     "pca+kmeans": Method(
@@ -189,6 +207,8 @@ METHODS: dict[str, Method] = {
     "pca-probe, 100 labels a class": _probe(
         lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100
     ),
+    **_by_protocol(4),
+    **_by_protocol(8),
 }
 
 

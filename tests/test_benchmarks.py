@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
+
+from gan_cluster.metrics import clustering_accuracy
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -92,3 +96,33 @@ def test_a_probe_learns_from_the_labels_that_it_is_given_alone(monkeypatch):
     monkeypatch.setattr(GridSearchCV, "fit", lambda self, X, y: asked.append(np.bincount(y)))
     LinearProbe(PCA(30), y, per_class=20, seed=0).fit(X[:1000])
     assert (asked[0] == 20).all()
+
+
+@pytest.mark.parametrize("depth", [4, 8])
+def test_the_code_and_the_features_of_a_protocol_come_from_the_same_networks(depth, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from methods import METHODS
+
+    X, y = load_digits(return_X_y=True)
+    digits = DataSet(X[:300], y[:300], X[:50], y[:50], (1, 8, 8))
+    short = {"max_epochs": 1, "batch_size": 50}
+    code = METHODS[f"infogan-code, conv{depth}"].make(digits, 0).set_params(**short).fit(X[:300])
+    features = METHODS[f"infogan-conv{depth}+kmeans"].make(digits, 0)[0].set_params(**short)
+    found = features.fit_transform(X[:300])
+    assert {name.split("_")[0] for name in features.get_feature_names_out()} == {f"conv{depth}"}
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    for mine, other in zip(
+        code.discriminator_.parameters(), features.discriminator_.parameters(), strict=True
+    ):
+        assert torch.equal(mine, other)
+
+
+def test_the_ceiling_of_a_protocol_learns_the_labels(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from trunks import SupervisedFeatures
+
+    X, y = load_digits(return_X_y=True)
+    found = SupervisedFeatures(4, (1, 8, 8), y, seed=0).fit(X[:1000]).transform(X[1000:])
+    labels = KMeans(10, n_init=3, random_state=0).fit_predict(found)
+    assert clustering_accuracy(y[1000:], labels) > 0.85
