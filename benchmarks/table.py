@@ -15,54 +15,68 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Made by `python benchmarks/table.py` from the files in `benchmarks/results/`; there is no number
-here that is not in one of them. No method sees a label in training, stopping or restarts. ACC is
-the accuracy of the best matching of clusters and classes (Hungarian method), over seeds.
+here that is not in one of them. No method sees a label in training, stopping or restarts, but for
+those named probe or labels. ACC is the accuracy of the best matching of clusters and classes
+(Hungarian method), for probes plain accuracy; mean, standard deviation, worst and best are over
+seeds. Each is fitted on train and scored on test, two fits at a time, each on one core, if nothing
+else is said. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
+`InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
+and `KMeans`.
 """
-TITLES = {
-    "main_job": "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
-    "them, two fits at a time (`benchmarks/main_job.py`)",
-    "coil20": "`coil20`: there are no test rows, fitted and scored on all; two fits at a time, "
-    "each on one core",
+MAIN_JOB = "digits, all rows"
+NOTES = {
+    MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
+    "them (`benchmarks/main_job.py`).",
+    "coil20": "There are no test rows: fitted and scored on all.",
+    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each.",
 }
-PLAIN = "fitted on train, scored on test; two fits at a time, each on one core"
-CHOICE = "single_runs"
-CHOICE_HEAD = """### Does the score choose well?
+COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds | file |"
+CHOICE = """## Does the score choose well?
 
-`n_init` keeps the training with the best label-free score. Of the runs above, each a single
-training: the rank correlation (Spearman) of their scores with ACC, their mean ACC, and the mean ACC
-of the best-scored of three, over all triples.
+`n_init` keeps the training with the best label-free score. Of the runs in `single_runs`, each a
+single training: the rank correlation (Spearman) of their scores with ACC, their mean ACC, and the
+mean ACC of the best-scored of three, over all triples.
 
 | data | runs | rank correlation | ACC of one | ACC of the best-scored of three |
 | --- | --- | --- | --- | --- |
 """
-COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds |"
+SOURCES = """## Where the numbers come from
+
+| file | commit | processor | versions |
+| --- | --- | --- | --- |
+"""
 
 
-def summary(rows: list[dict]) -> list[str]:
-    """A line of the table for each pair of data set and method, best methods last."""
-    groups: dict[tuple[str, str], list[dict]] = {}
-    for row in rows:
-        if "error" not in row:
-            groups.setdefault((row.get("data", "digits"), row["method"]), []).append(row)
+def section(row: dict) -> str:
+    """The heading under which a row stands."""
+    if "data" not in row:
+        return MAIN_JOB
+    data = row["data"].partition("_unbalanced_")
+    name = data[0] + data[1].rstrip("_")
+    return f"{name}, first {row['rows']:,} rows of train" if "rows" in row else name
+
+
+def summary(rows: list[dict], data: str) -> list[str]:
+    """A line of the table for each method of a section and file, best methods last."""
     lines = []
-    for (data, method), mine in groups.items():
+    for method, file in dict.fromkeys((row["method"], row["file"]) for row in rows):
+        mine = [row for row in rows if (row["method"], row["file"]) == (method, file)]
         acc = [row["acc"] for row in mine]
         spread = f"{statistics.stdev(acc):.3f}" if len(acc) > 1 else ""
         nmi, ari, seconds = (
             statistics.mean(row[key] for row in mine) for key in ("nmi", "ari", "seconds")
         )
-        lines.append(
-            f"| {data} | {method} | {len(acc)} | {statistics.mean(acc):.3f} | {spread} | "
-            f"{min(acc):.3f} | {max(acc):.3f} | {nmi:.3f} | {ari:.3f} | {seconds:.0f} |"
+        mean = statistics.mean(acc)
+        line = (
+            f"| {data} | {method} | {len(acc)} | {mean:.3f} | {spread} | {min(acc):.3f} | "
+            f"{max(acc):.3f} | {nmi:.3f} | {ari:.3f} | {seconds:.0f} | {file} |"
         )
-    return lines
+        lines.append((mean, line))
+    return [line for _, line in sorted(lines)]
 
 
 def choice(rows: list[dict]) -> list[str]:
-    """How well the label-free score chooses among runs of one method, a line a data set.
-
-    The mean ACC of the run with the best score of three is over all triples of the runs.
-    """
+    """How well the label-free score chooses among runs of one method, a line a data set."""
     lines = []
     for data in dict.fromkeys(row["data"] for row in rows):
         runs = sorted((row["score"], row["acc"]) for row in rows if row["data"] == data)
@@ -77,20 +91,22 @@ def choice(rows: list[dict]) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
-    for file in sorted(RESULTS.glob("*.json")):
-        result = json.loads(file.read_text())
+    sections: dict[str, list[dict]] = {MAIN_JOB: []}
+    sources = []
+    results = {file.stem: json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))}
+    for name, result in results.items():
+        for row in result["rows"]:
+            if "error" not in row:
+                sections.setdefault(section(row), []).append({**row, "file": name})
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-        n_rows = result["rows"][0].get("rows")
-        fitted = PLAIN if n_rows is None else f"{PLAIN} (the first {n_rows:,} rows of train)"
-        title = TITLES.get(file.stem, f"`{file.stem}`: {fitted}")
-        parts.append(
-            f"## {title}\n\n{COLUMNS}\n|{' --- |' * (COLUMNS.count('|') - 1)}\n"
-            + "\n".join(summary(result["rows"]))
-            + f"\n\n{result['processor']}; {versions}; commit {result['commit']}.\n"
-        )
-        if file.stem == CHOICE:
-            parts.append(CHOICE_HEAD + "\n".join(choice(result["rows"])) + "\n")
+        sources.append(f"| {name} | {result['commit']} | {result['processor']} | {versions} |")
+    head = f"{COLUMNS}\n|{' --- |' * (COLUMNS.count('|') - 1)}\n"
+    parts = [HEAD]
+    for data, rows in sections.items():
+        note = f"{NOTES[data]}\n\n" if data in NOTES else ""
+        parts.append(f"## {data}\n\n{note}{head}" + "\n".join(summary(rows, data)) + "\n")
+    parts.append(CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n")
+    parts.append(SOURCES + "\n".join(sources) + "\n")
     return "\n".join(parts)
 
 
