@@ -1,0 +1,118 @@
+"""What to read off a discriminator: layers, pooling and scaling, on the same trained networks.
+
+    python benchmarks/readings.py --data mnist --objective gan infogan --seeds 3 --rows 20000 \
+        --data-home DIR --json benchmarks/results/readings_mnist.json
+
+Each training is read in every way; k-means++ is fitted on the features of train, and test rows go
+to the nearest centre. The file is rewritten after every training; those it has are not run again.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from accuracy import describe_machine, write
+from data import KNOWN, DataSet, load
+from methods import _extractor
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
+from tqdm import tqdm
+
+from gan_cluster import GANFeatureExtractor
+from gan_cluster.metrics import clustering_accuracy
+
+OBJECTIVES = {
+    "gan": _extractor(objective="gan"),
+    "infogan": _extractor(consistency_weight=0, n_init=1),
+    "infogan+consistency": _extractor(n_init=1),
+}
+POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "average": lambda maps: maps.mean((2, 3)),
+    "maximum": lambda maps: maps.amax((2, 3)),
+    "generalised mean": lambda maps: maps.clamp_min(1e-6).pow(3).mean((2, 3)).pow(1 / 3),
+    "4x4 maxima": lambda maps: torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1),
+}
+SCALINGS = {
+    "as they are": lambda: FunctionTransformer(),
+    "unit rows": lambda: Normalizer(),
+    "whitened, unit rows": lambda: make_pipeline(
+        PCA(0.99, whiten=True, random_state=0), Normalizer()
+    ),
+}
+
+
+def readings(model: GANFeatureExtractor, X: np.ndarray) -> dict[str, np.ndarray]:
+    """Features of rows by the name of their layer and pooling, before any scaling."""
+    found = {}
+    for layer in model.layer_names_:
+
+        def activations(batch: torch.Tensor, layer: str = layer) -> torch.Tensor:
+            return model.discriminator_.activations(batch, [layer])[layer]
+
+        if activations(model._encoding.encode(X[:2])).ndim < 4:
+            found[layer] = model._map(activations, X)
+            continue
+        for name, pool in POOLINGS.items():
+            found[f"{layer}, {name}"] = model._map(
+                lambda batch, pool=pool, read=activations: pool(read(batch)), X
+            )
+    return found
+
+
+def rows_of(data: DataSet, name: str, objective: str, seed: int, n_rows: int | None) -> list[dict]:
+    """Train once; a row for each reading and scaling."""
+    X = data.X_train[:n_rows]
+    started = perf_counter()
+    model = OBJECTIVES[objective](data, seed).fit(X)
+    seconds = round(perf_counter() - started, 2)
+    train, test = readings(model, X), readings(model, data.X_test)
+    rows = []
+    for reading, features in train.items():
+        for scaling, make in SCALINGS.items():
+            clusterer = make_pipeline(make(), KMeans(data.n_clusters, n_init=3, random_state=seed))
+            labels = clusterer.fit(features).predict(test[reading])
+            row = {"data": name, "method": f"{objective}: {reading}, {scaling}", "seed": seed}
+            if n_rows is not None:
+                row["rows"] = n_rows
+            row["acc"] = round(clustering_accuracy(data.y_test, labels), 4)
+            row["nmi"] = round(float(normalized_mutual_info_score(data.y_test, labels)), 4)
+            row["ari"] = round(float(adjusted_rand_score(data.y_test, labels)), 4)
+            rows.append({**row, "seconds": seconds})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", required=True, choices=KNOWN, metavar="NAME")
+    parser.add_argument("--objective", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="fit on the first N training rows only")
+    parser.add_argument("--data-home", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    done = {(row["data"], row["method"].partition(":")[0], row["seed"]) for row in rows}
+    wanted = [
+        (name, objective, seed)
+        for name in options.data
+        for seed in range(options.seeds)
+        for objective in options.objective
+    ]
+    for name, objective, seed in tqdm([key for key in wanted if key not in done], file=sys.stderr):
+        data = load(name, options.data_home)
+        rows += rows_of(data, name, objective, seed, options.rows)
+        write(options.json, {**describe_machine(), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
