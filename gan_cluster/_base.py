@@ -192,7 +192,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
     def _judged(self, X: np.ndarray) -> tuple[Encoding, np.ndarray, np.ndarray]:
         """The rows by which codes are merged and trainings compared, with those near them."""
         kept = X[:: ceil(len(X) / JUDGED_ROWS)]
-        return self._encoding, kept, near_rows(self._encoding, kept, self._categorical()[0])
+        return self._encoding, kept, near_rows(self._encoding, kept)
 
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
@@ -241,10 +241,8 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
 
     def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
-        neighbors = None
-        if self._is_consistent() and n_neighbors:
-            n_clusters = self._categorical()[0]
-            neighbors = nearest_rows(X, self._encoding, n_neighbors, n_clusters, rng)
+        used = self._is_consistent() and n_neighbors
+        neighbors = nearest_rows(X, self._encoding, n_neighbors, rng) if used else None
         return Batches(X, self._encoding, self.batch_size, rng, self.device_, neighbors)
 
     def _train(

@@ -119,7 +119,7 @@ class FittedGAN(TransformerMixin, GANParameters):
         """Information in nats that the cluster of a row gives of the clusters of near rows.
 
         The mutual information between the cluster of a row and those of its five nearest rows
-        among 4,000 of X, or 400 a cluster: at most the logarithm of the number of clusters,
+        among 10,000 of X: at most the logarithm of the number of clusters,
         reached by balanced ones that cut X where it is thin, and 0 after a collapse. No label is
         used. Only with a categorical code.
 
@@ -143,7 +143,7 @@ class FittedGAN(TransformerMixin, GANParameters):
             For rows that cannot be read, or not of the kind that was fitted.
         """
         X = self._check_rows_like_fitted(X)
-        near = near_rows(self._encoding, X, len(self.net_.clusters))
+        near = near_rows(self._encoding, X)
         return information(neighbor_joint(self.net_, self._encoding, X, near))
 
     def sample(

@@ -14,7 +14,7 @@ from gan_cluster.objectives import ADVERSARIAL_LOSSES, Objective
 from gan_cluster.training.data import Encoding, local_radius
 
 STAGE_STEPS = 900
-REFINING_EPOCHS = 12
+REFINING_EPOCHS = 8
 AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change between two calls of partial_fit
 FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}

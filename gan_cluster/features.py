@@ -88,7 +88,7 @@ class GANFeatureExtractor(BaseGAN):
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
         Passes over X: of one training while clusters form, and of the best once the generator
-        has joined. "auto" gives each 900 steps, but the second at least twelve epochs; of a
+        has joined. "auto" gives each 900 steps, but the second at least eight epochs; of a
         number, at most half go to the first. Without the consistency term all are one game.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.

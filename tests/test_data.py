@@ -54,28 +54,25 @@ def test_images_fill_the_range_of_tanh_and_come_back(channels_last, colours):
 
 def test_neighbours_are_the_nearest_rows_and_the_row_itself(table):
     encoding = _encoding(table)
-    found = nearest_rows(table, encoding, 3, 4, torch_generator(0))
+    found = nearest_rows(table, encoding, 3, torch_generator(0))
     distances = torch.cdist(encoding.encode(table), encoding.encode(table))
     for i, row in enumerate(found):
         assert set(row) == set(distances[i].argsort()[:4].tolist())
         assert i in row
 
 
-def test_neighbours_are_searched_in_blocks_that_have_rows_for_each_cluster(monkeypatch):
-    monkeypatch.setattr("gan_cluster.training.data.BLOCK", 10)
-    monkeypatch.setattr("gan_cluster.training.data.BLOCK_PER_CLUSTER", 5)
+def test_neighbours_are_searched_in_blocks(monkeypatch):
     line = np.arange(60.0).reshape(60, 1)
-    wide, narrow = (
-        nearest_rows(line, _encoding(line), 2, n_clusters, torch_generator(0))
-        for n_clusters in (12, 2)
-    )
-    assert np.ptp(wide, axis=1).max() == 2  # all 60 rows are one block
-    assert np.ptp(narrow, axis=1).mean() > 6  # six blocks of ten
-    assert (narrow == np.arange(60)[:, None]).any(1).all()
+    whole = nearest_rows(line, _encoding(line), 2, torch_generator(0))
+    monkeypatch.setattr("gan_cluster.training.data.NEIGHBOR_BLOCK", 10)
+    blocks = nearest_rows(line, _encoding(line), 2, torch_generator(0))
+    assert np.ptp(whole, axis=1).max() == 2
+    assert np.ptp(blocks, axis=1).mean() > 6
+    assert (blocks == np.arange(60)[:, None]).any(1).all()
 
 
 def test_neighbours_are_at_most_all_rows(table):
-    assert nearest_rows(table[:3], _encoding(table), 5, 4, torch_generator(0)).shape == (3, 3)
+    assert nearest_rows(table[:3], _encoding(table), 5, torch_generator(0)).shape == (3, 3)
 
 
 def test_batches_pass_over_the_rows_in_a_new_order_each_time(table):
@@ -97,7 +94,7 @@ def test_batch_size_is_clipped(table):
 
 def test_partners_are_drawn_from_the_neighbours(table):
     encoding = _encoding(table)
-    neighbors = nearest_rows(table, encoding, 2, 4, torch_generator(0))
+    neighbors = nearest_rows(table, encoding, 2, torch_generator(0))
     batches = Batches(table, encoding, 23, torch_generator(0), "cpu", neighbors)
     drawn = []
     for _ in range(50):

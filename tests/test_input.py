@@ -184,7 +184,7 @@ def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
     encoding = Encoding(
         shape=(5000,), channels_last=False, center=np.zeros(5000), scale=np.ones(5000)
     )
-    near = data.nearest_rows(X, encoding, 1, 4, torch_generator(0))
+    near = data.nearest_rows(X, encoding, 1, torch_generator(0))
     same = np.arange(300) % 150
     np.testing.assert_array_equal(np.sort(near, axis=1) % 150, np.tile(same, (2, 1)).T)
     assert max(sizes) == 110

@@ -202,9 +202,9 @@ def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
     asked = []
     found = data.nearest_rows
 
-    def nearest_rows(X, encoding, n_neighbors, n_clusters, rng):
+    def nearest_rows(X, encoding, n_neighbors, rng):
         asked.append(n_neighbors)
-        return found(X, encoding, n_neighbors, n_clusters, rng)
+        return found(X, encoding, n_neighbors, rng)
 
     monkeypatch.setattr("gan_cluster._base.nearest_rows", nearest_rows)
     model = clusterer(codes_per_cluster="auto", **given).fit(images)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import gen_batches
 
 CHUNK_BYTES = 32 * 2**20
-BLOCK, BLOCK_PER_CLUSTER = 4_000, 400
+NEIGHBOR_BLOCK = 10_000
 RADIUS_ROWS = 2_000
 COMPONENTS = 50
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
@@ -82,21 +82,19 @@ class Encoding:
 
 
 def nearest_rows(
-    X: np.ndarray, encoding: Encoding, n_neighbors: int, n_clusters: int, rng: torch.Generator
+    X: np.ndarray, encoding: Encoding, n_neighbors: int, rng: torch.Generator
 ) -> np.ndarray:
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
     Distances are Euclidean in the networks' units; rows of more than twice ``COMPONENTS`` features
     are reduced to their principal components first, which takes noise away, too. Rows are dealt at
-    random into blocks and searched within theirs. A block has rows enough for ``n_clusters`` and
-    no more: the nearest of all rows would say less of what a cluster has in common, and time would
-    not grow linearly with X.
+    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
+    many rows say less of what a cluster has in common, and time would not grow linearly with X.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
     read = _reader(X, encoding, order)
     found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int64)
-    n_blocks = ceil(len(X) / max(BLOCK, BLOCK_PER_CLUSTER * n_clusters))
-    for block in np.array_split(order, n_blocks):
+    for block in np.array_split(order, ceil(len(X) / NEIGHBOR_BLOCK)):
         rows = read(block)
         search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
         found[block] = block[search.kneighbors(rows, return_distance=False)]

@@ -32,9 +32,9 @@ def map_rows(
     return np.concatenate(parts)
 
 
-def near_rows(encoding: Encoding, X: np.ndarray, n_clusters: int) -> np.ndarray:
+def near_rows(encoding: Encoding, X: np.ndarray) -> np.ndarray:
     """The rows by whose labels those of each row are judged, (n_samples, n_neighbors)."""
-    return nearest_rows(X, encoding, SCORE_NEIGHBORS, n_clusters, torch_generator(0))[:, 1:]
+    return nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
 
 
 def neighbor_joint(
