@@ -84,7 +84,8 @@ def _explained(X: Any, error: Exception) -> Exception:
     values, reason = np.asarray(X), str(error).splitlines()[0]
     kinds = "OUSf" if "contains" in reason else "OUS"  # or else shape or names may be wrong
     for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in kinds else ()):
-        for j in np.flatnonzero([not _is_finite(value) for value in row]):
+        finite = np.isfinite(row) if values.dtype.kind == "f" else [_is_finite(v) for v in row]
+        for j in np.flatnonzero(np.logical_not(finite)):
             column = X.columns[j] if hasattr(X, "columns") else int(j)
             return type(error)(
                 f"X holds {row[j]!s} in row {i}, column {column!r}: encode, impute or drop what "
