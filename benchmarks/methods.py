@@ -140,7 +140,7 @@ def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
 
 
 def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None) -> Method:
-    """A classifier on features, the one kind of method here that sees labels."""
+    """A classifier on features: unlike them, it sees labels."""
 
     def make(data: DataSet, seed: int) -> LinearProbe:
         return LinearProbe(features(data, seed), data.y_train, per_class, seed)

@@ -21,13 +21,13 @@ from data import KNOWN, DataSet, load
 from methods import _extractor
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor
-from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.__main__ import score
+from gan_cluster.networks import pool
 
 OBJECTIVES = {
     "gan": _extractor(objective="gan"),
@@ -35,10 +35,10 @@ OBJECTIVES = {
     "infogan+consistency": _extractor(n_init=1),
 }
 POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "average": lambda maps: maps.mean((2, 3)),
+    "average": lambda maps: pool(maps, "avg"),
     "maximum": lambda maps: maps.amax((2, 3)),
     "generalised mean": lambda maps: maps.clamp_min(1e-6).pow(3).mean((2, 3)).pow(1 / 3),
-    "4x4 maxima": lambda maps: torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1),
+    "4x4 maxima": lambda maps: pool(maps, "max").flatten(1),
 }
 SCALINGS = {
     "as they are": lambda: FunctionTransformer(),
@@ -60,9 +60,9 @@ def readings(model: GANFeatureExtractor, X: np.ndarray) -> dict[str, np.ndarray]
         if activations(model._encoding.encode(X[:2])).ndim < 4:
             found[layer] = model._map(activations, X)
             continue
-        for name, pool in POOLINGS.items():
+        for name, pooled in POOLINGS.items():
             found[f"{layer}, {name}"] = model._map(
-                lambda batch, pool=pool, read=activations: pool(read(batch)), X
+                lambda batch, pooled=pooled, read=activations: pooled(read(batch)), X
             )
     return found
 
@@ -82,10 +82,8 @@ def rows_of(data: DataSet, name: str, objective: str, seed: int, n_rows: int | N
             row = {"data": name, "method": f"{objective}: {reading}, {scaling}", "seed": seed}
             if n_rows is not None:
                 row["rows"] = n_rows
-            row["acc"] = round(clustering_accuracy(data.y_test, labels), 4)
-            row["nmi"] = round(float(normalized_mutual_info_score(data.y_test, labels)), 4)
-            row["ari"] = round(float(adjusted_rand_score(data.y_test, labels)), 4)
-            rows.append({**row, "seconds": seconds})
+            scores = {key: round(v, 4) for key, v in score(data.y_test, labels).items()}
+            rows.append({**row, **scores, "seconds": seconds})
     return rows
 
 

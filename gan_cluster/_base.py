@@ -175,19 +175,19 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         changed = last.get("labels_changed", 0.0)
         terms = [value for value in last.values() if isinstance(value, float)]
         if not np.isfinite(terms).all():
-            warnings.warn(
+            message = (
                 "training diverged: the last epoch's terms in history_ are not finite; lower "
-                "discriminator_lr and generator_lr",
-                ConvergenceWarning,
-                stacklevel=4,
+                "discriminator_lr and generator_lr"
             )
         elif changed > self.tol:
-            warnings.warn(
+            message = (
                 f"{changed:.1%} of the labels still changed in the last epoch, more than "
-                f"tol={self.tol}: raise max_epochs, now {self.max_epochs!r}",
-                ConvergenceWarning,
-                stacklevel=4,  # past the decorator of fit, at the call
+                f"tol={self.tol}: raise max_epochs, now {self.max_epochs!r}"
             )
+        else:
+            return
+        # the level is past the decorator of fit, at the call
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     def _judged(self, X: np.ndarray) -> tuple[Encoding, np.ndarray, np.ndarray]:
         """The rows by which codes are merged and trainings compared, with those near them."""

@@ -119,9 +119,9 @@ class FittedGAN(TransformerMixin, GANParameters):
         """Information in nats that the cluster of a row gives of the clusters of near rows.
 
         The mutual information between the cluster of a row and those of its five nearest rows
-        among 10,000 of X: at most the logarithm of the number of clusters,
-        reached by balanced ones that cut X where it is thin, and 0 after a collapse. No label is
-        used. Only with a categorical code.
+        among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
+        ones that cut X where it is thin, and 0 after a collapse. No label is used. Only with a
+        categorical code.
 
         Parameters
         ----------
