@@ -30,9 +30,10 @@ from gan_cluster.training.callbacks import (
     ScikitLearnBridge,
     Settled,
 )
-from gan_cluster.training.data import Batches, Encoding, nearest_rows
+from gan_cluster.training.data import Batches, Encoding
 from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
+from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import (
     global_state_kept,
@@ -41,6 +42,7 @@ from gan_cluster.training.random import (
     seeds,
     torch_generator,
 )
+from gan_cluster.training.storage import deal, read
 
 JUDGED_ROWS = 10_000
 
@@ -191,7 +193,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
 
     def _judged(self, X: np.ndarray) -> tuple[Encoding, np.ndarray, np.ndarray]:
         """The rows by which codes are merged and trainings compared, with those near them."""
-        kept = X[:: ceil(len(X) / JUDGED_ROWS)]
+        kept = read(X, slice(None, None, ceil(len(X) / JUDGED_ROWS)))
         return self._encoding, kept, near_rows(self._encoding, kept)
 
     def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
@@ -241,9 +243,10 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
 
     def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
-        used = self._is_consistent() and n_neighbors
-        neighbors = nearest_rows(X, self._encoding, n_neighbors, rng) if used else None
-        return Batches(X, self._encoding, self.batch_size, rng, self.device_, neighbors)
+        blocks, near = deal(X, self.batch_size, rng), None
+        if self._is_consistent() and n_neighbors:
+            near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
+        return Batches(X, self._encoding, self.batch_size, rng, self.device_, blocks, near)
 
     def _train(
         self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list

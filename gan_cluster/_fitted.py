@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, check_scalar
 from torch import nn
@@ -30,6 +31,7 @@ class FittedGAN(TransformerMixin, GANParameters):
     _row_shape: tuple[int, ...]  # of X at fit, and the image that it holds
     _layout: tuple[tuple[int, int, int] | None, bool]
     _order: np.ndarray  # clusters of the net by size; empty where they keep their numbers
+    __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
     _doc_link_template = (
         "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
@@ -85,34 +87,42 @@ class FittedGAN(TransformerMixin, GANParameters):
         check_is_fitted(self)
         return self._check_rows(X, reset=False).X
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
         """Features of each row: of the trunk's end, or of the layers that were asked for.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
             New rows.
+        out : ndarray of shape (n_samples, n_features_out), default=None
+            Where to write them, such as a :class:`numpy.memmap` for more than memory holds.
 
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out)
-            In float32; several layers in the order asked for.
+            In float32, or ``out``; several layers in the order asked for.
 
         Raises
         ------
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+            For rows that cannot be read, or not of the kind that was fitted; for an ``out`` of
+            another shape, or of integers.
         """
-        return self._map(self._features, self._check_rows_like_fitted(X))
+        return self._map(self._features, self._check_rows_like_fitted(X), out)
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         """What :meth:`transform` makes of an encoded batch."""
         return self.net_.discriminator_.trunk(batch).flatten(1)
 
-    def _map(self, function: Callable[[torch.Tensor], torch.Tensor], X: np.ndarray) -> np.ndarray:
-        return map_rows(self.net_, self._encoding, X, function)
+    def _map(
+        self,
+        function: Callable[[torch.Tensor], torch.Tensor],
+        X: np.ndarray,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        return map_rows(self.net_, self._encoding, X, function, out)
 
     @available_if(lambda self: self._clusters_rows())
     def score(self, X: Any, y: Any = None) -> float:

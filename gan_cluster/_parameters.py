@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from gan_cluster._validation import check_augment
 from gan_cluster.codes import LatentCode
 from gan_cluster.objectives import ADVERSARIAL_LOSSES, Objective
-from gan_cluster.training.data import Encoding, local_radius
+from gan_cluster.training.data import Encoding
+from gan_cluster.training.neighbors import local_radius
 
 STAGE_STEPS = 900
 REFINING_EPOCHS = 8

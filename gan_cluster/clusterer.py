@@ -243,12 +243,16 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _describe(self, batches: Batches) -> None:
         """Name clusters by size, so that labels are consecutive whatever stayed empty."""
-        codes = self._map(self.net_.label, batches.X).argmax(1)
+        codes = self._codes(batches.X)
         if not len(self._order):
             counts = np.bincount(codes, minlength=self.n_clusters)
             self._order = np.argsort(-counts, kind="stable")
         self.labels_ = np.argsort(self._order)[codes]
         self.mutual_information_ = self.history_[-1].get("mutual_information", 0.0)
+
+    def _codes(self, X: np.ndarray) -> np.ndarray:
+        """Clusters as the net numbers them."""
+        return self._map(lambda batch: self.net_.label(batch).argmax(1), X)
 
     def predict(self, X: Any) -> np.ndarray:
         """Cluster of each row: Q's most probable first code.
@@ -270,7 +274,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         ValueError, TypeError
             For rows that cannot be read, or not of the kind that was fitted.
         """
-        return self.predict_proba(X).argmax(1)
+        return np.argsort(self._order)[self._codes(self._check_rows_like_fitted(X))]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each cluster by Q(c | x).

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cluster.training.data import Batches, Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.data import Batches, Encoding, fixed_batches
+from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.random import torch_generator
 
 
@@ -64,7 +65,7 @@ def test_neighbours_are_the_nearest_rows_and_the_row_itself(table):
 def test_neighbours_are_searched_in_blocks(monkeypatch):
     line = np.arange(60.0).reshape(60, 1)
     whole = nearest_rows(line, _encoding(line), 2, torch_generator(0))
-    monkeypatch.setattr("gan_cluster.training.data.NEIGHBOR_BLOCK", 10)
+    monkeypatch.setattr("gan_cluster.training.neighbors.NEIGHBOR_BLOCK", 10)
     blocks = nearest_rows(line, _encoding(line), 2, torch_generator(0))
     assert np.ptp(whole, axis=1).max() == 2
     assert np.ptp(blocks, axis=1).mean() > 6
@@ -95,7 +96,7 @@ def test_batch_size_is_clipped(table):
 def test_partners_are_drawn_from_the_neighbours(table):
     encoding = _encoding(table)
     neighbors = nearest_rows(table, encoding, 2, torch_generator(0))
-    batches = Batches(table, encoding, 23, torch_generator(0), "cpu", neighbors)
+    batches = Batches(table, encoding, 23, torch_generator(0), "cpu", near=[neighbors])
     drawn = []
     for _ in range(50):
         ((_, partners, indices),) = batches

@@ -8,7 +8,7 @@ import torch
 from joblib import dump, load
 from small import clusterer, extractor
 
-from gan_cluster.training import data
+from gan_cluster.training import neighbors
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.random import torch_generator
 
@@ -129,7 +129,7 @@ def test_x_is_never_encoded_whole(architecture, monkeypatch):
         return encode(self, rows)
 
     monkeypatch.setattr(Encoding, "encode", spy)
-    monkeypatch.setattr(data, "CHUNK_BYTES", 500 * 64 * 4)
+    monkeypatch.setattr(neighbors, "CHUNK_BYTES", 500 * 64 * 4)
     model = clusterer(architecture=architecture, image_shape=(1, 8, 8), max_epochs=1).fit(X)
     model.predict(X)
     model.transform(X)
@@ -175,7 +175,7 @@ def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(150, 5000))
     X = np.vstack([X, X + 0.1 * rng.normal(size=X.shape)])
-    monkeypatch.setattr(data, "CHUNK_BYTES", 110 * 5000 * 4)
+    monkeypatch.setattr(neighbors, "CHUNK_BYTES", 110 * 5000 * 4)
     sizes = []
     encode = Encoding.encode
     monkeypatch.setattr(
@@ -184,7 +184,7 @@ def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
     encoding = Encoding(
         shape=(5000,), channels_last=False, center=np.zeros(5000), scale=np.ones(5000)
     )
-    near = data.nearest_rows(X, encoding, 1, torch_generator(0))
+    near = neighbors.nearest_rows(X, encoding, 1, torch_generator(0))
     same = np.arange(300) % 150
     np.testing.assert_array_equal(np.sort(near, axis=1) % 150, np.tile(same, (2, 1)).T)
     assert max(sizes) == 110

@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from small import clusterer, extractor
 from torch import nn
 
-from gan_cluster.training import data
+from gan_cluster.training import neighbors
 
 MLP = {"architecture": "mlp"}
 OPTIONS = {
@@ -200,7 +200,7 @@ def test_codes_are_merged_into_clusters_midway(blobs):
 )
 def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
     asked = []
-    found = data.nearest_rows
+    found = neighbors.nearest_rows
 
     def nearest_rows(X, encoding, n_neighbors, rng):
         asked.append(n_neighbors)

@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import assert_all_finite, validate_data
+from torch.utils.data import Dataset
+
+from gan_cluster.training.storage import BLOCK_ROWS, mapped_file, release, spool
 
 CHANNEL_COUNTS = (1, 3, 4)
 
@@ -38,8 +42,11 @@ def check_rows(
         If X is sparse or holds objects that are not numbers.
     ValueError
         If X has NaN, infinity, complex or no values, fewer than ``min_rows`` rows, another
-        number of features than at fit, or a shape that contradicts ``image_shape``.
+        number of features than at fit, or a shape that contradicts ``image_shape``; if X is a
+        data set whose items differ in shape or dtype.
     """
+    if isinstance(X, Dataset):
+        X = spool(X)
     if isinstance(X, torch.Tensor):
         if X.layout != torch.strided:
             raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
@@ -60,8 +67,20 @@ def check_rows(
         row_shape = array.shape[1:]
         X = array.reshape(len(array), int(np.prod(array.shape[1:])))
     given = X
+    on_disk = isinstance(X, np.ndarray) and mapped_file(X) is not None
     try:
-        X = validate_data(estimator, X, dtype="numeric", reset=reset, ensure_min_samples=min_rows)
+        X = validate_data(
+            estimator,
+            X,
+            dtype="numeric",
+            reset=reset,
+            ensure_min_samples=min_rows,
+            ensure_all_finite=not on_disk,
+        )
+        if on_disk and X.dtype.kind == "f":
+            for chunk in gen_batches(len(X), BLOCK_ROWS):
+                assert_all_finite(X[chunk], input_name="X")
+                release(X)
         if X.dtype == object:  # as columns of categories or intervals become
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,20 +1,16 @@
 """From rows in the user's units to batches that a network sees, and back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import gen_batches
 
+from gan_cluster.training.storage import Block, read, release
+
 CHUNK_BYTES = 32 * 2**20
-NEIGHBOR_BLOCK = 10_000
-RADIUS_ROWS = 2_000
-COMPONENTS = 50
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
 
 
@@ -49,6 +45,7 @@ class Encoding:
         for chunk in gen_batches(len(X), size):
             with np.errstate(over="ignore", invalid="ignore"):
                 scaler.partial_fit(X[chunk].astype(np.float64))
+            release(X)
         if not is_image:
             return cls(shape, channels_last, scaler.mean_, scaler.scale_)
         low, high = scaler.data_min_.min(), scaler.data_max_.max()
@@ -81,64 +78,13 @@ class Encoding:
         return flat * self.scale + self.center
 
 
-def nearest_rows(
-    X: np.ndarray, encoding: Encoding, n_neighbors: int, rng: torch.Generator
-) -> np.ndarray:
-    """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
-
-    Distances are Euclidean in the networks' units; rows of more than twice ``COMPONENTS`` features
-    are reduced to their principal components first, which takes noise away, too. Rows are dealt at
-    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
-    many rows say less of what a cluster has in common, and time would not grow linearly with X.
-    """
-    order = torch.randperm(len(X), generator=rng).numpy()
-    read = _reader(X, encoding, order)
-    found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int64)
-    for block in np.array_split(order, ceil(len(X) / NEIGHBOR_BLOCK)):
-        rows = read(block)
-        search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
-        found[block] = block[search.kneighbors(rows, return_distance=False)]
-    return found
-
-
-def _reader(
-    X: np.ndarray, encoding: Encoding, order: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """What reads rows, given their indices, as their principal components where they are long."""
-    n_read = max(2 * COMPONENTS, CHUNK_BYTES // (X.shape[1] * 4))
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        return encoding.encode(X[indices]).flatten(1).numpy()
-
-    is_long = min(X.shape) > 2 * COMPONENTS
-    seen = PCA(COMPONENTS, random_state=0).fit(read(order[:n_read])) if is_long else None
-
-    def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
-        for part in gen_batches(len(indices), n_read):
-            rows = read(indices[part])
-            yield rows if seen is None else seen.transform(rows)
-
-    return lambda indices: np.concatenate(list(parts(indices)))
-
-
-def local_radius(X: np.ndarray, encoding: Encoding) -> float:
-    """How far a row may move and stay itself, in the networks' units.
-
-    IMSAT's 0.4 times the distance of the tenth nearest row (Hu et al., 2017, arXiv:1702.08720,
-    appendix D), here the median over at most ``RADIUS_ROWS`` rows.
-    """
-    rows = encoding.encode(X[:: -(-len(X) // RADIUS_ROWS)]).flatten(1).numpy()
-    search = NearestNeighbors(n_neighbors=min(10, len(rows) - 1)).fit(rows)
-    return 0.4 * float(np.median(search.kneighbors()[0][:, -1]))
-
-
 class Batches:
     """Shuffled batches of encoded rows, new in order at every pass; an iterable for skorch.
 
-    Each item is (rows, partners, indices): a partner is the row itself or, where ``neighbors``
-    are given, one of its neighbours drawn anew each time. Rows are read batch by batch: X is
-    never copied whole. The last, smaller batch is left out, so that every step has the same
-    size; shuffling gives its rows their turn.
+    Each item is (rows, partners, indices): a partner is the row itself or, where ``near`` rows
+    are given, one of them drawn anew each time. Rows are read batch by batch from one block after
+    the other: X is never copied whole. The last, smaller batch of a block is left out, so that
+    every step has the same size; shuffling gives its rows their turn.
 
     Parameters
     ----------
@@ -149,8 +95,10 @@ class Batches:
     rng : torch.Generator
         On the CPU.
     device : str or torch.device
-    neighbors : ndarray of shape (n_samples, n_neighbors), default=None
-        Indices of the rows that may stand in for a row.
+    blocks : list of slice or ndarray, default=None
+        Rows that are read and shuffled at a time, as :func:`deal` deals them; None is all of X.
+    near : list of ndarray of shape (n_rows, n_neighbors), default=None
+        For each block the rows of it that may stand in for a row, as positions in the block.
     """
 
     def __init__(
@@ -160,53 +108,67 @@ class Batches:
         batch_size: int,
         rng: torch.Generator,
         device: str | torch.device,
-        neighbors: np.ndarray | None = None,
+        blocks: list[Block] | None = None,
+        near: list[np.ndarray] | None = None,
     ):
         self.X = X
         self.encoding = encoding
         self.batch_size = min(batch_size, len(X))
         self.rng = rng
         self.device = device
-        self.neighbors = neighbors
-        self.labels = torch.full((len(X),), -1, device=device)
+        self.blocks = blocks or [slice(0, len(X))]
+        self.near = near
+        self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
         """Batches of the same rows in an order of their own."""
-        return Batches(self.X, self.encoding, self.batch_size, rng, self.device, self.neighbors)
+        given = self.X, self.encoding, self.batch_size, rng, self.device
+        return Batches(*given, self.blocks, self.near)
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
-        other = Batches(self.X, self.encoding, self.batch_size, self.rng, self.device)
-        other.labels = self.labels
+        other = self.reseeded(self.rng)
+        other.near, other.labels = None, self.labels
         return other
 
     def __len__(self) -> int:
-        return len(self.X) // self.batch_size
+        sizes = [len(self.X) if isinstance(block, slice) else len(block) for block in self.blocks]
+        return sum(size // self.batch_size for size in sizes)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        order = torch.randperm(len(self.X), generator=self.rng)
-        for batch in gen_batches(len(self) * self.batch_size, self.batch_size):
-            indices = order[batch]
-            rows = partners = self._read(indices.numpy())
-            if self.neighbors is not None:
-                drawn = torch.randint(
-                    self.neighbors.shape[1], (len(indices),), generator=self.rng
-                ).numpy()
-                partners = self._read(self.neighbors[indices.numpy(), drawn])
-            yield rows, partners, indices.to(self.device)
+        order = [0]
+        if len(self.blocks) > 1:
+            order = torch.randperm(len(self.blocks), generator=self.rng).tolist()
+        for i in order:
+            block, near = self.blocks[i], self.near[i] if self.near is not None else None
+            yield from self._shuffled(read(self.X, block), block, near)
 
-    def _read(self, indices: np.ndarray) -> torch.Tensor:
-        return self.encoding.encode(self.X[indices]).to(self.device)
+    def _shuffled(
+        self, X: np.ndarray, block: Block, near: np.ndarray | None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """The batches of one block, whose rows X are in memory."""
+        order = torch.randperm(len(X), generator=self.rng)
+        numbers = order if isinstance(block, slice) else torch.from_numpy(block)[order]
+        for batch in gen_batches(len(X) // self.batch_size * self.batch_size, self.batch_size):
+            positions = order[batch].numpy()
+            rows = partners = self._encoded(X, positions)
+            if near is not None:
+                drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
+                partners = self._encoded(X, near[positions, drawn.numpy()])
+            yield rows, partners, numbers[batch].to(self.device)
+
+    def _encoded(self, X: np.ndarray, positions: np.ndarray) -> torch.Tensor:
+        return self.encoding.encode(X[positions]).to(self.device)
 
     def regroup(self, groups: torch.Tensor) -> None:
         """Codes became clusters: translate the labels noted, so that they compare with new ones."""
         known = self.labels >= 0
-        self.labels[known] = groups[self.labels[known]]
+        self.labels[known] = groups[self.labels[known].long()].int()
 
     def relabel(self, indices: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Note the labels of a batch; return the share of them that changed since last time."""
         changed = (self.labels[indices] != labels).float().mean()
-        self.labels[indices] = labels
+        self.labels[indices] = labels.int()
         return changed
 
 
@@ -220,6 +182,7 @@ def fixed_batches(
     """
     for batch in gen_batches(len(X), batch_size):
         rows = encoding.encode(np.ascontiguousarray(X[batch]))
+        release(X)
         n = len(rows)
         if n < batch_size:
             rows = torch.cat([rows, rows.new_zeros(batch_size - n, *rows.shape[1:])])

@@ -8,10 +8,12 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.utils import gen_batches
 
 from gan_cluster.codes import Latent
-from gan_cluster.training.data import Encoding, fixed_batches, nearest_rows
+from gan_cluster.training.data import Encoding, fixed_batches
 from gan_cluster.training.merging import grouped, merge_codes
+from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
+from gan_cluster.training.storage import release
 
 INFERENCE_BATCH = 256
 SCORE_NEIGHBORS = 5
@@ -22,14 +24,32 @@ def map_rows(
     encoding: Encoding,
     X: np.ndarray,
     function: Callable[[torch.Tensor], torch.Tensor],
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Apply a function of encoded batches to all rows."""
+    """Apply a function of encoded batches to all rows, into ``out`` where that is given.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` has not the shape of the result or cannot hold its values.
+    """
     net._set_training(False)
-    parts = []
+    filled = 0
     with torch.inference_mode():
         for batch, n in fixed_batches(X, encoding, INFERENCE_BATCH, net.device):
-            parts.append(function(batch)[:n].cpu().numpy())
-    return np.concatenate(parts)
+            part = function(batch)[:n].cpu().numpy()
+            if not filled:
+                shape = (len(X), *part.shape[1:])
+                out = np.empty(shape, part.dtype) if out is None else out
+                if out.shape != shape or not np.can_cast(part.dtype, out.dtype, "same_kind"):
+                    raise ValueError(
+                        f"out has shape {out.shape} and dtype {out.dtype}: it should have shape "
+                        f"{shape} and hold {part.dtype}"
+                    )
+            out[filled : filled + n] = part  # type: ignore[index]
+            filled += n
+            release(out)  # type: ignore[arg-type]
+    return out  # type: ignore[return-value]
 
 
 def near_rows(encoding: Encoding, X: np.ndarray) -> np.ndarray:
@@ -41,8 +61,8 @@ def neighbor_joint(
     net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
 ) -> np.ndarray:
     """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
-    logits = map_rows(net, encoding, X, net.label)
-    labels, size = logits.argmax(1), logits.shape[1]
+    labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
+    size = len(net.clusters)
     pairs = labels[:, None] * size + labels[near]
     joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
     return (joint + joint.T) / max(1, 2 * pairs.size)

@@ -1,0 +1,69 @@
+"""Which rows are near each other, in the units of the networks."""
+
+from collections.abc import Callable, Iterator
+from math import ceil
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import gen_batches
+
+from gan_cluster.training.data import CHUNK_BYTES, Encoding
+from gan_cluster.training.storage import read
+
+NEIGHBOR_BLOCK = 10_000
+RADIUS_ROWS = 2_000
+COMPONENTS = 50
+
+
+def nearest_rows(
+    X: np.ndarray, encoding: Encoding, n_neighbors: int, rng: torch.Generator
+) -> np.ndarray:
+    """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
+
+    Distances are Euclidean in the networks' units; rows of more than twice ``COMPONENTS`` features
+    are reduced to their principal components first, which takes noise away, too. Rows are dealt at
+    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
+    many rows say less of what a cluster has in common, and time would not grow linearly with X.
+    """
+    order = torch.randperm(len(X), generator=rng).numpy()
+    encoded = _reader(X, encoding, order)
+    found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int32)
+    for block in np.array_split(order, ceil(len(X) / NEIGHBOR_BLOCK)):
+        rows = encoded(block)
+        search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
+        found[block] = block[search.kneighbors(rows, return_distance=False)]
+    return found
+
+
+def _reader(
+    X: np.ndarray, encoding: Encoding, order: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What reads rows, given their indices, as their principal components where they are long."""
+    n_read = max(2 * COMPONENTS, CHUNK_BYTES // (X.shape[1] * 4))
+
+    def encoded(indices: np.ndarray) -> np.ndarray:
+        return encoding.encode(X[indices]).flatten(1).numpy()
+
+    is_long = min(X.shape) > 2 * COMPONENTS
+    seen = PCA(COMPONENTS, random_state=0).fit(encoded(order[:n_read])) if is_long else None
+
+    def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
+        for part in gen_batches(len(indices), n_read):
+            rows = encoded(indices[part])
+            yield rows if seen is None else seen.transform(rows)
+
+    return lambda indices: np.concatenate(list(parts(indices)))
+
+
+def local_radius(X: np.ndarray, encoding: Encoding) -> float:
+    """How far a row may move and stay itself, in the networks' units.
+
+    IMSAT's 0.4 times the distance of the tenth nearest row (Hu et al., 2017, arXiv:1702.08720,
+    appendix D), here the median over at most ``RADIUS_ROWS`` rows.
+    """
+    some = read(X, slice(None, None, ceil(len(X) / RADIUS_ROWS)))
+    rows = encoding.encode(some).flatten(1).numpy()
+    search = NearestNeighbors(n_neighbors=min(10, len(rows) - 1)).fit(rows)
+    return 0.4 * float(np.median(search.kneighbors()[0][:, -1]))

@@ -1,0 +1,92 @@
+"""Rows that lie on disk: read in runs, a block at a time, and dropped from memory afterwards."""
+
+import mmap
+import tempfile
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, IterableDataset
+
+HELD_BYTES = 256 * 2**20  # a file of at most this size is read like an array in memory
+BLOCK_BYTES = 32 * 2**20
+BLOCK_ROWS = 10_000
+RUN = 64  # neighbouring rows that are read together
+
+Block = slice | np.ndarray
+
+
+def mapped_file(X: np.ndarray) -> Any:
+    """The memmap of which X is a view, where it is too large to be held in memory, or None."""
+    base: Any = X
+    while base is not None and not isinstance(getattr(base, "base", None), mmap.mmap):
+        base = getattr(base, "base", None)
+    return base if isinstance(base, np.memmap) and X.nbytes > HELD_BYTES else None
+
+
+def release(X: np.ndarray) -> None:
+    """Drop from memory what was read of a file; the next look reads it again."""
+    mapped = mapped_file(X)
+    # a private mapping ("c") would lose what the user wrote to it
+    if mapped is not None and mapped.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.base.madvise(mmap.MADV_DONTNEED)
+
+
+def read(X: np.ndarray, rows: Block) -> np.ndarray:
+    """Some rows: a view where X is in memory and they are a slice, otherwise a copy."""
+    if mapped_file(X) is None:
+        return X[rows]
+    copied = np.array(X[rows])
+    release(X)
+    return copied
+
+
+def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
+    """Blocks of rows that are held in memory at a time: one of all rows that are there already.
+
+    A block of rows on disk is made of runs from all over the file, so that a file in which
+    like rows lie together is still well mixed.
+    """
+    if mapped_file(X) is None:
+        return [slice(0, len(X))]
+    size = min(BLOCK_ROWS, max(8 * batch_size, BLOCK_BYTES // (X.nbytes // len(X))))
+    starts = RUN * torch.randperm(ceil(len(X) / RUN), generator=rng, dtype=torch.int32)
+    rows = (starts[:, None] + torch.arange(RUN, dtype=torch.int32)).ravel().numpy()
+    dealt = np.array_split(rows[rows < len(X)], ceil(len(X) / size))
+    return [np.sort(block) for block in dealt]
+
+
+def spool(dataset: Dataset) -> np.ndarray:
+    """The rows of a data set, written to a temporary file in one pass, as an array on disk.
+
+    An item is a row or a tuple that starts with it. The file has no name and goes when the array
+    does.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or a row has another shape or dtype than the first.
+    """
+    items: Any = dataset
+    if not isinstance(dataset, IterableDataset):
+        items = (dataset[i] for i in range(len(dataset)))  # type: ignore[arg-type]
+    first: np.ndarray | None = None
+    n_rows = 0
+    with tempfile.TemporaryFile() as file:
+        for item in items:
+            row = np.asarray(item[0] if isinstance(item, tuple | list) else item)
+            if first is None:
+                first = row
+            if (row.shape, row.dtype) != (first.shape, first.dtype) or row.dtype.hasobject:
+                raise ValueError(
+                    f"item {n_rows} of {type(dataset).__name__} has shape {row.shape} and dtype "
+                    f"{row.dtype}, but item 0 has {first.shape} and {first.dtype}: items should "
+                    "be rows of numbers of one kind, or tuples that start with one"
+                )
+            file.write(np.ascontiguousarray(row).data)
+            n_rows += 1
+        if first is None or not first.size:
+            raise ValueError(f"{type(dataset).__name__} has no rows: give at least one")
+        file.flush()
+        return np.memmap(file, dtype=first.dtype, mode="r", shape=(n_rows, *first.shape))
