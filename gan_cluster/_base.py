@@ -232,6 +232,8 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
                 rng=torch_generator(step_seed, self.device_),
                 learning_rates=(self.discriminator_lr, self.generator_lr),
                 ema_decay=self.ema_decay,
+                precision=self.precision,
+                compiled=self.compile,
                 device=self.device_,
             )
             with globally_seeded(build_seed):

@@ -53,6 +53,8 @@ class GANParameters(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
         "device": [str],
+        "precision": [StrOptions({"float32", "bf16"})],
+        "compile": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -107,6 +109,11 @@ class GANParameters(BaseEstimator):
             augment = "affine" if images else "none"
         if augment == "affine" and not images:
             raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
+        if self.compile and self.gradient_penalty:
+            raise ValueError(
+                "compile=True and gradient_penalty do not go together: compiled networks have no "
+                "second derivatives; set compile=False or gradient_penalty=0"
+            )
         if self._is_consistent():
             check_augment(augment, encoding.encode(X[:2]).to(self.device_))
         return Objective(

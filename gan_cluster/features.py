@@ -108,6 +108,11 @@ class GANFeatureExtractor(BaseGAN):
         a validation set to score. Callbacks of scikit-learn are set by ``set_callbacks``.
     device : str, default="auto"
         "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
+    precision : {"float32", "bf16"}, default="float32"
+        Of the forward passes in training: "bf16" is torch's automatic mixed precision.
+    compile : bool, default=False
+        Whether ``torch.compile`` translates the networks: it takes up to a minute and a C++
+        compiler, and pays on long trainings.
     verbose : int or bool, default=0
         Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
@@ -202,6 +207,8 @@ class GANFeatureExtractor(BaseGAN):
         n_iter_no_change: int | None = 10,
         callbacks: list | None = None,
         device: str = "auto",
+        precision: str = "float32",
+        compile: bool = False,
         verbose: int | bool = 0,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -237,6 +244,8 @@ class GANFeatureExtractor(BaseGAN):
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.verbose = verbose
         self.random_state = random_state
 

@@ -1,7 +1,6 @@
 """The one training loop: skorch's, over batches that are already sliced, read once an epoch."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any, Self
 
@@ -40,10 +39,6 @@ class Loop(NeuralNet):
     def backward(self, loss: torch.Tensor) -> None:
         """Hook: a distributed subclass maps this to its accelerator."""
         loss.backward()
-
-    def autocast(self) -> AbstractContextManager:
-        """Hook: a subclass may run the forward passes in a lower precision."""
-        return nullcontext()
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
         """As skorch's, but an interrupt is not swallowed, and callbacks end after errors too."""

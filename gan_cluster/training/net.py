@@ -1,7 +1,7 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -60,6 +60,10 @@ class AdversarialNet(Loop):
         Adam's rates for the discriminator with Q and for the generator.
     ema_decay : float
         Decay of the moving average of the generator's weights; 0 keeps none.
+    precision : {"float32", "bf16"}
+        Whether training runs its forward passes in mixed precision.
+    compiled : bool
+        Whether torch compiles the networks.
     **kwargs
         Passed to :class:`skorch.NeuralNet`.
 
@@ -82,6 +86,8 @@ class AdversarialNet(Loop):
         rng: torch.Generator,
         learning_rates: tuple[float, float],
         ema_decay: float,
+        precision: str = "float32",
+        compiled: bool = False,
         **kwargs: Any,
     ):
         super().__init__(module=None, criterion=None, train_split=None, **kwargs)
@@ -91,6 +97,8 @@ class AdversarialNet(Loop):
         self.rng = rng
         self.learning_rates = learning_rates
         self.ema_decay = ema_decay
+        self.precision = precision
+        self.compiled = compiled
         n_codes = code.categorical[0] if code.categorical else 0
         self.clusters = Clusters(n_codes, objective.prior, rng.device)
         self.consistent = bool(objective.consistency_weight and code.categorical)
@@ -99,6 +107,9 @@ class AdversarialNet(Loop):
     def initialize_module(self) -> "AdversarialNet":
         self.clusters.regroup(None)
         self.generator_, self.discriminator_ = self.build()
+        if self.compiled:
+            self.generator_.compile()
+            self.discriminator_.compile()
         if self.ema_decay:
             average = partial(moving_average, decay=self.ema_decay)
             self.average_ = AveragedModel(self.generator_, multi_avg_fn=average, use_buffers=True)
@@ -114,6 +125,11 @@ class AdversarialNet(Loop):
     def sampler_(self) -> nn.Module:
         """The generator to sample from: the averaged one where there is one."""
         return self.average_ if self.ema_decay else self.generator_
+
+    def autocast(self) -> AbstractContextManager:
+        """Forward passes in training are of the precision asked for, losses of float32."""
+        mixed = self.precision == "bf16"
+        return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -134,6 +150,7 @@ class AdversarialNet(Loop):
         latent = self.code.sample(len(rows), self.rng, self.clusters.code_shares)
         with self.autocast():
             fake = self.generator_(self.code.assemble(latent))
+        fake = fake.float()
         terms = self.discriminator_step(rows, partners, fake.detach(), latent)
         terms["generator_loss"] = self.generator_step(rows, fake, latent)
         return terms
@@ -145,9 +162,10 @@ class AdversarialNet(Loop):
         hardly differ would be spread out until Q can tell their codes, and no gradient would
         ask the generator for more.
         """
-        out = self.discriminator_(torch.cat(parts))
+        with self.autocast():
+            out = self.discriminator_(torch.cat(parts))
         sizes = [len(part) for part in parts]
-        pieces = zip(*(values.split(sizes) for values in out), strict=True)
+        pieces = zip(*(values.float().split(sizes) for values in out), strict=True)
         return [DiscriminatorOutput(*piece) for piece in pieces]
 
     def discriminator_step(
@@ -159,16 +177,15 @@ class AdversarialNet(Loop):
     ) -> dict[str, Tensor]:
         """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
         terms: dict[str, Tensor] = {}
-        with self.autocast():
-            if self.objective.gradient_penalty and fake is not None:
-                rows = rows.detach().requires_grad_()
-            drawn = [] if fake is None else [fake]
-            real, *generated, twin_logits = self._outputs(rows, partners, *drawn)
-            loss = torch.zeros((), device=self.device)
-            if latent is not None:
-                loss = self._game(rows, real, generated[0], latent, terms)
-            if self.code.categorical:
-                loss = loss + self._consistency(self.cluster_logits(real.code), twin_logits, terms)
+        if self.objective.gradient_penalty and fake is not None:
+            rows = rows.detach().requires_grad_()
+        drawn = [] if fake is None else [fake]
+        real, *generated, twin_logits = self._outputs(rows, partners, *drawn)
+        loss = torch.zeros((), device=self.device)
+        if latent is not None:
+            loss = self._game(rows, real, generated[0], latent, terms)
+        if self.code.categorical:
+            loss = loss + self._consistency(self.cluster_logits(real.code), twin_logits, terms)
         self.update(self.discriminator_, loss)
         return terms
 
@@ -211,7 +228,7 @@ class AdversarialNet(Loop):
     def generator_step(self, rows: Tensor, fake: Tensor, latent: Latent) -> Tensor:
         """Update the generator against the updated discriminator; return its adversarial loss."""
         kind = self.objective.adversarial_loss
-        with self.frozen(), self.autocast():
+        with self.frozen():
             real, generated = self.together(rows, fake)
             adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
             loss = adversarial - self._information(generated.code, latent)
@@ -280,8 +297,9 @@ class AdversarialNet(Loop):
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
-        for rows, partners, _ in islice(batches, n_batches):
-            self._outputs(rows, partners)
+        with torch.compiler.set_stance("force_eager"):  # a momentum of None breaks the graph
+            for rows, partners, _ in islice(batches, n_batches):
+                self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self._set_training(False)
