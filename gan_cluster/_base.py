@@ -18,6 +18,7 @@ from gan_cluster._validation import (
     check_callbacks,
     check_fit_rows,
     check_scale,
+    check_share,
     check_unchanged,
     resolve_architecture,
     resolve_device,
@@ -35,6 +36,7 @@ from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_j
 from gan_cluster.training.merging import information
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.processes import ALONE, Processes, launched
 from gan_cluster.training.random import (
     global_state_kept,
     globally_seeded,
@@ -89,8 +91,9 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=True, min_rows=2)
             n_init = self.n_init if self._categorical() else 1  # nothing else could choose
-            first, *others = seeds(self.random_state, n_init + 1)
-            start = self._prepare(rows, torch_generator(first))
+            processes, device = launched(resolve_device(self.device))
+            first, *others = processes.agreed(seeds(self.random_state, n_init + 1))
+            start = self._prepare(rows, torch_generator(first), processes, device)
             runs = [start(seed) for seed in others]
             explore, refine = self._n_epochs(len(runs[0][1]))
             context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
@@ -114,7 +117,8 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)
             bridge.finish()
-        self._warn_unless_settled()
+        if processes.rank == 0:
+            self._warn_unless_settled()
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -143,13 +147,15 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         is_first = not self.__sklearn_is_fitted__()
         with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=is_first, min_rows=2)
+            processes, device = launched(resolve_device(self.device))
             if is_first:
-                first, seed = seeds(self.random_state, 2)
-                self.net_, batches = self._prepare(rows, torch_generator(first))(seed)
+                first, seed = processes.agreed(seeds(self.random_state, 2))
+                start = self._prepare(rows, torch_generator(first), processes, device)
+                self.net_, batches = start(seed)
                 self._batch_rng = batches.rng
             else:
                 check_unchanged(self, self._trained_params)
-                batches = self._batches(rows.X, self._batch_rng)
+                batches = self._batches(rows.X, self._batch_rng, processes)
             known = self.net_.clusters.groups
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
                 self.net_.clusters.regroup(None)
@@ -196,12 +202,15 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         kept = read(X, slice(None, None, ceil(len(X) / JUDGED_ROWS)))
         return self._encoding, kept, near_rows(self._encoding, kept)
 
-    def _prepare(self, rows: Rows, rng: torch.Generator) -> Callable[[int], Run]:
+    def _prepare(
+        self, rows: Rows, rng: torch.Generator, processes: Processes, device: str
+    ) -> Callable[[int], Run]:
         """Resolve every parameter against the data, once; return what makes a run from a seed."""
         categorical = self._categorical()
+        check_share(min(self.batch_size, len(rows.X)), processes.count)
         check_fit_rows(rows.X, categorical[0] if categorical else 1)
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
-        self.device_ = resolve_device(self.device)
+        self.device_ = device
         code = self._code(shape)
         build = partial(
             build_networks,
@@ -221,7 +230,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         self._row_shape, self._layout = rows.row_shape, rows.layout
         self._order = np.empty(0, dtype=np.int64)
         self._merges_late = code.categorical != categorical
-        shared = self._batches(rows.X, rng)
+        shared = self._batches(rows.X, rng, processes)
 
         def start(seed: int) -> Run:
             build_seed, batch_seed, step_seed = seeds(seed, 3)
@@ -229,7 +238,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
                 build=partial(build, rng=torch_generator(build_seed)),
                 code=code,
                 objective=objective,
-                rng=torch_generator(step_seed, self.device_),
+                rng=torch_generator(step_seed + processes.rank, self.device_),
                 learning_rates=(self.discriminator_lr, self.generator_lr),
                 ema_decay=self.ema_decay,
                 precision=self.precision,
@@ -243,19 +252,21 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
 
         return start
 
-    def _batches(self, X: np.ndarray, rng: torch.Generator) -> Batches:
+    def _batches(self, X: np.ndarray, rng: torch.Generator, processes: Processes) -> Batches:
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
         blocks, near = deal(X, self.batch_size, rng), None
         if self._is_consistent() and n_neighbors:
             near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
-        return Batches(X, self._encoding, self.batch_size, rng, self.device_, blocks, near)
+        given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
+        return Batches(*given, processes)
 
     def _train(
         self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
     ) -> None:
         """Run the loop; the net keeps no callback, so that it pickles and holds no data."""
         callbacks = [*extra, *(self.callbacks or [])]
-        if self.verbose:
+        net.processes = batches.processes
+        if self.verbose and net.processes.rank == 0:
             callbacks.append(Progress(epochs, label))
         if self.n_iter_no_change is not None and net.code.categorical:
             callbacks.append(Settled(self.tol, self.n_iter_no_change))
@@ -266,6 +277,7 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
         try:
             net.partial_fit(batches, epochs=epochs)
+            net.refresh_statistics(batches)
         finally:
             net.callbacks, net.callbacks_ = None, []
-        net.refresh_statistics(batches)
+            net.processes = ALONE

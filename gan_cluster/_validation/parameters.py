@@ -83,6 +83,21 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def check_share(batch_size: int, n_processes: int) -> None:
+    """Whether a batch is large enough for processes that train together.
+
+    Raises
+    ------
+    ValueError
+        If a process would see fewer than two rows of it.
+    """
+    if batch_size < 2 * n_processes:
+        raise ValueError(
+            f"batch_size={batch_size} is shared by {n_processes} processes: give at least "
+            f"{2 * n_processes}, two rows for each"
+        )
+
+
 def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Sizes of categorical codes as a tuple.
 

@@ -8,6 +8,7 @@ import torch
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import gen_batches
 
+from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.storage import Block, read, release
 
 CHUNK_BYTES = 32 * 2**20
@@ -99,6 +100,8 @@ class Batches:
         Rows that are read and shuffled at a time, as :func:`deal` deals them; None is all of X.
     near : list of ndarray of shape (n_rows, n_neighbors), default=None
         For each block the rows of it that may stand in for a row, as positions in the block.
+    processes : Processes, default=ALONE
+        Those that train together: each gives rows of its own, and its part of a batch.
     """
 
     def __init__(
@@ -110,20 +113,23 @@ class Batches:
         device: str | torch.device,
         blocks: list[Block] | None = None,
         near: list[np.ndarray] | None = None,
+        processes: Processes = ALONE,
     ):
         self.X = X
         self.encoding = encoding
-        self.batch_size = min(batch_size, len(X))
+        self.batch_size = min(batch_size, len(X)) // processes.count
         self.rng = rng
         self.device = device
         self.blocks = blocks or [slice(0, len(X))]
         self.near = near
+        self.processes = processes
         self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
         """Batches of the same rows in an order of their own."""
-        given = self.X, self.encoding, self.batch_size, rng, self.device
-        return Batches(*given, self.blocks, self.near)
+        whole = self.batch_size * self.processes.count
+        given = self.X, self.encoding, whole, rng, self.device, self.blocks, self.near
+        return Batches(*given, self.processes)
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
@@ -133,7 +139,7 @@ class Batches:
 
     def __len__(self) -> int:
         sizes = [len(self.X) if isinstance(block, slice) else len(block) for block in self.blocks]
-        return sum(size // self.batch_size for size in sizes)
+        return sum(size // self.processes.count // self.batch_size for size in sizes)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         order = [0]
@@ -148,8 +154,11 @@ class Batches:
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         """The batches of one block, whose rows X are in memory."""
         order = torch.randperm(len(X), generator=self.rng)
+        rank, count = self.processes.rank, self.processes.count
+        order = order[order % count == rank][: len(X) // count] if count > 1 else order
         numbers = order if isinstance(block, slice) else torch.from_numpy(block)[order]
-        for batch in gen_batches(len(X) // self.batch_size * self.batch_size, self.batch_size):
+        used = len(order) // self.batch_size * self.batch_size
+        for batch in gen_batches(used, self.batch_size):
             positions = order[batch].numpy()
             rows = partners = self._encoded(X, positions)
             if near is not None:

@@ -9,12 +9,14 @@ from skorch import NeuralNet
 from torch import nn
 
 from gan_cluster.training.callbacks import StopTraining
+from gan_cluster.training.processes import ALONE, Processes
 
 
 class Loop(NeuralNet):
     """Epochs over :class:`Batches`; subclasses say what a step is and what an epoch showed."""
 
     optimizer_: torch.optim.Optimizer
+    processes: Processes = ALONE  # those that take part in the training that runs
 
     @property
     def _default_callbacks(self) -> list:
@@ -32,13 +34,10 @@ class Loop(NeuralNet):
     def update(self, player: nn.Module, loss: torch.Tensor) -> None:
         """One step of the player's weights; those of the other have no gradient and stay."""
         self.optimizer_.zero_grad()
-        self.backward(loss)
+        loss.backward()
+        self.processes.average_gradients(player)
         self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
         self.optimizer_.step()
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Hook: a distributed subclass maps this to its accelerator."""
-        loss.backward()
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
         """As skorch's, but an interrupt is not swallowed, and callbacks end after errors too."""
@@ -82,7 +81,10 @@ class Loop(NeuralNet):
             for name, value in step.items():
                 totals[name] = totals[name] + value if name in totals else value
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        means = {name: (total / len(iterator)).tolist() for name, total in totals.items()}
+        means = {
+            name: self.processes.mean(total / len(iterator)).tolist()
+            for name, total in totals.items()
+        }
         for name, value in self.summary(means).items():
             self.history.record(name, value)
         self.history.record("seconds", perf_counter() - started)

@@ -219,7 +219,7 @@ class AdversarialNet(Loop):
             return 0.0
         marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
         if self.playing:
-            self.clusters.follow(marginal.detach())
+            self.clusters.follow(self.processes.mean(marginal.detach()))
         agreed = agreement(logits, twin_logits)
         terms["agreement"] = agreed.detach()
         balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
@@ -302,6 +302,8 @@ class AdversarialNet(Loop):
                 self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+        networks = self.discriminator_, self.generator_, self.sampler_
+        self.processes.average(buffer for network in networks for buffer in network.buffers())
         self._set_training(False)
 
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:

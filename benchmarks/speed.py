@@ -1,0 +1,237 @@
+"""What the library costs: its steps, predictions and import beside a bare loop's.
+
+    python benchmarks/speed.py --json benchmarks/results/speed.json
+
+Both sides of a row are measured in this process in turn, and the medians compared; ``ratio`` is
+ours by the reference's. The reference of a step is a loop written by hand over the same networks,
+losses and batches, in which all rows are encoded beforehand; that of predict and transform is
+the network alone, under inference mode; that of an epoch is an epoch of pre-training of ClustPy's
+DEC, left out where ClustPy is not installed.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from accuracy import describe_machine, write
+from torch.nn import functional as F
+
+from gan_cluster import InfoGANClusterer
+from gan_cluster.objectives import agreement, discriminator_loss, generator_loss, imbalance
+from gan_cluster.training.augment import random_affine
+
+BATCH, N_CODES, NOISE = 128, 10, 62
+KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
+SETTINGS = {
+    "n_clusters": N_CODES,
+    "codes_per_cluster": 1,
+    "n_neighbors": 0,
+    "n_init": 1,
+    "n_iter_no_change": None,
+    "random_state": 0,
+}
+
+
+def rows_of(shape: tuple[int, ...], n_rows: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n_rows, *shape), dtype=np.uint8)
+
+
+def fitted(shape: tuple[int, ...], X: np.ndarray, **settings: object) -> InfoGANClusterer:
+    """A clusterer in the middle of its game, which goes on with each ``partial_fit``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return InfoGANClusterer(**SETTINGS, **settings).fit(X[:BATCH])
+
+
+def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
+    """The same training without library, loop or loader: batches of encoded rows, by hand."""
+    net, images = model.net_, len(X.shape) > 2
+    generator, discriminator, rng = net.generator_, net.discriminator_, net.rng
+    adam = {"betas": (0.5, 0.999), "fused": True}
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, **adam)
+    g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, **adam)
+    encoded = model._encoding.encode(X.reshape(len(X), -1))
+    prior = torch.full((N_CODES,), 1 / N_CODES)
+
+    def epoch() -> None:
+        generator.train()
+        discriminator.train()
+        order = torch.randperm(len(encoded))
+        for start in range(0, len(encoded) - BATCH + 1, BATCH):
+            rows = encoded[order[start : start + BATCH]]
+            codes = torch.randint(N_CODES, (BATCH,), generator=rng)
+            noise = torch.randn(BATCH, NOISE, generator=rng)
+            fake = generator(torch.cat([noise, F.one_hot(codes, N_CODES).float()], dim=1))
+            twins = random_affine(rows, rng) if images else rows
+            real_or_not, code = discriminator(torch.cat([rows, twins, fake.detach()]))
+            real, _, drawn = real_or_not.split(BATCH)
+            logits, twin_logits, _ = code.split(BATCH)
+            marginal = (logits.softmax(1).mean(0) + twin_logits.softmax(1).mean(0)) / 2
+            consistency = agreement(logits, twin_logits) + 5 * imbalance(marginal, prior)
+            loss = discriminator_loss(real, drawn, "non-saturating") + consistency
+            d_optimizer.zero_grad()
+            loss.backward()
+            d_optimizer.step()
+            for weights in discriminator.parameters():
+                weights.requires_grad_(False)
+            real_or_not, code = discriminator(torch.cat([rows, fake]))
+            adversarial = generator_loss(real_or_not[BATCH:], real_or_not[:BATCH], "non-saturating")
+            g_loss = adversarial + F.cross_entropy(code[BATCH:], codes)
+            g_optimizer.zero_grad()
+            g_loss.backward()
+            g_optimizer.step()
+            for weights in discriminator.parameters():
+                weights.requires_grad_(True)
+
+    return epoch
+
+
+def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: int) -> dict:
+    """Median seconds of both, in turn, after one of each to warm up."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(repeats + 1):
+        for call, found in zip((ours, reference), times, strict=True):
+            started = perf_counter()
+            call()
+            if repeat:
+                found.append((perf_counter() - started) / per)
+    mine, its = (statistics.median(found) for found in times)
+    row = {"case": case, "ours": mine, "reference": its, "ratio": round(mine / its, 3)}
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def steps(repeats: int, **settings: object) -> list[dict]:
+    """A training step of ours, inside ``partial_fit``, beside that of the bare loop."""
+    rows = []
+    for name, shape in KINDS.items():
+        X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 25))
+        model, twin = fitted(shape, X, **settings), fitted(shape, X)
+        batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
+
+        def ours(model=model, batches=batches) -> None:
+            model.net_.partial_fit(batches, epochs=1)
+
+        case = f"step, {name}" + "".join(f", {key}={value}" for key, value in settings.items())
+        rows.append(compare(case, ours, bare_epoch(twin, X), len(X) // BATCH, repeats))
+    return rows
+
+
+def readings(repeats: int) -> list[dict]:
+    """``predict`` and ``transform`` of many rows, and of one, beside the network alone."""
+    rows = []
+    for name, shape in KINDS.items():
+        X = rows_of(shape, 20_000)
+        model = fitted(shape, X)
+        discriminator, encoding = model.discriminator_, model._encoding
+        flat = X.reshape(len(X), -1)
+
+        def bare(network: Callable, flat=flat, encoding=encoding) -> list[torch.Tensor]:
+            with torch.inference_mode():
+                return [
+                    network(encoding.encode(flat[start : start + 256]))
+                    for start in range(0, len(flat), 256)
+                ]
+
+        def labels(batch: torch.Tensor, of=discriminator) -> torch.Tensor:
+            return of(batch).code.argmax(1)
+
+        def features(batch: torch.Tensor, of=discriminator) -> torch.Tensor:
+            return of.trunk(batch)
+
+        for method, network in {"predict": labels, "transform": features}.items():
+            call = getattr(model, method)
+            case = f"{method}, {name}"
+            rows.append(
+                compare(
+                    case,
+                    lambda call=call, X=X: call(X),
+                    lambda network=network, bare=bare: bare(network),
+                    len(X),
+                    repeats,
+                )
+            )
+        one = encoding.encode(flat[:1])
+
+        def single(one=one, labels=labels) -> None:
+            with torch.inference_mode():
+                for _ in range(100):
+                    labels(one)
+
+        rows.append(
+            compare(
+                f"predict one row, {name}",
+                lambda model=model, X=X: [model.predict(X[:1]) for _ in range(100)],
+                single,
+                100,
+                repeats,
+            )
+        )
+    return rows
+
+
+def imports(repeats: int) -> dict:
+    """Seconds to import the library beside those to import torch, each in a new process."""
+
+    def importing(statement: str) -> Callable[[], None]:
+        return lambda: subprocess.run([sys.executable, "-c", statement], check=True)
+
+    ours = importing("from gan_cluster import InfoGANClusterer")
+    return compare("import", ours, importing("import torch"), 1, repeats)
+
+
+def epochs(repeats: int) -> list[dict]:
+    """An epoch over 6,000 images of 28x28 beside one of pre-training of ClustPy's DEC."""
+    try:
+        from clustpy.deep import DEC
+    except ImportError:
+        return []
+    X = rows_of((1, 28, 28), 6_000)
+    model = fitted((1, 28, 28), X)
+    batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
+    flat = (X.reshape(len(X), -1) / 255).astype(np.float32)
+
+    def pretraining(n_epochs: int) -> float:
+        dec = DEC(10, pretrain_epochs=n_epochs, clustering_epochs=0, random_state=0)
+        started = perf_counter()
+        dec.fit(flat)
+        return perf_counter() - started
+
+    def reference() -> None:
+        pretraining(1)
+
+    return [
+        compare(
+            "epoch, 6,000 images of 28x28, ClustPy's DEC",
+            lambda: model.net_.partial_fit(batches, epochs=1),
+            reference,
+            1,
+            repeats,
+        )
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    rows = steps(options.repeats) + readings(options.repeats) + [imports(options.repeats)]
+    rows += steps(options.repeats, compile=True) + steps(options.repeats, precision="bf16")
+    rows += epochs(options.repeats)
+    threads = torch.get_num_threads()
+    write(options.json, {**describe_machine(), "threads": threads, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Run by each of several processes: fit on shared rows and write what came out.
+
+python tests/together.py FOLDER MODE
+"""
+
+import os
+import pickle
+import sys
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import torch
+from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
+
+from gan_cluster import InfoGANClusterer
+
+
+class Dies(Callback):
+    """Ends one process in the middle of training."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if os.environ["RANK"] == "1":
+            os._exit(3)
+
+
+def main():
+    folder, mode = Path(sys.argv[1]), sys.argv[2]
+    torch.set_num_threads(1)
+    settings = {
+        "seedless": {"random_state": None},
+        "adversarial": {"random_state": 0, "augment": "adversarial"},
+        "gan": {"random_state": 0, "consistency_weight": 0, "gradient_penalty": 1.0},
+        "learned": {"random_state": 0, "prior": "learned", "ema_decay": 0.9},
+        "dies": {"random_state": 0, "callbacks": [Dies()]},
+        "tiny batch": {"random_state": 0, "batch_size": 3},
+    }[mode]
+    model = InfoGANClusterer(
+        10, image_shape=(1, 8, 8), width=4, max_epochs=4, n_init=2, verbose=1, device="cpu"
+    )
+    rank = os.environ["RANK"]
+    with (folder / f"{rank}.printed").open("w") as file, redirect_stderr(file):
+        model.set_params(**settings).fit(load_digits().data[:400])
+    (folder / f"{rank}.pickle").write_bytes(pickle.dumps(model))
+
+
+if __name__ == "__main__":
+    main()
