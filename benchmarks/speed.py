@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from gan_cluster import InfoGANClusterer
 from gan_cluster.objectives import agreement, discriminator_loss, generator_loss, imbalance
-from gan_cluster.training.augment import random_affine
+from gan_cluster.training.augment import random_view
 
 BATCH, N_CODES, NOISE = 128, 10, 62
 KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
@@ -70,7 +70,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             codes = torch.randint(N_CODES, (BATCH,), generator=rng)
             noise = torch.randn(BATCH, NOISE, generator=rng)
             fake = generator(torch.cat([noise, F.one_hot(codes, N_CODES).float()], dim=1))
-            twins = random_affine(rows, rng) if images else rows
+            twins = random_view(rows, rng) if images else rows
             real_or_not, code = discriminator(torch.cat([rows, twins, fake.detach()]))
             real, _, drawn = real_or_not.split(BATCH)
             logits, twin_logits, _ = code.split(BATCH)

@@ -40,7 +40,7 @@ class GANParameters(BaseEstimator):
         "continuous_variance": [StrOptions({"fixed", "learned"})],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
         "balance_weight": [Interval(Real, 0, None, closed="left")],
-        "augment": [StrOptions({"auto", "affine", "adversarial", "none"}), callable],
+        "augment": [StrOptions({"auto", "image", "adversarial", "none"}), callable],
         "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "gradient_penalty": [Interval(Real, 0, None, closed="left")],
         "ema_decay": [Interval(Real, 0, 1, closed="left")],
@@ -106,9 +106,9 @@ class GANParameters(BaseEstimator):
         """Weights of the terms, and how twins of rows are made."""
         augment, images = self.augment, len(encoding.shape) == 3
         if augment == "auto":
-            augment = "affine" if images else "none"
-        if augment == "affine" and not images:
-            raise ValueError('augment="affine" needs images: set image_shape or augment="auto"')
+            augment = "image" if images else "none"
+        if augment == "image" and not images:
+            raise ValueError('augment="image" needs images: set image_shape or augment="auto"')
         if self.compile and self.gradient_penalty:
             raise ValueError(
                 "compile=True and gradient_penalty do not go together: compiled networks have no "

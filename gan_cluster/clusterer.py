@@ -68,10 +68,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         objective is InfoGAN's.
     balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster shares from ``prior``.
-    augment : {"auto", "affine", "adversarial", "none"} or callable, default="auto"
-        What is done to a row to make its twin: a small random affine map (images), a virtual
-        adversarial perturbation (anything), nothing, or what a function makes of a float32
-        batch. "auto" is "affine" for images and "none" for tables, where the nearest rows do.
+    augment : {"auto", "image", "adversarial", "none"} or callable, default="auto"
+        What is done to a row to make its twin: a small random affine map and change of exposure
+        (images), a virtual adversarial perturbation (anything), nothing, or what a function makes
+        of a float32 batch. "auto" is "image" for images and "none" for tables, where the nearest
+        rows do.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     gradient_penalty : float, default=0.0
@@ -283,7 +284,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         ValueError, TypeError
             For rows that cannot be read, or not of the kind that was fitted.
         """
-        return np.argsort(self._order)[self._codes(self._check_rows_like_fitted(X))]
+        codes = self._codes(self._check_rows_like_fitted(X))
+        return np.argsort(self._order)[codes]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each cluster by Q(c | x).

@@ -83,7 +83,7 @@ SETTINGS = {
     "convolutions without images": ({"architecture": "dcgan"}, "needs images: set image_shape"),
     "too deep": ({"image_shape": (1, 8, 8), "depth": 4}, "depth=4 .* set depth to at most 3"),
     "unknown architecture": ({"architecture": "vgg"}, "'architecture' parameter"),
-    "affine maps of a table": ({"augment": "affine"}, 'augment="affine" needs images'),
+    "views of a table": ({"augment": "image"}, 'augment="image" needs images'),
     "augment": ({"augment": "mirror"}, "'augment' parameter"),
     "unknown device": ({"device": "abacus"}, "device='abacus' is unknown: use \"auto\""),
     "absent device": ({"device": "meta"}, "device='meta' is not available here: use"),

@@ -13,7 +13,7 @@ from small import clusterer, extractor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.training import augment
-from gan_cluster.training.augment import random_affine
+from gan_cluster.training.augment import random_affine, random_gamma, random_view
 from gan_cluster.training.callbacks import Settled, StopTraining
 from gan_cluster.training.random import global_state_kept, globally_seeded, seeds, torch_generator
 
@@ -42,6 +42,27 @@ def test_affine_maps_are_small_random_and_of_one_seed():
     assert not torch.equal(one, other)
     assert (one.amin(), one.amax()) == (0, 1)
     assert (one[:, :, 7:9, 7:9] > 0.9).all()
+
+
+def test_exposure_keeps_ends_and_order():
+    ramp = torch.linspace(-1, 1, 9).expand(200, 1, 1, 9)
+    exposed = random_gamma(ramp, torch_generator(0))
+    assert (exposed[..., 0] == -1).all()
+    assert (exposed[..., -1] == 1).all()
+    assert (exposed.diff() > 0).all()
+    middle = (exposed[..., 4] + 1) / 2
+    low, high = 0.5 ** np.exp(0.5), 0.5 ** np.exp(-0.5)
+    assert low <= middle.min() < low + 0.02
+    assert high - 0.02 < middle.max() <= high
+
+
+def test_views_change_place_and_exposure():
+    images = torch.full((50, 1, 8, 8), 0.5)
+    images[..., 2:6, 2:6] = -0.5
+    views = random_view(images, torch_generator(0))
+    assert views.shape == images.shape
+    assert len({round(float(view.amax()), 4) for view in views}) > 40  # not a shift alone
+    assert len({int(view.argmin()) for view in views}) > 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,12 @@ import torch
 from torch.nn import functional as F
 
 ROTATION, SCALE, SHEAR, SHIFT = 0.25, 0.15, 0.2, 0.15
+LOG_GAMMA = 0.5
+
+
+def random_view(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """What a camera may change of images (n, channels, height, width): place, then exposure."""
+    return random_gamma(random_affine(images, generator), generator)
 
 
 def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -25,3 +31,19 @@ def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
     matrices = torch.stack(rows, dim=1).view(-1, 2, 3)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def random_gamma(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Make each image darker or brighter at random, the ends -1 and 1 of its range kept.
+
+    Intensities, as shares of the range, are raised to a power between exp(-0.5) and exp(0.5)
+    whose logarithm is uniform.
+
+    >>> import torch
+    >>> images = torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3)
+    >>> random_gamma(images, torch.Generator().manual_seed(0)).ravel().round(decimals=2)
+    tensor([-1.,  0.,  1.])
+    """
+    uniform = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
+    power = ((2 * uniform - 1) * LOG_GAMMA).exp()
+    return 2 * ((images + 1) / 2).clamp(0, 1) ** power - 1

@@ -22,7 +22,7 @@ from gan_cluster.objectives import (
     imbalance,
     virtual_adversarial_twin,
 )
-from gan_cluster.training.augment import random_affine
+from gan_cluster.training.augment import random_view
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.loop import Loop
 
@@ -266,7 +266,7 @@ class AdversarialNet(Loop):
         augment = self.objective.augment
         if callable(augment):
             return augment(rows.clone())
-        return random_affine(rows, self.rng) if augment == "affine" else rows
+        return random_view(rows, self.rng) if augment == "image" else rows
 
     def _information(
         self,
