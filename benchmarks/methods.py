@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from data import DataSet
 from probe import LinearProbe
 from sklearn.cluster import KMeans
@@ -16,6 +17,7 @@ from trunks import SupervisedFeatures, pair
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training.augment import random_affine
 from gan_cluster.training.net import AdversarialNet
 
 # InfoGAN's appendix C.1 (arXiv:1606.03657): the objective without anything of ours
@@ -122,6 +124,11 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
     )
 
 
+def _moved(images: torch.Tensor) -> torch.Tensor:
+    """Twins that keep their exposure; each training seeds torch's generator anew."""
+    return random_affine(images, torch.random.default_generator)
+
+
 def _extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
     def make(data: DataSet, seed: int) -> GANFeatureExtractor:
         return GANFeatureExtractor(
@@ -191,6 +198,7 @@ METHODS: dict[str, Method] = {
     "single, no balance": Method(_clusterer(n_init=1, balance_weight=0)),
     "single, no near rows": Method(_clusterer(n_init=1, n_neighbors=0)),
     "single, no augmentation": Method(_clusterer(n_init=1, augment="none")),
+    "single, same exposure": Method(_clusterer(n_init=1, augment=_moved)),
     "single, one code a cluster": Method(_clusterer(n_init=1, codes_per_cluster=1)),
     "single, no information": Method(_clusterer(n_init=1, info_weight=0)),
     "single, no game": Method(_playing(False)),
