@@ -25,6 +25,7 @@ from gan_cluster._validation import (
     restored_on_error,
 )
 from gan_cluster.networks import Discriminator, build_networks
+from gan_cluster.objectives import Objective
 from gan_cluster.training.callbacks import (
     FallingRates,
     Progress,
@@ -211,6 +212,33 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         check_fit_rows(rows.X, categorical[0] if categorical else 1)
         architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
         self.device_ = device
+        self._remember_parameters()
+        self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
+        check_scale(self._encoding.scale, self._encoding.center)
+        objective = self._objective(rows.X, self._encoding)
+        self._row_shape, self._layout = rows.row_shape, rows.layout
+        self._order = np.empty(0, dtype=np.int64)
+        self._merges_late = self._code(shape).categorical != categorical
+        shared = self._batches(rows.X, rng, processes)
+
+        def start(seed: int) -> Run:
+            build_seed, batch_seed, step_seed = seeds(seed, 3)
+            rng = torch_generator(step_seed + processes.rank, self.device_)
+            net = self._new_net(architecture, objective, build_seed, rng)
+            return net, shared.reseeded(torch_generator(batch_seed))
+
+        return start
+
+    def _remember_parameters(self) -> None:
+        """Those that may not change between two calls of ``partial_fit``."""
+        given = self.get_params(deep=False)
+        self._trained_params = {name: given[name] for name in given.keys() - FREE}
+
+    def _new_net(
+        self, architecture: str | tuple, objective: Objective, seed: int, rng: torch.Generator
+    ) -> AdversarialNet:
+        """An untrained net for rows as they were encoded."""
+        shape = self._encoding.shape
         code = self._code(shape)
         build = partial(
             build_networks,
@@ -221,36 +249,23 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
             width=self.width,
             depth=self.depth,
             spectral=self.spectral_norm,
+            rng=torch_generator(seed),
         )
-        given = self.get_params(deep=False)
-        self._trained_params = {name: given[name] for name in given.keys() - FREE}
-        self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
-        check_scale(self._encoding.scale, self._encoding.center)
-        objective = self._objective(rows.X, self._encoding)
-        self._row_shape, self._layout = rows.row_shape, rows.layout
-        self._order = np.empty(0, dtype=np.int64)
-        self._merges_late = code.categorical != categorical
-        shared = self._batches(rows.X, rng, processes)
-
-        def start(seed: int) -> Run:
-            build_seed, batch_seed, step_seed = seeds(seed, 3)
-            net = AdversarialNet(
-                build=partial(build, rng=torch_generator(build_seed)),
-                code=code,
-                objective=objective,
-                rng=torch_generator(step_seed + processes.rank, self.device_),
-                learning_rates=(self.discriminator_lr, self.generator_lr),
-                ema_decay=self.ema_decay,
-                precision=self.precision,
-                compiled=self.compile,
-                device=self.device_,
-            )
-            with globally_seeded(build_seed):
-                net.initialize()
-            self._check_built(net.discriminator_)
-            return net, shared.reseeded(torch_generator(batch_seed))
-
-        return start
+        net = AdversarialNet(
+            build=build,
+            code=code,
+            objective=objective,
+            rng=rng,
+            learning_rates=(self.discriminator_lr, self.generator_lr),
+            ema_decay=self.ema_decay,
+            precision=self.precision,
+            compiled=self.compile,
+            device=self.device_,
+        )
+        with globally_seeded(seed):
+            net.initialize()
+        self._check_built(net.discriminator_)
+        return net
 
     def _batches(self, X: np.ndarray, rng: torch.Generator, processes: Processes) -> Batches:
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)

@@ -22,7 +22,7 @@ from gan_cluster.objectives import (
     imbalance,
     virtual_adversarial_twin,
 )
-from gan_cluster.training.augment import random_view
+from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.loop import Loop
 
@@ -266,7 +266,10 @@ class AdversarialNet(Loop):
         augment = self.objective.augment
         if callable(augment):
             return augment(rows.clone())
-        return random_view(rows, self.rng) if augment == "image" else rows
+        if augment == "none":
+            return rows
+        # while clusters form, exposure may be what tells them apart
+        return (random_view if self.playing else random_affine)(rows, self.rng)
 
     def _information(
         self,
