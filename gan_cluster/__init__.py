@@ -3,5 +3,6 @@
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.features import GANFeatureExtractor
+from gan_cluster.persistence import load, save
 
-__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "__version__"]
+__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "__version__", "load", "save"]

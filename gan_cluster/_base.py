@@ -234,13 +234,11 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
         given = self.get_params(deep=False)
         self._trained_params = {name: given[name] for name in given.keys() - FREE}
 
-    def _new_net(
-        self, architecture: str | tuple, objective: Objective, seed: int, rng: torch.Generator
-    ) -> AdversarialNet:
-        """An untrained net for rows as they were encoded."""
+    def _builder(self, architecture: str | tuple) -> Callable:
+        """What makes both networks, given the source of their weights."""
         shape = self._encoding.shape
         code = self._code(shape)
-        build = partial(
+        return partial(
             build_networks,
             architecture,
             shape=shape,
@@ -249,11 +247,15 @@ class BaseGAN(CallbackSupportMixin, FittedGAN):
             width=self.width,
             depth=self.depth,
             spectral=self.spectral_norm,
-            rng=torch_generator(seed),
         )
+
+    def _new_net(
+        self, architecture: str | tuple, objective: Objective, seed: int, rng: torch.Generator
+    ) -> AdversarialNet:
+        """An untrained net for rows as they were encoded."""
         net = AdversarialNet(
-            build=build,
-            code=code,
+            build=partial(self._builder(architecture), rng=torch_generator(seed)),
+            code=self._code(self._encoding.shape),
             objective=objective,
             rng=rng,
             learning_rates=(self.discriminator_lr, self.generator_lr),

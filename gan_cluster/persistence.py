@@ -1,0 +1,285 @@
+"""Save a fitted estimator in a folder, and load it, without pickle and without running code."""
+
+import os
+from dataclasses import asdict
+from importlib.metadata import version
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from gan_cluster._base import BaseGAN
+from gan_cluster._folder import CorruptModelError, read_model, write_model
+from gan_cluster._validation import resolve_device
+from gan_cluster._version import __version__
+from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.features import GANFeatureExtractor
+from gan_cluster.objectives import Objective
+from gan_cluster.training.data import Encoding
+from gan_cluster.training.random import global_state_kept, torch_generator
+
+ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
+# fitted attributes that JSON holds as they are; those of the other estimator are left out
+PLAIN = (
+    "_layout",
+    "_row_shape",
+    "_merges_late",
+    "_chosen",
+    "_pooling",
+    "_normalize",
+    "_map_shapes",
+    "layer_names_",
+    "mutual_information_",
+    "n_features_in_",
+)
+NEEDED = {"architecture", "augment"}  # without which a model is not what it was
+# what Python and torch raise where a document says what cannot be
+UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+PLAYERS = ("generator_", "discriminator_", "average_")
+
+
+def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
+    """Write a fitted estimator into a folder of JSON and safetensors.
+
+    Over an older model the new one takes its place at once: the folder never holds a mix. What is
+    not data is left out: networks and functions of your own have to be given to :func:`load` again,
+    callbacks and a ``RandomState`` may be.
+
+    Parameters
+    ----------
+    estimator : InfoGANClusterer or GANFeatureExtractor
+        Fitted.
+    path : path-like
+        The folder; it is made where it is not there.
+
+    Raises
+    ------
+    NotFittedError
+        Before fit.
+    TypeError
+        If it is no estimator of this library.
+    OSError
+        If it cannot be written; an older model then stays as it was.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_wine
+    >>> from gan_cluster import InfoGANClusterer, load, save
+    >>> X = load_wine().data
+    >>> clusterer = InfoGANClusterer(3, max_epochs=2, random_state=0).fit(X)
+    >>> with TemporaryDirectory() as folder:
+    ...     save(clusterer, folder)
+    ...     same = load(folder)
+    >>> bool((same.predict(X) == clusterer.predict(X)).all())
+    True
+    """
+    if type(estimator) not in ESTIMATORS.values():
+        raise TypeError(f"estimator should be one of {list(ESTIMATORS)}, got {estimator!r}")
+    check_is_fitted(estimator)
+    net, encoding = estimator.net_, estimator._encoding
+    tensors = {f"{name}.{key}": value for name, key, value in _weights(net)}
+    optimizer = net.optimizer_.state_dict()
+    for i, state in optimizer["state"].items():
+        tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(v) for key, v in state.items()}
+    tensors |= {
+        "encoding.center": torch.from_numpy(np.array(encoding.center, dtype=np.float64)),
+        "encoding.scale": torch.from_numpy(np.array(encoding.scale, dtype=np.float64)),
+        "clusters.shares": net.clusters.shares,
+        "random.step": net.rng.get_state(),
+        "random.batch": estimator._batch_rng.get_state(),
+        "order": torch.from_numpy(estimator._order),
+    }
+    if net.clusters.groups is not None:
+        tensors["clusters.groups"] = net.clusters.groups
+    if hasattr(estimator, "labels_"):
+        tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
+    parameters = {k: _plain(v) for k, v in estimator.get_params(deep=False).items()}
+    parameters["callbacks"] = NotImplemented
+    objective = asdict(net.objective)
+    document = {
+        "class": type(estimator).__name__,
+        "versions": {"gan-cluster": __version__, "torch": version("torch")},
+        "parameters": {k: v for k, v in parameters.items() if v is not NotImplemented},
+        "given_again": sorted(k for k in NEEDED if parameters[k] is NotImplemented),
+        "attributes": {k: _plain(vars(estimator)[k]) for k in PLAIN if k in vars(estimator)},
+        "feature_names": [*map(str, getattr(estimator, "feature_names_in_", ()))],
+        "encoding": {"shape": encoding.shape, "channels_last": encoding.channels_last},
+        "objective": {k: v for k, v in objective.items() if _plain(v) is not NotImplemented},
+        "rates": [
+            {"lr": group["lr"], "initial_lr": group["initial_lr"]}
+            for group in optimizer["param_groups"]
+        ],
+        "history": [{k: _plain(v) for k, v in row.items()} for row in estimator.history_],
+    }
+    write_model(path, document, {k: v.detach().cpu() for k, v in tensors.items()})
+
+
+def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
+    """Read a fitted estimator from a folder that :func:`save` wrote. No code in it is run.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+    **parameters
+        Parameters that are to be other than they were: ``device``, say, and networks or an
+        ``augment`` function of your own, which were not saved.
+
+    Returns
+    -------
+    estimator : InfoGANClusterer or GANFeatureExtractor
+        As it was when it was saved, on the device that its ``device`` stands for here.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no model in it.
+    CorruptModelError
+        If the files are not those that were written; a ValueError.
+    TypeError
+        If networks or a function of yours are not given again.
+    ValueError
+        If a parameter is unknown or cannot be used here, or networks of yours have not the
+        shapes of those saved.
+    """
+    document, tensors = read_model(path)
+    try:
+        known = {k: _tuples(v) if k != "layers" else v for k, v in document["parameters"].items()}
+        estimator = ESTIMATORS[document["class"]](**known)
+        missing = [name for name in document["given_again"] if name not in parameters]
+    except UNFIT as error:
+        raise CorruptModelError(f"{path} holds no estimator: {error!r}") from error
+    if missing:
+        raise TypeError(f"give load() again what could not be saved: {', '.join(missing)}")
+    estimator.set_params(**parameters)
+    estimator._validate_params()
+    estimator.device_ = resolve_device(estimator.device)
+    with global_state_kept():
+        try:
+            _restore_rows(estimator, document, tensors)
+            architecture = estimator.architecture
+            if architecture == "auto":
+                architecture = "dcgan" if len(estimator._encoding.shape) == 3 else "mlp"
+            _check_shapes(estimator, architecture, tensors)
+            _restore_net(estimator, architecture, document, tensors)
+        except UNFIT as error:
+            raise CorruptModelError(f"{path} does not fit together: {error}") from error
+    estimator._remember_parameters()
+    return estimator
+
+
+def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.Tensor]) -> None:
+    """What an estimator knows of the rows of fit."""
+    for name in PLAIN:
+        if name in document["attributes"]:
+            setattr(estimator, name, _tuples(document["attributes"][name]))
+    if document["feature_names"]:
+        estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
+    shape, last = document["encoding"]["shape"], document["encoding"]["channels_last"]
+    scales = tensors["encoding.center"].numpy(), tensors["encoding.scale"].numpy()
+    estimator._encoding = Encoding(tuple(shape), last, *scales)
+    estimator._order = tensors["order"].numpy()
+    if "labels" in tensors:
+        estimator.labels_ = tensors["labels"].numpy()
+
+
+def _check_shapes(
+    estimator: BaseGAN, architecture: str | tuple, tensors: dict[str, torch.Tensor]
+) -> None:
+    """Whether tensors have the shapes that parameters call for, before memory is taken for those.
+
+    Raises
+    ------
+    ValueError
+        If they have others.
+    """
+    if isinstance(architecture, tuple):
+        return  # the caller's, and not those of a file
+    if (estimator.depth or 0) > len(tensors):
+        raise ValueError("there are fewer tensors than layers")
+    with torch.device("meta"):
+        made, discriminator = estimator._builder(architecture)(rng=None)
+    for name, network in (("generator_", made), ("discriminator_", discriminator)):
+        for key, value in network.state_dict().items():
+            found = tensors[f"{name}.{key}"].shape
+            if found != value.shape:
+                raise ValueError(f"{name}.{key} has shape {tuple(found)}, not {tuple(value.shape)}")
+
+
+def _restore_net(
+    estimator: BaseGAN,
+    architecture: str | tuple,
+    document: dict,
+    tensors: dict[str, torch.Tensor],
+) -> None:
+    """Networks, optimizer, clusters, random numbers and history."""
+    objective = Objective(**{"augment": estimator.augment, **_tuples(document["objective"])})
+    rng = torch_generator(0, estimator.device_)
+    net = estimator._new_net(architecture, objective, 0, rng)
+    for name in PLAYERS:
+        if hasattr(net, name):
+            prefix = f"{name}."
+            kept = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            getattr(net, name).load_state_dict(kept)
+    _restore_optimizer(net.optimizer_, document["rates"], tensors)
+    net.clusters.shares = tensors["clusters.shares"].to(estimator.device_)
+    if "clusters.groups" in tensors:
+        net.clusters.groups = tensors["clusters.groups"].to(estimator.device_)
+    if rng.device.type == "cpu":  # a state is of one kind of device
+        rng.set_state(tensors["random.step"])
+    estimator._batch_rng = torch_generator(0)
+    estimator._batch_rng.set_state(tensors["random.batch"])
+    for row in document["history"]:
+        net.history.new_epoch()
+        for key, value in row.items():
+            net.history.record(key, value)
+    estimator.net_ = net
+
+
+def _weights(net: Any) -> list[tuple[str, str, torch.Tensor]]:
+    found = [(name, getattr(net, name)) for name in PLAYERS if hasattr(net, name)]
+    return [(name, key, value) for name, part in found for key, value in part.state_dict().items()]
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, rates: list[dict], tensors: dict[str, torch.Tensor]
+) -> None:
+    weights = [w for group in optimizer.param_groups for w in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".")
+            if key != "step":  # Adam needs its moments laid out as its weights are
+                value = torch.empty_like(weights[int(index)]).copy_(value)
+            state.setdefault(int(index), {})[key] = value
+    groups = [
+        {**group, **rate}
+        for group, rate in zip(optimizer.state_dict()["param_groups"], rates, strict=True)
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _plain(value: Any) -> Any:
+    """What JSON holds of a value; NotImplemented where it cannot say it."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [_plain(part) for part in value]
+        return NotImplemented if any(part is NotImplemented for part in parts) else parts
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else NotImplemented
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: _tuples(part) for key, part in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

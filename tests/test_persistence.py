@@ -1,0 +1,410 @@
+"""Saved models come back as they were, or with an error that says why not."""
+
+import errno
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load as load_tensors
+from sklearn.exceptions import NotFittedError
+from small import clusterer, extractor
+from torch import nn
+
+from gan_cluster import InfoGANClusterer, _folder, load, save
+from gan_cluster._folder import CorruptModelError
+
+
+class Drawn(nn.Module):
+    def __init__(self, latent_dim, shape, width=6):
+        super().__init__()
+        self.layer = nn.Linear(latent_dim, shape[0])
+
+    def forward(self, latent):
+        return self.layer(latent)
+
+
+def trunk(shape):
+    return nn.Sequential(nn.Linear(shape[0], 5), nn.ReLU())
+
+
+def wider_trunk(shape):
+    return nn.Sequential(nn.Linear(shape[0], 7), nn.ReLU())
+
+
+SETTINGS = {
+    "images": (clusterer, {"image_shape": (1, 8, 8), "codes_per_cluster": 2}),
+    "a game alone": (clusterer, {"consistency_weight": 0, "codes_per_cluster": 2}),
+    "all options": (
+        clusterer,
+        {
+            "image_shape": (1, 8, 8),
+            "prior": np.array([0.5, 0.2, 0.3]),
+            "categorical_codes": (2,),
+            "n_continuous": 2,
+            "ema_decay": 0.9,
+            "spectral_norm": True,
+            "continuous_variance": "learned",
+            "random_state": np.random.RandomState(0),
+        },
+    ),
+    "learned prior": (clusterer, {"prior": "learned", "augment": "adversarial"}),
+    "features": (extractor, {"layers": "all", "pooling": "max", "image_shape": (1, 8, 8)}),
+    "gan": (extractor, {"objective": "gan"}),
+}
+
+
+def _plain(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_model_comes_back_and_goes_on_as_it_was(name, images, tmp_path):
+    make, settings = SETTINGS[name]
+    model = make(**settings).fit(images)
+    save(model, tmp_path / "model")
+    same = load(tmp_path / "model")
+    assert type(same) is type(model)
+    for step in range(2):
+        np.testing.assert_array_equal(same.transform(images), model.transform(images))
+        drawn = [m.sample(5, random_state=0) for m in (same, model)]
+        np.testing.assert_array_equal(*drawn)
+        assert _plain(same.history_) == _plain(model.history_)
+        if make is clusterer:
+            np.testing.assert_array_equal(same.labels_, model.labels_)
+            np.testing.assert_array_equal(same.predict(images), model.predict(images))
+            assert same.mutual_information_ == model.mutual_information_
+        else:
+            names = [m.get_feature_names_out().tolist() for m in (same, model)]
+            assert names[0] == names[1]
+        if step == 0:
+            same.partial_fit(images)
+            model.partial_fit(images)
+
+
+def test_parameters_and_names_come_back(images, tmp_path):
+    table = pd.DataFrame(images[:, :5], columns=list("abcde"))
+    model = clusterer(max_epochs=1, callbacks=[]).fit(table)
+    save(model, tmp_path)
+    same = load(tmp_path, verbose=0)
+    assert same.get_params() | {"callbacks": None} == model.get_params() | {"callbacks": None}
+    assert same.feature_names_in_.tolist() == list("abcde")
+    assert same.n_features_in_ == 5
+    with pytest.raises(ValueError, match="feature names"):
+        same.predict(table.rename(columns={"a": "z"}))
+    with pytest.raises(ValueError, match="width"):
+        same.set_params(width=4).partial_fit(table)
+
+
+def test_networks_of_the_users_are_given_again(blobs, tmp_path):
+    X, _ = blobs
+    model = clusterer(architecture=(Drawn, trunk)).fit(X)
+    save(model, tmp_path)
+    with pytest.raises(TypeError, match=r"give load\(\) again .*: architecture"):
+        load(tmp_path)
+    same = load(tmp_path, architecture=(Drawn, trunk))
+    np.testing.assert_array_equal(same.transform(X), model.transform(X))
+    with pytest.raises(ValueError, match="does not fit together"):
+        load(tmp_path, architecture=(Drawn, wider_trunk))
+
+
+def test_parameters_that_cannot_be_are_named(images, tmp_path):
+    save(clusterer().fit(images), tmp_path)
+    with pytest.raises(ValueError, match="Invalid parameter 'colour'"):
+        load(tmp_path, colour="red")
+    with pytest.raises(ValueError, match="'batch_size' parameter"):
+        load(tmp_path, batch_size=0)
+    with pytest.raises(ValueError, match="not available here"):
+        load(tmp_path, device="cuda:99")
+
+
+def test_what_cannot_be_saved_is_named(images, tmp_path):
+    with pytest.raises(NotFittedError):
+        save(clusterer(), tmp_path / "a")
+    with pytest.raises(TypeError, match="estimator should be one of"):
+        save(nn.Linear(1, 1), tmp_path / "a")
+    with pytest.raises(FileNotFoundError):
+        save(clusterer().fit(images), tmp_path / "no" / "folder")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for path, message in {
+        "missing": "there is no folder",
+        "file": "there is no folder",
+        ".": "holds no model",
+    }.items():
+        with pytest.raises(FileNotFoundError, match=message):
+            load(tmp_path / path)
+
+
+@pytest.fixture
+def two_models(images):
+    return [clusterer(random_state=seed).fit(images) for seed in range(2)]
+
+
+def _holds(folder, model, images):
+    return np.array_equal(load(folder).transform(images), model.transform(images))
+
+
+def test_a_later_model_takes_the_place_of_an_older_one(two_models, images, tmp_path):
+    for model in two_models:
+        save(model, tmp_path)
+        assert _holds(tmp_path, model, images)
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_a_save_that_fails_leaves_the_older_model(
+    failing, two_models, images, tmp_path, monkeypatch
+):
+    save(two_models[0], tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    calls = []
+
+    def fails(function):
+        def wrapped(*arguments):
+            calls.append(function)
+            if len(calls) > failing:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return function(*arguments)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "fsync"):
+            patch.setattr(_folder.os, name, fails(getattr(os, name)))
+        with pytest.raises(OSError, match="No space left"):
+            save(two_models[1], tmp_path)
+    assert _holds(tmp_path, two_models[0], images)
+    assert set(before) <= set(os.listdir(tmp_path))
+    assert not list(tmp_path.glob(".*"))
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from gan_cluster import load, save
+model = load(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    save(model, sys.argv[2])
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_quota_is_a_clear_error(two_models, images, tmp_path):
+    ours, others = tmp_path / "ours", tmp_path / "others"
+    save(two_models[0], ours)
+    save(two_models[1], others)
+    command = [sys.executable, "-c", LIMITED, str(ours), str(others)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "File too large" in done.stdout
+    assert _holds(others, two_models[1], images)
+    assert not list(others.glob(".*"))
+
+
+def _resealed(folder, body):
+    body = {key: value for key, value in body.items() if key != "sha256"}
+    (folder / "model.json").write_text(json.dumps({"sha256": _folder._digest(body), **body}))
+
+
+STRANGE = [
+    None,
+    True,
+    -1,
+    0,
+    3,
+    2.5,
+    float("nan"),
+    10**9,
+    10**30,
+    "",
+    "auto",
+    "../x",
+    [],
+    {},
+    [[0]],
+]
+STRANGE += [[10**9] * 3, ["a"], "x" * 10_000, {"a": 1}]
+
+
+def _places(value, path=()):
+    """Every place in a document, as the keys that lead there."""
+    yield path
+    inner = list(enumerate(value)) if isinstance(value, list) else []
+    for key, part in value.items() if isinstance(value, dict) else inner:
+        yield from _places(part, (*path, key))
+
+
+def _mutated(document, rng):
+    """The document with something strange at one place, or without it."""
+    document = json.loads(json.dumps(document))
+    places = list(_places(document))[1:]
+    *path, last = places[rng.integers(len(places))]
+    inner = document
+    for key in path:
+        inner = inner[key]
+    chosen = rng.integers(len(STRANGE) + 1)
+    if chosen == len(STRANGE):
+        del inner[last]
+    else:
+        inner[last] = STRANGE[chosen]
+    return document
+
+
+def _loads_or_says_why(folder):
+    try:
+        load(folder)
+    except (ValueError, TypeError, FileNotFoundError):
+        return False
+    return True
+
+
+@pytest.fixture
+def saved(images, tmp_path):
+    folder = tmp_path / "model"
+    save(clusterer(image_shape=(1, 8, 8), codes_per_cluster=2).fit(images), folder)
+    tensors = next(folder.glob("*.safetensors"))
+    return folder, (folder / "model.json").read_bytes(), tensors, tensors.read_bytes()
+
+
+def test_damaged_files_are_found_out(saved):
+    folder, document, tensors, payload = saved
+    rng = np.random.default_rng(0)
+    for path, whole in ((folder / "model.json", document), (tensors, payload)):
+        for _ in range(400):
+            damaged = bytearray(whole)
+            if rng.random() < 0.3:
+                damaged = damaged[: rng.integers(len(damaged))]
+            else:
+                damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
+            path.write_bytes(damaged)
+            if path is tensors or json.loads(document) != _parsed(damaged):
+                with pytest.raises(CorruptModelError):
+                    load(folder)
+        path.write_bytes(whole)
+    load(folder)
+
+
+def _parsed(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch, about networks of no size
+def test_forged_documents_give_documented_errors_in_bounded_memory(saved, tmp_path):
+    folder, document, _, _ = saved
+    body = json.loads(document)
+    rng = np.random.default_rng(0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded = 0
+    for _ in range(1200):
+        _resealed(folder, _mutated(body, rng))
+        loaded += _loads_or_says_why(folder)
+    assert 0 < loaded < 1200
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 300 * 1024
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_forged_tensors_give_documented_errors(saved):
+    folder, document, tensors, payload = saved
+    body, rng = json.loads(document), np.random.default_rng(0)
+    whole = load_tensors(payload)
+    header_size = int.from_bytes(payload[:8], "little")
+    for i in range(200):
+        if i % 2:
+            forged = dict(whole)
+            name = sorted(whole)[rng.integers(len(whole))]
+            strange = [torch.zeros(3), torch.zeros(2, 2, dtype=torch.int64), torch.zeros(0)]
+            forged[name] = strange[rng.integers(3)]
+            _folder.write_model(folder, body["model"], forged)
+        else:  # a header that declares what is not there
+            header = json.loads(payload[8 : 8 + header_size])
+            name = sorted(header)[rng.integers(len(header))]
+            header[name] = [
+                {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]},
+                {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]},
+                {"dtype": "X", "shape": [1], "data_offsets": [0, 4]},
+            ][i // 2 % 3]
+            text = json.dumps(header).encode()
+            forged_payload = len(text).to_bytes(8, "little") + text + payload[8 + header_size :]
+            name = f"tensors-{_folder.hashlib.sha256(forged_payload).hexdigest()}.safetensors"
+            (folder / name).write_bytes(forged_payload)
+            _resealed(folder, {**body, "tensors": name})
+        _loads_or_says_why(folder)
+    assert tensors.parent == folder
+
+
+@pytest.mark.parametrize("name", ["../model.json", "/etc/passwd", "tensors-0.safetensors", 7, None])
+def test_tensors_are_in_the_folder(name, saved):
+    folder, document, _, _ = saved
+    _resealed(folder, {**json.loads(document), "tensors": name})
+    with pytest.raises(CorruptModelError, match="names no file of tensors"):
+        load(folder)
+
+
+def test_links_are_not_followed(saved, tmp_path):
+    folder, _, tensors, _ = saved
+    for path in (tensors, folder / "model.json"):
+        moved = path.rename(tmp_path / path.name)
+        path.symlink_to(moved)
+        with pytest.raises(CorruptModelError, match="is not a plain file"):
+            load(folder)
+        path.unlink()
+        moved.rename(path)
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 10**6, b'{"a":' * 10**5, b"9" * 10**5, b"\xff", b"[]", b""]
+)
+def test_json_that_is_no_model_is_found_out(text, saved):
+    folder, *_ = saved
+    (folder / "model.json").write_bytes(text)
+    with pytest.raises(CorruptModelError):
+        load(folder)
+
+
+def test_a_later_format_says_which_it_is(saved):
+    folder, document, _, _ = saved
+    _resealed(folder, {**json.loads(document), "format": 2})
+    with pytest.raises(CorruptModelError, match="format 2 is not the one that this version reads"):
+        load(folder)
+
+
+def test_no_class_but_ours_is_made(saved):
+    folder, document, _, _ = saved
+    body = json.loads(document)
+    body["model"]["class"] = "os.system"
+    _resealed(folder, body)
+    with pytest.raises(CorruptModelError, match="holds no estimator"):
+        load(folder)
+
+
+def test_nothing_is_loaded_into_the_global_generator(saved):
+    folder, *_ = saved
+    state = torch.random.get_rng_state()
+    assert isinstance(load(folder), InfoGANClusterer)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_model_of_the_first_version_is_read():
+    folder = Path(__file__).parent / "saved_0_1"
+    expected = json.loads((folder / "expected.json").read_text())
+    model = load(folder)
+    np.testing.assert_array_equal(model.predict(np.array(expected["X"])), expected["labels"])
+    np.testing.assert_array_equal(model.labels_, expected["labels"])
+    assert model.sample(4, cluster=2, random_state=0).shape == (4, 4)
+    assert model.history_[-1]["code_entropy"] == pytest.approx(np.log(12), abs=0.2)
