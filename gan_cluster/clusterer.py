@@ -118,8 +118,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         ``partial_fit`` keep their numbers.
     history_ : list of dict
         One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
-        the generator has joined also losses, and ``mutual_information`` in nats beside its
-        ceiling ``code_entropy``.
+        the generator has joined also losses, ``variety`` of generated rows as a share of that of
+        real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``. One that
+        diverged has ``taken_back``.
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
         fit ended before the generator joined.

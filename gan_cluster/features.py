@@ -125,8 +125,9 @@ class GANFeatureExtractor(BaseGAN):
         Names of all layers that can be read, from the input on.
     history_ : list of dict
         One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
-        the generator has joined also losses, and ``mutual_information`` in nats beside its
-        ceiling ``code_entropy``.
+        the generator has joined also losses, ``variety`` of generated rows as a share of that of
+        real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``. One that
+        diverged has ``taken_back``.
     n_iter_ : int
         Number of epochs.
     generator_, discriminator_ : Module

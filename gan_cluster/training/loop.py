@@ -1,15 +1,19 @@
 """The one training loop: skorch's, over batches that are already sliced, read once an epoch."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from time import perf_counter
 from typing import Any, Self
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from torch import nn
 
 from gan_cluster.training.callbacks import StopTraining
 from gan_cluster.training.processes import ALONE, Processes
+
+SLOWER = 0.1  # than the rates with which training diverged
 
 
 class Loop(NeuralNet):
@@ -58,10 +62,45 @@ class Loop(NeuralNet):
             raise
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        try:
-            return super().fit_loop(X, y, epochs, **fit_params)
-        except StopTraining:
-            return self
+        """Epochs until a callback stops them; one that diverges is taken back."""
+        given = {"dataset_train": X, "dataset_valid": None}
+        for _ in range(epochs if epochs is not None else self.max_epochs):
+            good = deepcopy(self.trained())
+            self.notify("on_epoch_begin", **given)
+            self.run_single_epoch(X, True, "train", self.train_step)
+            goes_on = self.is_finite() or self.take_back(good)
+            try:
+                self.notify("on_epoch_end", **given)
+            except StopTraining:
+                goes_on = False
+            if not goes_on:
+                break
+        return self
+
+    def trained(self) -> dict[str, Any]:
+        """All that training changes and that a state can be loaded into, as its state."""
+        raise NotImplementedError
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Load what :meth:`trained` gave."""
+        raise NotImplementedError
+
+    def is_finite(self) -> bool:
+        """Whether the epoch ended with finite terms and weights."""
+        terms = [value for value in self.history[-1].values() if isinstance(value, float)]
+        weights = [w for group in self.optimizer_.param_groups for w in group["params"]]
+        sums = torch.stack([w.detach().sum(dtype=torch.float64) for w in weights])
+        return bool(np.isfinite(terms).all()) and bool(sums.isfinite().all())
+
+    def take_back(self, good: dict[str, Any]) -> bool:
+        """Undo the epoch and learn more slowly; False if that was tried before."""
+        self.restore(good)
+        first = not any(row.get("taken_back") for row in self.history)
+        self.history.record("taken_back", True)
+        for group in self.optimizer_.param_groups:
+            group["lr"] *= SLOWER
+            group["initial_lr"] *= SLOWER
+        return first
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Callable, **fit_params: Any

@@ -1,18 +1,14 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_cluster.codes import Latent, LatentCode
-from gan_cluster.networks import Discriminator, DiscriminatorOutput
+from gan_cluster.networks import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
     agreement,
@@ -24,17 +20,10 @@ from gan_cluster.objectives import (
 )
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.clusters import Clusters
-from gan_cluster.training.loop import Loop
+from gan_cluster.training.players import Players
 
 
-def moving_average(
-    averaged: list[Tensor], current: list[Tensor], n_averaged: Any, decay: float
-) -> None:
-    """Torch's exponential moving average, as a function that can be pickled."""
-    get_ema_multi_avg_fn(decay)(averaged, current, n_averaged)
-
-
-class AdversarialNet(Loop):
+class AdversarialNet(Players):
     """Trains a generator against a discriminator with a recognition network Q.
 
     A step first updates the discriminator and Q, shared trunk included, on
@@ -48,24 +37,12 @@ class AdversarialNet(Loop):
 
     Parameters
     ----------
-    build : callable
-        Returns the generator and the :class:`Discriminator`, on the CPU.
     code : LatentCode
         Structure of the latent code.
     objective : Objective
         Terms and weights.
-    rng : torch.Generator
-        Source of every random number of training, on the device of training.
-    learning_rates : pair of float
-        Adam's rates for the discriminator with Q and for the generator.
-    ema_decay : float
-        Decay of the moving average of the generator's weights; 0 keeps none.
-    precision : {"float32", "bf16"}
-        Whether training runs its forward passes in mixed precision.
-    compiled : bool
-        Whether torch compiles the networks.
     **kwargs
-        Passed to :class:`skorch.NeuralNet`.
+        Passed to :class:`Players`.
 
     Attributes
     ----------
@@ -77,71 +54,25 @@ class AdversarialNet(Loop):
         Whether there is a game at all, or the consistency term alone.
     """
 
-    def __init__(
-        self,
-        *,
-        build: Callable[[], tuple[nn.Module, Discriminator]],
-        code: LatentCode,
-        objective: Objective,
-        rng: torch.Generator,
-        learning_rates: tuple[float, float],
-        ema_decay: float,
-        precision: str = "float32",
-        compiled: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(module=None, criterion=None, train_split=None, **kwargs)
-        self.build = build
+    def __init__(self, *, code: LatentCode, objective: Objective, **kwargs: Any):
+        super().__init__(**kwargs)
         self.code = code
         self.objective = objective
-        self.rng = rng
-        self.learning_rates = learning_rates
-        self.ema_decay = ema_decay
-        self.precision = precision
-        self.compiled = compiled
         n_codes = code.categorical[0] if code.categorical else 0
-        self.clusters = Clusters(n_codes, objective.prior, rng.device)
+        self.clusters = Clusters(n_codes, objective.prior, self.rng.device)
         self.consistent = bool(objective.consistency_weight and code.categorical)
         self.playing = True
 
-    def initialize_module(self) -> "AdversarialNet":
+    def initialize_module(self) -> Self:
         self.clusters.regroup(None)
-        self.generator_, self.discriminator_ = self.build()
-        if self.compiled:
-            self.generator_.compile()
-            self.discriminator_.compile()
-        if self.ema_decay:
-            average = partial(moving_average, decay=self.ema_decay)
-            self.average_ = AveragedModel(self.generator_, multi_avg_fn=average, use_buffers=True)
-        return self
+        return super().initialize_module()
 
-    def initialize_optimizer(self, triggered_directly: object = None) -> "AdversarialNet":
-        players = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
-        groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in players]
-        self.optimizer_ = torch.optim.Adam(groups, betas=(0.5, 0.999), fused=True)
-        return self
+    def trained(self) -> dict[str, Any]:
+        return {**super().trained(), "shares": self.clusters.shares}
 
-    @property
-    def sampler_(self) -> nn.Module:
-        """The generator to sample from: the averaged one where there is one."""
-        return self.average_ if self.ema_decay else self.generator_
-
-    def autocast(self) -> AbstractContextManager:
-        """Forward passes in training are of the precision asked for, losses of float32."""
-        mixed = self.precision == "bf16"
-        return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """No gradients for the discriminator's weights, only through them."""
-        trained = [weights for weights in self.discriminator_.parameters() if weights.requires_grad]
-        for weights in trained:
-            weights.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for weights in trained:
-                weights.requires_grad_(True)
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.clusters.shares = state["shares"]
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
@@ -153,6 +84,8 @@ class AdversarialNet(Loop):
         fake = fake.float()
         terms = self.discriminator_step(rows, partners, fake.detach(), latent)
         terms["generator_loss"] = self.generator_step(rows, fake, latent)
+        with torch.no_grad():
+            terms["variety"] = fake.std(0).mean() / rows.std(0).mean()
         return terms
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:

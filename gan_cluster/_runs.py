@@ -1,0 +1,175 @@
+"""From parameters and rows to trainings: what they are made of, and the stages they go through."""
+
+from collections.abc import Callable
+from functools import partial
+from math import ceil
+
+import numpy as np
+import torch
+
+from gan_cluster._fitted import FittedGAN
+from gan_cluster._parameters import FREE
+from gan_cluster._validation import (
+    Rows,
+    check_fit_rows,
+    check_scale,
+    check_share,
+    resolve_architecture,
+)
+from gan_cluster.networks import Discriminator, build_networks
+from gan_cluster.objectives import Objective
+from gan_cluster.training.callbacks import FallingRates, Progress, ScikitLearnBridge, Settled
+from gan_cluster.training.data import Batches, Encoding
+from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
+from gan_cluster.training.merging import information
+from gan_cluster.training.neighbors import nearest_rows
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.processes import ALONE, Processes
+from gan_cluster.training.random import globally_seeded, seeds, torch_generator
+from gan_cluster.training.storage import deal, read
+
+JUDGED_ROWS = 10_000
+
+Run = tuple[AdversarialNet, Batches]
+Judged = tuple[Encoding, np.ndarray, np.ndarray]
+
+
+class TrainableGAN(FittedGAN):
+    """Makes and trains nets; subclasses say what the code is and what they read off."""
+
+    _merges_late: bool  # whether codes still wait to be merged into clusters
+
+    def _describe(self, batches: Batches) -> None:
+        """Set the fitted attributes that come from looking at the training rows."""
+        raise NotImplementedError
+
+    def _check_built(self, discriminator: Discriminator) -> None:
+        """Last look before training, at the networks as they were built."""
+
+    def _prepare(
+        self, rows: Rows, rng: torch.Generator, processes: Processes, device: str
+    ) -> Callable[[int], Run]:
+        """Resolve every parameter against the data, once; return what makes a run from a seed."""
+        categorical = self._categorical()
+        check_share(min(self.batch_size, len(rows.X)), processes.count)
+        check_fit_rows(rows.X, categorical[0] if categorical else 1)
+        architecture, shape = resolve_architecture(self.architecture, rows, self.depth)
+        self.device_ = device
+        self._remember_parameters()
+        self._encoding = Encoding.from_data(rows.X, shape, rows.channels_last)
+        check_scale(self._encoding.scale, self._encoding.center)
+        objective = self._objective(rows.X, self._encoding)
+        self._row_shape, self._layout = rows.row_shape, rows.layout
+        self._order = np.empty(0, dtype=np.int64)
+        self._merges_late = self._code(shape).categorical != categorical
+        shared = self._batches(rows.X, rng, processes)
+
+        def start(seed: int) -> Run:
+            build_seed, batch_seed, step_seed = seeds(seed, 3)
+            rng = torch_generator(step_seed + processes.rank, self.device_)
+            net = self._new_net(architecture, objective, build_seed, rng)
+            return net, shared.reseeded(torch_generator(batch_seed))
+
+        return start
+
+    def _remember_parameters(self) -> None:
+        """Those that may not change between two calls of ``partial_fit``."""
+        given = self.get_params(deep=False)
+        self._trained_params = {name: given[name] for name in given.keys() - FREE}
+
+    def _builder(self, architecture: str | tuple) -> Callable:
+        """What makes both networks, given the source of their weights."""
+        shape = self._encoding.shape
+        code = self._code(shape)
+        return partial(
+            build_networks,
+            architecture,
+            shape=shape,
+            latent_dim=code.latent_dim,
+            posterior_dim=code.posterior_dim,
+            width=self.width,
+            depth=self.depth,
+            spectral=self.spectral_norm,
+        )
+
+    def _new_net(
+        self, architecture: str | tuple, objective: Objective, seed: int, rng: torch.Generator
+    ) -> AdversarialNet:
+        """An untrained net for rows as they were encoded."""
+        net = AdversarialNet(
+            build=partial(self._builder(architecture), rng=torch_generator(seed)),
+            code=self._code(self._encoding.shape),
+            objective=objective,
+            rng=rng,
+            learning_rates=(self.discriminator_lr, self.generator_lr),
+            ema_decay=self.ema_decay,
+            precision=self.precision,
+            compiled=self.compile,
+            device=self.device_,
+        )
+        with globally_seeded(seed):
+            net.initialize()
+        self._check_built(net.discriminator_)
+        return net
+
+    def _batches(self, X: np.ndarray, rng: torch.Generator, processes: Processes) -> Batches:
+        n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
+        blocks, near = deal(X, self.batch_size, rng), None
+        if self._is_consistent() and n_neighbors:
+            near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
+        given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
+        return Batches(*given, processes)
+
+    def _train(
+        self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
+    ) -> None:
+        """Run the loop; the net keeps no callback, so that it pickles and holds no data."""
+        callbacks = [*extra, *(self.callbacks or [])]
+        net.processes = batches.processes
+        if self.verbose and net.processes.rank == 0:
+            callbacks.append(Progress(epochs, label))
+        if self.n_iter_no_change is not None and net.code.categorical:
+            callbacks.append(Settled(self.tol, self.n_iter_no_change))
+        for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
+            group["lr"] = group["initial_lr"] = rate
+        net.callbacks = callbacks
+        net.initialize_callbacks()
+        torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
+        try:
+            net.partial_fit(batches, epochs=epochs)
+            net.refresh_statistics(batches)
+        except KeyboardInterrupt:
+            if net.history and "seconds" not in net.history[-1]:
+                del net.history[-1]  # the epoch did not end
+            raise
+        finally:
+            net.callbacks, net.callbacks_ = None, []
+            net.processes = ALONE
+
+    def _judged(self, X: np.ndarray) -> Judged:
+        """The rows by which codes are merged and trainings compared, with those near them."""
+        kept = read(X, slice(None, None, ceil(len(X) / JUDGED_ROWS)))
+        return self._encoding, kept, near_rows(self._encoding, kept)
+
+    def _merge_and_score(
+        self, net: AdversarialNet, batches: Batches, judged: Judged | None
+    ) -> float:
+        """Make clusters of a training's codes; what near rows say of each other's, in nats."""
+        if judged is None:
+            return 0.0
+        if self._merges_late:
+            n_clusters = self._categorical()[0]
+            batches.regroup(merge_clusters(net, *judged, n_clusters))
+        return information(neighbor_joint(net, *judged))
+
+    def _refine(self, batches: Batches, epochs: int, bridge: ScikitLearnBridge) -> None:
+        """Finish training: the generator joins, rates fall to zero.
+
+        Twins are made of the row itself alone: a near row may be of another cluster, which only
+        does good while clusters form.
+        """
+        self.net_.playing = True
+        if self.net_.objective.augment != "none":
+            batches = batches.alone()
+        fall = FallingRates(epochs * len(batches))
+        self._train(self.net_, batches, epochs, "refining", [fall, bridge])
