@@ -3,7 +3,6 @@
 import os
 from dataclasses import asdict
 from importlib.metadata import version
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from gan_cluster.features import GANFeatureExtractor
 from gan_cluster.objectives import Objective
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.random import global_state_kept, torch_generator
+from gan_cluster.training.state import net_state, plain, restore_net
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 # fitted attributes that JSON holds as they are; those of the other estimator are left out
@@ -37,7 +37,6 @@ PLAIN = (
 NEEDED = {"architecture", "augment"}  # without which a model is not what it was
 # what Python and torch raise where a document says what cannot be
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-PLAYERS = ("generator_", "discriminator_", "average_")
 
 
 def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
@@ -80,23 +79,16 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         raise TypeError(f"estimator should be one of {list(ESTIMATORS)}, got {estimator!r}")
     check_is_fitted(estimator)
     net, encoding = estimator.net_, estimator._encoding
-    tensors = {f"{name}.{key}": value for name, key, value in _weights(net)}
-    optimizer = net.optimizer_.state_dict()
-    for i, state in optimizer["state"].items():
-        tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(v) for key, v in state.items()}
+    learned, tensors = net_state(net)
     tensors |= {
         "encoding.center": torch.from_numpy(np.array(encoding.center, dtype=np.float64)),
         "encoding.scale": torch.from_numpy(np.array(encoding.scale, dtype=np.float64)),
-        "clusters.shares": net.clusters.shares,
-        "random.step": net.rng.get_state(),
         "random.batch": estimator._batch_rng.get_state(),
         "order": torch.from_numpy(estimator._order),
     }
-    if net.clusters.groups is not None:
-        tensors["clusters.groups"] = net.clusters.groups
     if hasattr(estimator, "labels_"):
         tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
-    parameters = {k: _plain(v) for k, v in estimator.get_params(deep=False).items()}
+    parameters = {k: plain(v) for k, v in estimator.get_params(deep=False).items()}
     parameters["callbacks"] = NotImplemented
     objective = asdict(net.objective)
     document = {
@@ -104,15 +96,11 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         "versions": {"gan-cluster": __version__, "torch": version("torch")},
         "parameters": {k: v for k, v in parameters.items() if v is not NotImplemented},
         "given_again": sorted(k for k in NEEDED if parameters[k] is NotImplemented),
-        "attributes": {k: _plain(vars(estimator)[k]) for k in PLAIN if k in vars(estimator)},
+        "attributes": {k: plain(vars(estimator)[k]) for k in PLAIN if k in vars(estimator)},
         "feature_names": [*map(str, getattr(estimator, "feature_names_in_", ()))],
         "encoding": {"shape": encoding.shape, "channels_last": encoding.channels_last},
-        "objective": {k: v for k, v in objective.items() if _plain(v) is not NotImplemented},
-        "rates": [
-            {"lr": group["lr"], "initial_lr": group["initial_lr"]}
-            for group in optimizer["param_groups"]
-        ],
-        "history": [{k: _plain(v) for k, v in row.items()} for row in estimator.history_],
+        "objective": {k: v for k, v in objective.items() if plain(v) is not NotImplemented},
+        **learned,
     }
     write_model(path, document, {k: v.detach().cpu() for k, v in tensors.items()})
 
@@ -217,65 +205,11 @@ def _restore_net(
 ) -> None:
     """Networks, optimizer, clusters, random numbers and history."""
     objective = Objective(**{"augment": estimator.augment, **_tuples(document["objective"])})
-    rng = torch_generator(0, estimator.device_)
-    net = estimator._new_net(architecture, objective, 0, rng)
-    for name in PLAYERS:
-        if hasattr(net, name):
-            prefix = f"{name}."
-            kept = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            getattr(net, name).load_state_dict(kept)
-    _restore_optimizer(net.optimizer_, document["rates"], tensors)
-    net.clusters.shares = tensors["clusters.shares"].to(estimator.device_)
-    if "clusters.groups" in tensors:
-        net.clusters.groups = tensors["clusters.groups"].to(estimator.device_)
-    if rng.device.type == "cpu":  # a state is of one kind of device
-        rng.set_state(tensors["random.step"])
+    net = estimator._new_net(architecture, objective, 0, torch_generator(0, estimator.device_))
+    restore_net(net, document, tensors)
     estimator._batch_rng = torch_generator(0)
     estimator._batch_rng.set_state(tensors["random.batch"])
-    for row in document["history"]:
-        net.history.new_epoch()
-        for key, value in row.items():
-            net.history.record(key, value)
     estimator.net_ = net
-
-
-def _weights(net: Any) -> list[tuple[str, str, torch.Tensor]]:
-    found = [(name, getattr(net, name)) for name in PLAYERS if hasattr(net, name)]
-    return [(name, key, value) for name, part in found for key, value in part.state_dict().items()]
-
-
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, rates: list[dict], tensors: dict[str, torch.Tensor]
-) -> None:
-    weights = [w for group in optimizer.param_groups for w in group["params"]]
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            if key != "step":  # Adam needs its moments laid out as its weights are
-                value = torch.empty_like(weights[int(index)]).copy_(value)
-            state.setdefault(int(index), {})[key] = value
-    groups = [
-        {**group, **rate}
-        for group, rate in zip(optimizer.state_dict()["param_groups"], rates, strict=True)
-    ]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _plain(value: Any) -> Any:
-    """What JSON holds of a value; NotImplemented where it cannot say it."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        parts = [_plain(part) for part in value]
-        return NotImplemented if any(part is NotImplemented for part in parts) else parts
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) else NotImplemented
 
 
 def _tuples(value: Any) -> Any:
