@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
+from gan_cluster._checkpoint import Stage
 from gan_cluster._runs import TrainableGAN
 from gan_cluster._validation import (
     check_callbacks,
@@ -66,7 +67,10 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             rows = self._check_rows(X, reset=True, min_rows=2)
             n_init = self.n_init if self._categorical() else 1  # nothing else could choose
             processes, device = launched(resolve_device(self.device))
-            first, *others = processes.agreed(seeds(self.random_state, n_init + 1))
+            checkpoint = self._open_checkpoint(rows.X)
+            drawn = checkpoint.seeds if checkpoint and checkpoint.seeds else None
+            drawn = processes.agreed(drawn or seeds(self.random_state, n_init + 1))
+            first, *others = drawn
             start = self._prepare(rows, torch_generator(first), processes, device)
             runs = [start(seed) for seed in others]
             explore, refine = self._n_epochs(len(runs[0][1]))
@@ -74,17 +78,29 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             bridge = ScikitLearnBridge(self, context, X, y)
             judged = self._judged(rows.X) if len(runs) > 1 or self._merges_late else None
             scores: list[float] = []
+            begun = 0
+            if checkpoint:
+                checkpoint.restore(runs)
+                begun, scores = checkpoint.stage, checkpoint.scores
+
+            def enter(number: int, stage: Stage) -> Stage:
+                if checkpoint:
+                    checkpoint.enter(number, stage, drawn, runs, scores)
+                return stage
+
             interrupt = None
             try:
-                for i, (net, batches) in enumerate(runs):
+                for i, (net, batches) in list(enumerate(runs))[begun:]:
                     net.playing = not refine
-                    self._train(net, batches, explore, f"training {i + 1}/{len(runs)}", [bridge])
+                    label = f"training {i + 1}/{len(runs)}"
+                    self._train(net, batches, enter(i, Stage(label, explore, [bridge])))
                     scores.append(self._merge_and_score(net, batches, judged))
                     if bridge.stopped:
                         break
                 self.net_, kept = runs[int(np.argmax(scores))]
                 if refine and not bridge.stopped:
-                    self._refine(kept, refine, bridge)
+                    stage = enter(len(runs), Stage("refining", refine, [bridge]))
+                    self._refine(kept, stage)
             except KeyboardInterrupt as error:
                 interrupt = error
                 self.net_, kept = runs[int(np.argmax(scores)) if scores else 0]
@@ -143,7 +159,7 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             known = self.net_.clusters.groups
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
                 self.net_.clusters.regroup(None)
-            self._train(self.net_, batches, 1, "partial_fit", [])
+            self._train(self.net_, batches, Stage("partial_fit", 1, []))
             if self._merges_late:
                 judged, n_clusters = self._judged(rows.X), self._categorical()[0]
                 merge_clusters(self.net_, *judged, n_clusters, known)

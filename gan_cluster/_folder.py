@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 FORMAT = 1
 DOCUMENT = "model.json"
 TENSORS = re.compile(r"tensors-[0-9a-f]{64}\.safetensors")
+PART = re.compile(r"\..*\.[0-9]+\.part")  # of a process that was killed
 MAX_DOCUMENT = 64 * 2**20
 
 
@@ -45,7 +46,8 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     """
     target = Path(folder)
     target.mkdir(exist_ok=True)
-    payload = save_tensors({name: value.contiguous() for name, value in tensors.items()})
+    whole = torch.contiguous_format  # copies, since tied weights share their memory
+    payload = save_tensors({name: v.clone(memory_format=whole) for name, v in tensors.items()})
     digest = hashlib.sha256(payload).hexdigest()
     name = f"tensors-{digest}.safetensors"
     body = {"format": FORMAT, "tensors": name, "model": document}
@@ -53,8 +55,13 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     _write_file(target / name, payload)
     _write_file(target / DOCUMENT, json.dumps(sealed, indent=1, allow_nan=True).encode())
     for other in target.iterdir():
-        if TENSORS.fullmatch(other.name) and other.name != name:
+        if (TENSORS.fullmatch(other.name) and other.name != name) or PART.fullmatch(other.name):
             other.unlink()
+
+
+def holds_model(folder: str | os.PathLike) -> bool:
+    """Whether a model was ever written there to its end."""
+    return Path(folder, DOCUMENT).exists()
 
 
 def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]]:

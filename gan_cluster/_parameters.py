@@ -1,5 +1,6 @@
 """The parameters that both estimators have: which values they take, and what those stand for."""
 
+import os
 from math import ceil
 from numbers import Integral, Real
 from typing import ClassVar
@@ -18,7 +19,17 @@ STAGE_STEPS = 900
 REFINING_EPOCHS = 8
 AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change between two calls of partial_fit
-FREE = {"batch_size", "callbacks", "max_epochs", "n_init", "n_neighbors", "random_state", "verbose"}
+FREE = {
+    "batch_size",
+    "callbacks",
+    "checkpoint_dir",
+    "checkpoint_every",
+    "max_epochs",
+    "n_init",
+    "n_neighbors",
+    "random_state",
+    "verbose",
+}
 
 
 class GANParameters(BaseEstimator):
@@ -51,6 +62,8 @@ class GANParameters(BaseEstimator):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, 1, closed="both")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, None],
         "device": [str],
         "precision": [StrOptions({"float32", "bf16"})],

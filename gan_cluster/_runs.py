@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 import torch
 
+from gan_cluster._checkpoint import Checkpoint, Stage, identity
 from gan_cluster._fitted import FittedGAN
 from gan_cluster._parameters import FREE
 from gan_cluster._validation import (
@@ -18,7 +19,7 @@ from gan_cluster._validation import (
 )
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import Objective
-from gan_cluster.training.callbacks import FallingRates, Progress, ScikitLearnBridge, Settled
+from gan_cluster.training.callbacks import FallingRates, Progress, Settled
 from gan_cluster.training.data import Batches, Encoding
 from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
@@ -120,23 +121,26 @@ class TrainableGAN(FittedGAN):
         given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
         return Batches(*given, processes)
 
-    def _train(
-        self, net: AdversarialNet, batches: Batches, epochs: int, label: str, extra: list
-    ) -> None:
+    def _train(self, net: AdversarialNet, batches: Batches, stage: Stage) -> None:
         """Run the loop; the net keeps no callback, so that it pickles and holds no data."""
-        callbacks = [*extra, *(self.callbacks or [])]
+        callbacks = [*stage.callbacks, *(self.callbacks or [])]
         net.processes = batches.processes
+        before = len(net.history) - stage.done
+        if stage.write is not None:
+            write = stage.write
+            net.keep = lambda ended: write(len(net.history) - before, ended)
         if self.verbose and net.processes.rank == 0:
-            callbacks.append(Progress(epochs, label))
+            callbacks.append(Progress(stage.epochs, stage.label))
         if self.n_iter_no_change is not None and net.code.categorical:
-            callbacks.append(Settled(self.tol, self.n_iter_no_change))
-        for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
-            group["lr"] = group["initial_lr"] = rate
+            callbacks.append(Settled(self.tol, self.n_iter_no_change, net.history[before:]))
+        if not stage.done:
+            for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
+                group["lr"] = group["initial_lr"] = rate
+            torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
         net.callbacks = callbacks
         net.initialize_callbacks()
-        torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
         try:
-            net.partial_fit(batches, epochs=epochs)
+            net.partial_fit(batches, epochs=stage.epochs - stage.done)
             net.refresh_statistics(batches)
         except KeyboardInterrupt:
             if net.history and "seconds" not in net.history[-1]:
@@ -144,7 +148,13 @@ class TrainableGAN(FittedGAN):
             raise
         finally:
             net.callbacks, net.callbacks_ = None, []
-            net.processes = ALONE
+            net.processes, net.keep = ALONE, None
+
+    def _open_checkpoint(self, X: np.ndarray) -> Checkpoint | None:
+        if self.checkpoint_dir is None:
+            return None
+        same = identity(self.get_params(deep=False), X)
+        return Checkpoint(self.checkpoint_dir, self.checkpoint_every, same)
 
     def _judged(self, X: np.ndarray) -> Judged:
         """The rows by which codes are merged and trainings compared, with those near them."""
@@ -162,7 +172,7 @@ class TrainableGAN(FittedGAN):
             batches.regroup(merge_clusters(net, *judged, n_clusters))
         return information(neighbor_joint(net, *judged))
 
-    def _refine(self, batches: Batches, epochs: int, bridge: ScikitLearnBridge) -> None:
+    def _refine(self, batches: Batches, stage: Stage) -> None:
         """Finish training: the generator joins, rates fall to zero.
 
         Twins are made of the row itself alone: a near row may be of another cluster, which only
@@ -171,5 +181,6 @@ class TrainableGAN(FittedGAN):
         self.net_.playing = True
         if self.net_.objective.augment != "none":
             batches = batches.alone()
-        fall = FallingRates(epochs * len(batches))
-        self._train(self.net_, batches, epochs, "refining", [fall, bridge])
+        n_steps = len(batches)
+        stage.callbacks.insert(0, FallingRates(stage.planned * n_steps, stage.done * n_steps))
+        self._train(self.net_, batches, stage)

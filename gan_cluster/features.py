@@ -1,5 +1,6 @@
 """GANFeatureExtractor: what a discriminator learned to see, as columns for the next step."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -103,6 +104,11 @@ class GANFeatureExtractor(BaseGAN):
         bound on the information gains no larger share of its ceiling.
     n_iter_no_change : int or None, default=10
         Epochs at rest, in a row, after which training stops; None never stops it.
+    checkpoint_dir : path-like, default=None
+        A folder for the state of ``fit``. After a crash, fit again with the same folder, parameters
+        and X goes on where the last one stood and ends as that would have.
+    checkpoint_every : int, default=1
+        Epochs after which the state is written.
     callbacks : list of skorch callbacks, default=None
         Called by the training loop: those that look at the history, change the rates or the
         gradients of ``net.optimizer_``, or stop early. There are no predictions or losses of
@@ -207,6 +213,8 @@ class GANFeatureExtractor(BaseGAN):
         n_init: int = 3,
         tol: float = 0.02,
         n_iter_no_change: int | None = 10,
+        checkpoint_dir: str | os.PathLike | None = None,
+        checkpoint_every: int = 1,
         callbacks: list | None = None,
         device: str = "auto",
         precision: str = "float32",
@@ -244,6 +252,8 @@ class GANFeatureExtractor(BaseGAN):
         self.n_init = n_init
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks
         self.device = device
         self.precision = precision

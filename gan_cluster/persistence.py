@@ -44,7 +44,7 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
 
     Over an older model the new one takes its place at once: the folder never holds a mix. What is
     not data is left out: networks and functions of your own have to be given to :func:`load` again,
-    callbacks and a ``RandomState`` may be.
+    callbacks, ``checkpoint_dir`` and a ``RandomState`` may be.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
     if hasattr(estimator, "labels_"):
         tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
     parameters = {k: plain(v) for k, v in estimator.get_params(deep=False).items()}
-    parameters["callbacks"] = NotImplemented
+    parameters |= {"callbacks": NotImplemented, "checkpoint_dir": NotImplemented}
     objective = asdict(net.objective)
     document = {
         "class": type(estimator).__name__,

@@ -1,5 +1,6 @@
 """Callbacks of the loop: progress, scikit-learn's own callbacks, and when to stop."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ class StopTraining(Exception):
 
 
 class FallingRates(Callback):
-    """Lets the learning rates fall linearly, to reach zero after a number of steps."""
+    """Lets the learning rates fall linearly, to reach zero after a number of steps.
 
-    def __init__(self, n_steps: int):
+    Of these ``done`` were taken before.
+    """
+
+    def __init__(self, n_steps: int, done: int = 0):
         self.n_steps = n_steps
+        self.done = done
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.left_ = self.n_steps
+        self.left_ = self.n_steps - self.done
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: Any = None, **kwargs: Any
@@ -102,21 +107,29 @@ class Settled(Callback):
         which the bound may pass its best value so far.
     n_iter_no_change : int
         Number of epochs at rest, in a row, after which training stops.
+    seen : sequence of dict, default=()
+        Rows of history that the training which goes on has behind it.
     """
 
-    def __init__(self, tol: float, n_iter_no_change: int):
+    def __init__(self, tol: float, n_iter_no_change: int, seen: Sequence[dict] = ()):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.seen = seen
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         self.at_rest_, self.best_ = 0, -np.inf
+        for row in self.seen:
+            self._look(row)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        row, gained = net.history[-1], False
+        self._look(net.history[-1])
+        if self.at_rest_ >= self.n_iter_no_change:
+            raise StopTraining
+
+    def _look(self, row: dict) -> None:
+        gained = False
         if "mutual_information" in row:
             gained = row["mutual_information"] > self.best_ + self.tol * row["code_entropy"]
             self.best_ = max(self.best_, row["mutual_information"])
         rests = row["labels_changed"] <= self.tol and not gained
         self.at_rest_ = self.at_rest_ + 1 if rests else 0
-        if self.at_rest_ >= self.n_iter_no_change:
-            raise StopTraining

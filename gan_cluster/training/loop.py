@@ -21,6 +21,7 @@ class Loop(NeuralNet):
 
     optimizer_: torch.optim.Optimizer
     processes: Processes = ALONE  # those that take part in the training that runs
+    keep: Callable[[bool], None] | None = None  # told after each epoch whether it was the last
 
     @property
     def _default_callbacks(self) -> list:
@@ -64,7 +65,8 @@ class Loop(NeuralNet):
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         """Epochs until a callback stops them; one that diverges is taken back."""
         given = {"dataset_train": X, "dataset_valid": None}
-        for _ in range(epochs if epochs is not None else self.max_epochs):
+        left = epochs if epochs is not None else self.max_epochs
+        for epoch in range(left):
             good = deepcopy(self.trained())
             self.notify("on_epoch_begin", **given)
             self.run_single_epoch(X, True, "train", self.train_step)
@@ -73,6 +75,9 @@ class Loop(NeuralNet):
                 self.notify("on_epoch_end", **given)
             except StopTraining:
                 goes_on = False
+            goes_on = goes_on and epoch < left - 1
+            if self.keep is not None:
+                self.keep(not goes_on)
             if not goes_on:
                 break
         return self
