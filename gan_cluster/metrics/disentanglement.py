@@ -1,0 +1,357 @@
+"""How well each coordinate of a representation stands for one known factor, from 0 to 1."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import entropy
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import mutual_info_score
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+
+TINY = 1e-12
+DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing
+GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
+
+
+def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Codes as floats and factors as integers 0, 1, ... in each column."""
+    codes = check_array(codes, dtype=np.float64, ensure_min_samples=2, input_name="codes")
+    factors = check_array(factors, dtype=None, ensure_min_samples=2, input_name="factors")
+    check_consistent_length(codes, factors)
+    numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
+    for k, column in enumerate(numbered.T):
+        if column.max() == 0:
+            raise ValueError(f"factors[:, {k}] has one value only: leave it out")
+    return codes, numbered
+
+
+def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
+    """MIG: by how much the most informative coordinate is ahead of the next (Chen et al., 2018).
+
+    For each factor the difference of the two largest mutual informations with a coordinate, as a
+    share of the factor's entropy; the mean over factors.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+        The representation, such as what ``transform`` or a posterior gives.
+    factors : array-like of shape (n_samples, n_factors)
+        Known factors with discrete values.
+    n_bins : int, default=20
+        Equally wide bins of each coordinate.
+
+    Returns
+    -------
+    score : float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a factor has one value only.
+
+    References
+    ----------
+    Chen, Li, Grosse & Duvenaud (2018). Isolating sources of disentanglement in VAEs.
+    arXiv:1802.04942, eq. 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = np.indices((4, 4)).reshape(2, -1).T
+    >>> round(mutual_information_gap(factors, factors), 3)
+    1.0
+    """
+    codes, factors = _checked(codes, factors)
+    binned = np.stack([_binned(column, n_bins) for column in codes.T], axis=1)
+    gaps = []
+    for factor in factors.T:
+        shared = sorted(mutual_info_score(factor, column) for column in binned.T)
+        runner_up = shared[-2] if len(shared) > 1 else 0.0
+        gaps.append((shared[-1] - runner_up) / entropy(np.bincount(factor)))
+    return float(np.mean(gaps))
+
+
+def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
+    if np.ptp(column) < TINY:
+        return np.zeros(len(column), dtype=int)
+    edges = KBinsDiscretizer(n_bins, encode="ordinal", strategy="uniform")
+    return edges.fit_transform(column[:, None]).ravel().astype(int)
+
+
+def separated_attribute_predictability(codes: Any, factors: Any) -> float:
+    """SAP: by how much the most predictive coordinate is ahead of the next (Kumar et al., 2018).
+
+    For each factor the difference of the two best accuracies with which one coordinate alone
+    predicts it, by thresholds on it, above what guessing reaches; the mean over factors.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+    factors : array-like of shape (n_samples, n_factors)
+        Known factors with discrete values.
+
+    Returns
+    -------
+    score : float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a factor has one value only.
+
+    References
+    ----------
+    Kumar, Sattigeri & Balakrishnan (2018). Variational inference of disentangled latent concepts
+    from unlabeled observations. arXiv:1711.00848, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = np.indices((4, 4, 5)).reshape(3, -1).T[:, :2]
+    >>> round(separated_attribute_predictability(factors, factors), 3)
+    1.0
+    """
+    codes, factors = _checked(codes, factors)
+    gaps = []
+    for factor in factors.T:
+        guess = np.bincount(factor).max() / len(factor)
+        found = sorted(_predictability(column, factor, guess) for column in codes.T)
+        gaps.append(found[-1] - (found[-2] if len(found) > 1 else 0.0))
+    return float(np.mean(gaps))
+
+
+def _predictability(column: np.ndarray, factor: np.ndarray, guess: float) -> float:
+    """Cross-validated accuracy of thresholds on a coordinate, 0 for guessing and 1 at best."""
+    thresholds = DecisionTreeClassifier(max_leaf_nodes=2 * (factor.max() + 1), random_state=0)
+    accuracy = cross_val_score(thresholds, column[:, None], factor, cv=3).mean()
+    return float(np.clip((accuracy - guess) / (1 - guess), 0, 1))
+
+
+def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
+    """DCI: disentanglement, completeness and informativeness (Eastwood & Williams, 2018).
+
+    A random forest predicts each factor from all coordinates; importances of coordinates say
+    whether each serves one factor (disentanglement), whether each factor is served by one
+    (completeness), and its accuracy on held-out rows how much is there (informativeness).
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+    factors : array-like of shape (n_samples, n_factors)
+        Known factors with discrete values.
+    random_state : int, RandomState or None, default=None
+        Of the forests and the held-out third.
+
+    Returns
+    -------
+    scores : dict of str to float
+        ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a factor has one value only.
+
+    References
+    ----------
+    Eastwood & Williams (2018). A framework for the quantitative evaluation of disentangled
+    representations. ICLR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = np.indices((3, 3, 20)).reshape(3, -1).T[:, :2]
+    >>> {name: round(score, 1) for name, score in dci(factors, factors, random_state=0).items()}
+    {'disentanglement': 1.0, 'completeness': 1.0, 'informativeness': 1.0}
+    """
+    codes, factors = _checked(codes, factors)
+    rng = check_random_state(random_state)
+    importance, accuracies = [], []
+    for factor in factors.T:
+        parts = train_test_split(codes, factor, test_size=1 / 3, random_state=rng.randint(2**31))
+        forest = RandomForestClassifier(50, max_features=None, random_state=rng.randint(2**31))
+        forest.fit(parts[0], parts[2])
+        importance.append(forest.feature_importances_)
+        accuracies.append(forest.score(parts[1], parts[3]))
+    weights = np.array(importance).T  # of each code for each factor
+    return {
+        "disentanglement": _concentration(weights),
+        "completeness": _concentration(weights.T),
+        "informativeness": float(np.mean(accuracies)),
+    }
+
+
+def _concentration(weights: np.ndarray) -> float:
+    """1 - entropy of each row as a share of its ceiling, rows weighed by their sums."""
+    if weights.shape[1] == 1:
+        return 1.0
+    rows = weights + TINY
+    spread = entropy(rows, axis=1) / np.log(weights.shape[1])
+    return float(np.average(1 - spread, weights=rows.sum(1)))
+
+
+def factor_vae_score(
+    codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None
+) -> float:
+    """Whether the coordinate that varies least tells which factor was held (Kim & Mnih, 2018).
+
+    A vote: rows that share the value of one factor, and the coordinate whose variance among
+    them, as a share of that over all rows, is the smallest. The accuracy of the majority of votes.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+        Coordinates that hardly vary are left out.
+    factors : array-like of shape (n_samples, n_factors)
+        Known factors with discrete values.
+    n_votes : int, default=800
+        Half of them choose the majority, half are scored.
+    random_state : int, RandomState or None, default=None
+        Of the draws.
+
+    Returns
+    -------
+    score : float
+        From 1 / n_factors for chance to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a factor has one value only.
+
+    References
+    ----------
+    Kim & Mnih (2018). Disentangling by factorising. arXiv:1802.05983, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = np.indices((4, 4, 4)).reshape(3, -1).T
+    >>> factor_vae_score(factors, factors, random_state=0)
+    1.0
+    """
+    codes, factors = _checked(codes, factors)
+    rng = check_random_state(random_state)
+    spread = codes.std(0)
+    alive = spread > DEAD * spread.max()
+    if not alive.any():
+        return 1 / factors.shape[1]
+    scaled = codes[:, alive] / spread[alive]
+    chosen = rng.randint(factors.shape[1], size=n_votes)
+    least = [scaled[_sharing(factors[:, k], rng)].var(0).argmin() for k in chosen]
+    half = n_votes // 2
+    counts = np.zeros((scaled.shape[1], factors.shape[1]))
+    np.add.at(counts, (least[:half], chosen[:half]), 1)
+    return float((counts.argmax(1)[least[half:]] == chosen[half:]).mean())
+
+
+def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None) -> float:
+    """Whether mean differences between rows tell which factor they share (Higgins et al., 2017).
+
+    Rows are paired with rows that share the value of one factor; a linear classifier predicts
+    the factor from the mean absolute differences of coordinates.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+    factors : array-like of shape (n_samples, n_factors)
+        Known factors with discrete values.
+    n_votes : int, default=800
+        Half of them train the classifier, half are scored.
+    random_state : int, RandomState or None, default=None
+        Of the draws.
+
+    Returns
+    -------
+    score : float
+        From 1 / n_factors for chance to 1.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a factor has one value only.
+
+    References
+    ----------
+    Higgins et al. (2017). beta-VAE: Learning basic visual concepts with a constrained variational
+    framework. ICLR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = np.indices((4, 4, 4)).reshape(3, -1).T
+    >>> beta_vae_score(factors, factors, random_state=0)
+    1.0
+    """
+    codes, factors = _checked(codes, factors)
+    rng = check_random_state(random_state)
+    chosen = rng.randint(factors.shape[1], size=n_votes)
+    differences = []
+    for k in chosen:
+        ones = rng.randint(len(codes), size=GROUP)
+        others = [rng.choice(np.flatnonzero(factors[:, k] == value)) for value in factors[ones, k]]
+        differences.append(np.abs(codes[ones] - codes[others]).mean(0))
+    half = n_votes // 2
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    linear.fit(differences[:half], chosen[:half])
+    return float(linear.score(differences[half:], chosen[half:]))
+
+
+def _sharing(factor: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Indices of rows, drawn with replacement, that share one value of a factor."""
+    rows = np.flatnonzero(factor == factor[rng.randint(len(factor))])
+    return rng.choice(rows, size=GROUP)
+
+
+def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict[str, float]:
+    """How well a linear classifier reads classes from codes, and from the noise beside them.
+
+    A generator that keeps what matters in its codes lets classes be read from those and not from
+    its noise.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes)
+        The codes of rows that were generated, categories one-hot, or read from rows.
+    noise : array-like of shape (n_samples, noise_dim)
+        The noise of the same rows.
+    y : array-like of shape (n_samples,)
+        Classes of the rows, by a classifier that is trusted.
+    random_state : int, RandomState or None, default=None
+        Of the held-out third.
+
+    Returns
+    -------
+    scores : dict of str to float
+        Held-out accuracy from ``codes`` and from ``noise``, and that of ``guess``.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or there is one class only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.arange(300) % 3
+    >>> noise = np.random.RandomState(0).normal(size=(300, 2))
+    >>> scores = code_probe(np.eye(3)[y], noise, y, random_state=0)
+    >>> scores["codes"], scores["noise"] < 0.5
+    (1.0, True)
+    """
+    found = {}
+    for name, values in {"codes": codes, "noise": noise}.items():
+        checked, numbered = _checked(values, np.asarray(y).reshape(-1, 1))
+        target = numbered[:, 0]
+        parts = train_test_split(checked, target, test_size=1 / 3, random_state=random_state)
+        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        found[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
+        found["guess"] = float(np.bincount(target).max() / len(target))
+    return found

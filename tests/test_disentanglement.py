@@ -1,0 +1,110 @@
+"""Disentanglement scores on representations of which the right answer is known."""
+
+import numpy as np
+import pytest
+from scipy.linalg import hadamard
+
+from gan_cluster.metrics import (
+    beta_vae_score,
+    code_probe,
+    dci,
+    factor_vae_score,
+    mutual_information_gap,
+    separated_attribute_predictability,
+)
+
+SCORES = {
+    "MIG": mutual_information_gap,
+    "SAP": separated_attribute_predictability,
+    "disentanglement": lambda c, f: dci(c, f, random_state=0)["disentanglement"],
+    "completeness": lambda c, f: dci(c, f, random_state=0)["completeness"],
+    "FactorVAE": lambda c, f: factor_vae_score(c, f, random_state=0),
+    "beta-VAE": lambda c, f: beta_vae_score(c, f, random_state=0),
+}
+CHANCE = {"FactorVAE": 0.25, "beta-VAE": 0.25}
+
+
+@pytest.fixture(scope="module")
+def factors():
+    return np.indices((4, 5, 5, 6)).reshape(4, -1).T
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_factors_themselves_score_one(name, factors):
+    codes = (factors - factors.mean(0)) * [1, -2, 0.5, 3] + 7
+    noisy = codes + np.random.RandomState(0).normal(0, 0.01, codes.shape)
+    order = [2, 0, 3, 1]
+    assert SCORES[name](noisy[:, order], factors) > 0.98
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_coordinates_that_say_nothing_do_no_harm(name, factors):
+    rest = np.random.RandomState(0).normal(0, 1e-3, (len(factors), 3))
+    assert SCORES[name](np.hstack([factors, rest]), factors) > 0.95
+
+
+@pytest.mark.parametrize("name", set(SCORES) - {"beta-VAE"})
+def test_a_rotation_scores_low(name, factors):
+    scaled = (factors - factors.mean(0)) / factors.std(0)
+    rotated = scaled @ hadamard(4) / 2  # every coordinate has a part of every factor
+    assert SCORES[name](rotated, factors) < CHANCE.get(name, 0) + 0.4
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_noise_scores_near_chance(name, factors):
+    noise = np.random.RandomState(0).normal(size=(len(factors), 4))
+    assert SCORES[name](noise, factors) < CHANCE.get(name, 0) + 0.12
+
+
+def test_two_coordinates_for_one_factor_are_not_complete(factors):
+    twice = np.hstack([factors, factors])
+    assert mutual_information_gap(twice, factors) < 0.01
+    assert separated_attribute_predictability(twice, factors) < 0.01
+    scores = dci(twice, factors, random_state=0)
+    assert scores["disentanglement"] > 0.95
+    assert scores["completeness"] < 0.8
+
+
+def test_one_coordinate_for_two_factors_is_not_disentangled(factors):
+    joined = np.column_stack([factors[:, 0] + 4 * factors[:, 1], factors[:, 2:]])
+    assert dci(joined, factors, random_state=0)["disentanglement"] < 0.85
+    assert factor_vae_score(joined, factors, random_state=0) < 0.85
+
+
+def test_informativeness_is_accuracy_on_held_out_rows(factors):
+    noise = np.random.RandomState(0).normal(size=(len(factors), 2))
+    assert dci(noise, factors, random_state=0)["informativeness"] < 0.35
+    assert dci(factors, factors, random_state=0)["informativeness"] == 1
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_representation_that_never_varies_scores_nothing(name, factors):
+    still = np.zeros((len(factors), 3))
+    assert SCORES[name](still, factors) <= CHANCE.get(name, 0) + 0.1
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_bad_input_is_named(name, factors):
+    score = SCORES[name]
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        score(factors[:-1], factors)
+    with pytest.raises(ValueError, match="codes contains NaN"):
+        score(np.where(factors == 1, np.nan, factors), factors)
+    with pytest.raises(ValueError, match=r"factors\[:, 1\] has one value only"):
+        score(factors, factors * [1, 0, 1, 1])
+
+
+def test_seeds_repeat(factors):
+    noise = np.random.RandomState(1).normal(size=(len(factors), 4))
+    for score in (dci, factor_vae_score, beta_vae_score):
+        assert score(noise, factors, random_state=3) == score(noise, factors, random_state=3)
+
+
+def test_the_probe_tells_codes_from_noise():
+    rng = np.random.RandomState(0)
+    y = rng.choice(["a", "b", "c"], 600)
+    codes = np.eye(3)[np.searchsorted(["a", "b", "c"], y)]
+    scores = code_probe(codes, rng.normal(size=(600, 5)), y, random_state=0)
+    assert scores["codes"] == 1
+    assert abs(scores["noise"] - scores["guess"]) < 0.15
+    assert code_probe(rng.normal(size=(600, 5)), codes, y, random_state=0)["noise"] == 1
