@@ -1,7 +1,6 @@
 """What a fitted estimator of either kind can say: its networks, history, score and new rows."""
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,17 +9,16 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from gan_cluster._parameters import GANParameters
 from gan_cluster._validation import Rows, check_rows
 from gan_cluster.networks import Discriminator
 from gan_cluster.training.data import Encoding
-from gan_cluster.training.inference import draw, map_rows, near_rows, neighbor_joint
+from gan_cluster.training.inference import map_rows, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.random import seeds, torch_generator
 
 
 class FittedGAN(TransformerMixin, GANParameters):
@@ -155,46 +153,3 @@ class FittedGAN(TransformerMixin, GANParameters):
         X = self._check_rows_like_fitted(X)
         near = near_rows(self._encoding, X)
         return information(neighbor_joint(self.net_, self._encoding, X, near))
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        cluster: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> np.ndarray:
-        """Draw new rows from the generator.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        cluster : int or None, default=None
-            The cluster to draw from, a value of the first categorical code; None draws from all.
-        random_state : int, RandomState or None, default=None
-            Seed of the draw.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
-            In the units and the shape of the X of fit, as floats.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError
-            If ``cluster`` is not one of 0 .. n_clusters - 1, or n_samples is not positive.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        categories = None
-        if cluster is not None:
-            n_clusters = len(self.net_.clusters)
-            if not n_clusters:
-                raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
-            check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
-            order = self._order if len(self._order) else np.arange(n_clusters)
-            categories = self.net_.clusters.members(int(order[cluster]))
-        rng = torch_generator(seeds(random_state, 1)[0], self.device_)
-        drawn = draw(self.net_, self._encoding, n_samples, categories, rng)
-        return drawn.reshape(n_samples, *self._row_shape)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gan_cluster._checkpoint import Checkpoint, Stage, identity
-from gan_cluster._fitted import FittedGAN
+from gan_cluster._latent import LatentGAN
 from gan_cluster._parameters import FREE
 from gan_cluster._validation import (
     Rows,
@@ -35,7 +35,7 @@ Run = tuple[AdversarialNet, Batches]
 Judged = tuple[Encoding, np.ndarray, np.ndarray]
 
 
-class TrainableGAN(FittedGAN):
+class TrainableGAN(LatentGAN):
     """Makes and trains nets; subclasses say what the code is and what they read off."""
 
     _merges_late: bool  # whether codes still wait to be merged into clusters

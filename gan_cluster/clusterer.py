@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes, check_prior
@@ -130,6 +132,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
         fit ended before the generator joined.
+    code_names_ : list of str
+        Names of the codes, in the order in which ``generate`` takes them.
     n_iter_ : int
         Number of epochs trained.
     generator_, discriminator_ : Module
@@ -173,6 +177,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ((200,), (5, 2))
     """
 
+    __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route
     _parameter_constraints: ClassVar[dict] = {
         **BaseGAN._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
@@ -275,13 +280,15 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """Clusters as the net numbers them."""
         return self._map(lambda batch: self.net_.label(batch).argmax(1), X)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Cluster of each row: Q's most probable first code.
+    def predict(self, X: Any, *, code: int = 0) -> np.ndarray:
+        """Cluster of each row: Q's most probable first code, or another categorical code.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
             New rows.
+        code : int, default=0
+            0 is the cluster, 1 the first of ``categorical_codes`` and so on.
 
         Returns
         -------
@@ -293,8 +300,14 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+            For rows that cannot be read, or not of the kind that was fitted; for a code that
+            there is not.
         """
+        check_is_fitted(self)
+        last = len(self.net_.code.categorical) - 1
+        check_scalar(code, "code", Integral, min_val=0, max_val=last)
+        if code:
+            return self.encode(X).categorical[code].argmax(1)
         codes = self._codes(self._check_rows_like_fitted(X))
         return np.argsort(self._order)[codes]
 

@@ -134,6 +134,8 @@ class GANFeatureExtractor(BaseGAN):
         the generator has joined also losses, ``variety`` of generated rows as a share of that of
         real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``. One that
         diverged has ``taken_back``.
+    code_names_ : list of str
+        Names of the codes, in the order in which ``generate`` takes them.
     n_iter_ : int
         Number of epochs.
     generator_, discriminator_ : Module

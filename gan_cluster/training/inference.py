@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from sklearn.utils import gen_batches
 
 from gan_cluster.codes import Latent
 from gan_cluster.training.data import Encoding, fixed_batches
@@ -91,24 +90,10 @@ def merge_clusters(
     return found
 
 
-def draw(
-    net: AdversarialNet,
-    encoding: Encoding,
-    n_samples: int,
-    categories: np.ndarray | None,
-    rng: torch.Generator,
-) -> np.ndarray:
-    """Generated rows (n_samples, n_features) in the units of X, of some categories or of all."""
+def generate(net: AdversarialNet, encoding: Encoding, latent: Latent) -> np.ndarray:
+    """Generated rows (n_samples, n_features) in the units of X."""
     net._set_training(False)
-    parts = []
+    inputs = net.code.assemble(latent)
     with torch.inference_mode():
-        for batch in gen_batches(n_samples, INFERENCE_BATCH):
-            size = batch.stop - batch.start
-            latent: Latent = net.code.sample(size, rng, net.clusters.code_shares)
-            if categories is not None:
-                drawn = torch.randint(
-                    len(categories), latent.categories.shape[:1], generator=rng, device=rng.device
-                )
-                latent.categories[:, 0] = torch.as_tensor(categories, device=rng.device)[drawn]
-            parts.append(encoding.decode(net.sampler_(net.code.assemble(latent))))
+        parts = [encoding.decode(net.sampler_(part)) for part in inputs.split(INFERENCE_BATCH)]
     return np.concatenate(parts)
