@@ -142,9 +142,6 @@ class LatentGAN(FittedGAN):
         """
         X = self._check_rows_like_fitted(X)
         net = self.net_
-        sizes = list(net.code.categorical)
-        if sizes:
-            sizes[0] = len(net.clusters)
 
         def read(batch: torch.Tensor) -> torch.Tensor:
             posterior = net.code.posterior(net.discriminator_(batch).code)
@@ -155,11 +152,16 @@ class LatentGAN(FittedGAN):
             return torch.cat([*parts, posterior.mean, posterior.log_variance.exp()], dim=1)
 
         n_continuous = net.code.n_continuous
-        ends = np.cumsum([*sizes, n_continuous])
+        ends = np.cumsum([*self._code_sizes(), n_continuous])
         *categorical, mean, variance = np.split(self._map(read, X), ends, axis=1)
         if categorical and len(self._order):
             categorical[0] = categorical[0][:, self._order]
         return Bunch(categorical=categorical, mean=mean, variance=variance)
+
+    def _code_sizes(self) -> list[int]:
+        """Number of values of each categorical code, of clusters first."""
+        first, *others = self.net_.code.categorical or (0,)
+        return [len(self.net_.clusters), *others] if first else []
 
     def _values(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
         """A value of the first code for each cluster: a random one of those, or the first."""
@@ -191,12 +193,9 @@ class LatentGAN(FittedGAN):
                 latent.categories[rows, j] = torch.from_numpy(given).long().to(self.device_)
 
     def _checked_codes(self, codes: Any, n_samples: int, *, missing: bool) -> np.ndarray:
-        names, net = self.code_names_, self.net_
+        names = self.code_names_
         checked = _rows_of(codes, "codes", n_samples, len(names), missing)
-        sizes = list(net.code.categorical)
-        if sizes:
-            sizes[0] = len(net.clusters)
-        for j, size in enumerate(sizes):
+        for j, size in enumerate(self._code_sizes()):
             given = checked[~np.isnan(checked[:, j]), j]
             if len(given) and not np.isin(given, np.arange(size)).all():
                 raise ValueError(

@@ -12,7 +12,8 @@ from sklearn.exceptions import NotFittedError
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.inspection import ClusterDisplay
-from gan_cluster.inspection.clusters import GAP, LINE
+from gan_cluster.inspection._images import LINE
+from gan_cluster.inspection.clusters import GAP
 
 SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
 LAYOUTS = ["flat", "channels first", "channels last", "no channels", "mlp"]

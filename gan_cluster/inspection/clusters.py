@@ -7,11 +7,18 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.inspection._images import (
+    BLANK,
+    LINE,
+    as_images,
+    grid,
+    image_layout,
+    new_axes,
+    show,
+)
 from gan_cluster.inspection._matplotlib import require_matplotlib
 
-LINE = 1
 GAP = 4
-BLANK = 1.0
 
 
 class ClusterDisplay:
@@ -109,7 +116,7 @@ class ClusterDisplay:
             )
         check_is_fitted(estimator)
         rows = estimator._check_rows(X, reset=False)
-        shape, channels_last = _image_layout(estimator, rows.image_shape)
+        shape, channels_last = image_layout(estimator, rows.image_shape)
         probabilities = estimator.predict_proba(X)
         chosen = [
             _most_certain(probabilities, cluster)[:n_members]
@@ -126,8 +133,7 @@ class ClusterDisplay:
         low = min(np.nanmin(members), samples.min())
         scale = max(np.nanmax(members), samples.max()) - low or 1.0
         images = (
-            _as_images((values - low) / scale, shape, channels_last)
-            for values in (members, samples)
+            as_images((values - low) / scale, shape, channels_last) for values in (members, samples)
         )
         return cls(*images).plot(ax=ax)
 
@@ -145,62 +151,21 @@ class ClusterDisplay:
             The display itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
-        left, right = _grid(self.members), _grid(self.samples)
+        left, right = grid(self.members), grid(self.samples)
         gap = np.full((left.shape[0], GAP, 3), BLANK)
         self.image_ = np.concatenate([left, gap, right], axis=1)
-        if ax is None:
-            from matplotlib import pyplot as plt
-
-            height, width = self.image_.shape[:2]
-            _, ax = plt.subplots(figsize=(8, 8 * height / width + 0.4), layout="constrained")
-        ax.imshow(self.image_, interpolation="nearest")
+        ax = new_axes(self.image_) if ax is None else ax
+        show(ax, self.image_)
         n_clusters, tile = len(self.members), self.members.shape[2] + LINE
         ax.set_yticks(np.arange(n_clusters) * tile + tile / 2, range(n_clusters))
         middles = left.shape[1] / 2, left.shape[1] + GAP + right.shape[1] / 2
         ax.set_xticks(middles, ["real members", "generated"])
-        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         ax.set_ylabel("cluster")
-        ax.spines[:].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _image_layout(
-    estimator: InfoGANClusterer, image_shape: tuple[int, int, int] | None
-) -> tuple[tuple[int, ...], bool]:
-    """Shape (channels, height, width) of the images in rows, and whether channels come last."""
-    shape = estimator._encoding.shape
-    if len(shape) < 3:  # an MLP sees images as tables
-        if image_shape is None:
-            raise ValueError(
-                "ClusterDisplay shows images, but the estimator was fitted to a table: set "
-                "image_shape=(channels, height, width) if its rows are images"
-            )
-        shape = image_shape
-    if shape[0] not in (1, 3, 4):
-        raise ValueError(f"images should have 1, 3 or 4 channels to be shown, got {shape[0]}")
-    return shape, estimator._encoding.channels_last
 
 
 def _most_certain(probabilities: np.ndarray, cluster: int) -> np.ndarray:
     """Indices of the members of a cluster, the most certain first."""
     members = np.flatnonzero(probabilities.argmax(axis=1) == cluster)
     return members[np.argsort(-probabilities[members, cluster], kind="stable")]
-
-
-def _as_images(rows: np.ndarray, shape: tuple[int, ...], channels_last: bool) -> np.ndarray:
-    """Flat rows (..., n_features) as images (..., height, width, channels)."""
-    channels, height, width = shape
-    if channels_last:
-        return rows.reshape(*rows.shape[:-1], height, width, channels)
-    return np.moveaxis(rows.reshape(*rows.shape[:-1], *shape), -3, -1)
-
-
-def _grid(images: np.ndarray) -> np.ndarray:
-    """Lay (n_rows, n_columns, height, width, channels) out as one RGB image, lines between."""
-    colour = images if images.shape[-1] == 1 else images[..., :3]
-    lines = ((0, 0), (0, 0), (0, LINE), (0, LINE), (0, 0))
-    tiles = np.pad(np.nan_to_num(colour, nan=BLANK), lines, constant_values=BLANK)
-    n_rows, n_columns, height, width, channels = tiles.shape
-    grid = tiles.swapaxes(1, 2).reshape(n_rows * height, n_columns * width, channels)
-    return np.repeat(grid[:-LINE, :-LINE], 3 // channels, axis=2)

@@ -1,0 +1,170 @@
+"""TraversalDisplay: what one code changes while all else is held."""
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, check_scalar
+
+from gan_cluster._latent import LatentGAN
+from gan_cluster.inspection._images import LINE, as_images, grid, image_layout, new_axes, show
+from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.training.random import seeds
+
+
+class TraversalDisplay:
+    """Picture of one code: a row a draw of everything else, a column a value of the code.
+
+    Use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_values, height, width, channels)
+        With 1 (grey), 3 or 4 channels and values from 0 to 1.
+    values : ndarray of shape (n_values,)
+        Values of the code.
+    code : str
+        Its name.
+
+    Attributes
+    ----------
+    image_ : ndarray of shape (height, width, 3)
+        The whole picture as it is drawn, in RGB from 0 to 1.
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+
+    See Also
+    --------
+    gan_cluster.InfoGANClusterer.generate : Draws the images.
+
+    References
+    ----------
+    Chen et al. (2016). InfoGAN: Interpretable representation learning by information maximizing
+    generative adversarial nets. arXiv:1606.03657, figure 2.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from gan_cluster import InfoGANClusterer
+    >>> from gan_cluster.inspection import TraversalDisplay
+    >>> X = load_digits().data[:200]
+    >>> settings = {"image_shape": (1, 8, 8), "n_continuous": 1, "max_epochs": 1}
+    >>> clusterer = InfoGANClusterer(10, random_state=0, **settings).fit(X)
+    >>> display = TraversalDisplay.from_estimator(clusterer, "continuous0", ax=Figure().subplots())
+    >>> display.images.shape
+    (10, 9, 8, 8, 1)
+    """
+
+    def __init__(self, images: np.ndarray, values: np.ndarray, code: str):
+        self.images = images
+        self.values = values
+        self.code = code
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: LatentGAN,
+        code: str = "cluster",
+        *,
+        n_rows: int = 10,
+        n_values: int = 9,
+        limit: float = 2.0,
+        random_state: int | np.random.RandomState | None = 0,
+        ax: Any = None,
+    ) -> Self:
+        """Show a code of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer or GANFeatureExtractor
+            Fitted to images.
+        code : str, default="cluster"
+            One of the estimator's ``code_names_``.
+        n_rows : int, default=10
+            Draws of noise and of the other codes. Of a continuous code each row is of another
+            cluster, in turn.
+        n_values : int, default=9
+            Values of a continuous code, from ``-limit`` to ``limit``; all of a categorical one
+            are shown.
+        limit : float, default=2.0
+            Twice as far as training goes, as in the paper.
+        random_state : int, RandomState or None, default=0
+            Seed of the draws.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is no estimator of this library.
+        ValueError
+            If there is no such code, or rows are not images of 1, 3 or 4 channels.
+        """
+        require_matplotlib(f"{cls.__name__}.from_estimator")
+        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        check_scalar(n_values, "n_values", Integral, min_val=2)
+        if not isinstance(estimator, LatentGAN):
+            raise TypeError(
+                "estimator should be an InfoGANClusterer or a GANFeatureExtractor, got "
+                f"{type(estimator).__name__}"
+            )
+        check_is_fitted(estimator)
+        names = estimator.code_names_
+        if code not in names:
+            raise ValueError(f"code={code!r} is none of those that there are: {names}")
+        shape, channels_last = image_layout(estimator, estimator._layout[0])
+        place, sizes = names.index(code), estimator._code_sizes()
+        values = np.linspace(-limit, limit, n_values)
+        if place < len(sizes):
+            values = np.arange(sizes[place], dtype=float)
+        rng = np.random.RandomState(seeds(random_state, 1)[0])
+        codes: list[np.ndarray] = [rng.randint(size, size=n_rows) for size in sizes]
+        codes += [rng.uniform(-1, 1, n_rows) for _ in names[len(sizes) :]]
+        if sizes:
+            codes[0] = np.arange(n_rows) % sizes[0]
+        noise = rng.normal(size=(n_rows, estimator.net_.code.noise_dim))
+        drawn = []
+        for value in values:
+            codes[place] = np.full(n_rows, value)
+            drawn.append(estimator.generate(np.column_stack(codes), noise))
+        rows = np.reshape(drawn, (len(values), n_rows, -1)).swapaxes(0, 1)
+        low = rows.min()
+        scaled = (rows - low) / (rows.max() - low or 1.0)
+        return cls(as_images(scaled, shape, channels_last), values, code).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            The display itself.
+        """
+        require_matplotlib(f"{type(self).__name__}.plot")
+        self.image_ = grid(self.images)
+        ax = new_axes(self.image_) if ax is None else ax
+        show(ax, self.image_)
+        tile = self.images.shape[3] + LINE
+        ticks = np.arange(len(self.values)) * tile + tile / 2
+        ax.set_xticks(ticks, [f"{value:.3g}" for value in self.values])
+        ax.set_yticks([])
+        ax.set_title(self.code)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
