@@ -44,7 +44,7 @@ def rows_of(shape: tuple[int, ...], n_rows: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n_rows, *shape), dtype=np.uint8)
 
 
-def fitted(shape: tuple[int, ...], X: np.ndarray, **settings: object) -> InfoGANClusterer:
+def fitted(X: np.ndarray, **settings: object) -> InfoGANClusterer:
     """A clusterer in the middle of its game, which goes on with each ``partial_fit``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -114,7 +114,7 @@ def steps(repeats: int, **settings: object) -> list[dict]:
     rows = []
     for name, shape in KINDS.items():
         X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 25))
-        model, twin = fitted(shape, X, **settings), fitted(shape, X)
+        model, twin = fitted(X, **settings), fitted(X)
         batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
 
         def ours(model=model, batches=batches) -> None:
@@ -130,7 +130,7 @@ def readings(repeats: int) -> list[dict]:
     rows = []
     for name, shape in KINDS.items():
         X = rows_of(shape, 20_000)
-        model = fitted(shape, X)
+        model = fitted(X)
         discriminator, encoding = model.discriminator_, model._encoding
         flat = X.reshape(len(X), -1)
 
@@ -195,7 +195,7 @@ def epochs(repeats: int) -> list[dict]:
     except ImportError:
         return []
     X = rows_of((1, 28, 28), 6_000)
-    model = fitted((1, 28, 28), X)
+    model = fitted(X)
     batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
     flat = (X.reshape(len(X), -1) / 255).astype(np.float32)
 

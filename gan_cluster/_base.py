@@ -16,7 +16,8 @@ from gan_cluster._validation import (
     restored_on_error,
 )
 from gan_cluster.training.callbacks import ScikitLearnBridge
-from gan_cluster.training.inference import merge_clusters
+from gan_cluster.training.inference import merge_clusters, neighbor_joint
+from gan_cluster.training.merging import information
 from gan_cluster.training.processes import launched
 from gan_cluster.training.random import (
     global_state_kept,
@@ -76,7 +77,8 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             explore, refine = self._n_epochs(len(runs[0][1]))
             context = self._init_callback_context(max_subtasks=explore * len(runs) + refine)
             bridge = ScikitLearnBridge(self, context, X, y)
-            judged = self._judged(rows.X) if len(runs) > 1 or self._merges_late else None
+            compared = len(runs) > 1
+            judged = self._judged(rows.X) if compared or self._merges_late else None
             scores: list[float] = []
             begun = 0
             if checkpoint:
@@ -94,7 +96,9 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                     net.playing = not refine
                     label = f"training {i + 1}/{len(runs)}"
                     self._train(net, batches, enter(i, Stage(label, explore, [bridge])))
-                    scores.append(self._merge_and_score(net, batches, judged))
+                    self._merge(net, batches, judged)
+                    seen = judged if compared else None
+                    scores.append(information(neighbor_joint(net, *seen)) if seen else 0.0)
                     if bridge.stopped:
                         break
                 self.net_, kept = runs[int(np.argmax(scores))]
@@ -108,7 +112,7 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                     raise
                 self.net_.refresh_statistics(kept)
                 if not scores:
-                    self._merge_and_score(self.net_, kept, judged)
+                    self._merge(self.net_, kept, judged)
             self.net_.playing = True
             self._batch_rng, self._merges_late = kept.rng, False
             self._describe(kept)

@@ -53,7 +53,7 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     body = {"format": FORMAT, "tensors": name, "model": document}
     sealed = {"sha256": _digest(body), **body}
     _write_file(target / name, payload)
-    _write_file(target / DOCUMENT, json.dumps(sealed, indent=1, allow_nan=True).encode())
+    _write_file(target / DOCUMENT, json.dumps(sealed, indent=1).encode())
     for other in target.iterdir():
         if (TENSORS.fullmatch(other.name) and other.name != name) or PART.fullmatch(other.name):
             other.unlink()

@@ -154,8 +154,8 @@ class LatentGAN(FittedGAN):
         n_continuous = net.code.n_continuous
         ends = np.cumsum([*self._code_sizes(), n_continuous])
         *categorical, mean, variance = np.split(self._map(read, X), ends, axis=1)
-        if categorical and len(self._order):
-            categorical[0] = categorical[0][:, self._order]
+        if categorical:
+            categorical[0] = categorical[0][:, self._cluster_order]
         return Bunch(categorical=categorical, mean=mean, variance=variance)
 
     def _code_sizes(self) -> list[int]:
@@ -163,10 +163,15 @@ class LatentGAN(FittedGAN):
         first, *others = self.net_.code.categorical or (0,)
         return [len(self.net_.clusters), *others] if first else []
 
+    @property
+    def _cluster_order(self) -> np.ndarray:
+        """Clusters of the net in the order of their numbers."""
+        return self._order if len(self._order) else np.arange(len(self.net_.clusters))
+
     def _values(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
         """A value of the first code for each cluster: a random one of those, or the first."""
         net = self.net_
-        order = self._order if len(self._order) else np.arange(len(net.clusters))
+        order = self._cluster_order
         values = torch.empty(len(clusters), dtype=torch.long)
         for cluster in np.unique(clusters):
             members = torch.from_numpy(net.clusters.members(int(order[cluster])))

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 import torch
 
-from gan_cluster._checkpoint import Checkpoint, Stage, identity
+from gan_cluster._checkpoint import Checkpoint, Run, Stage, identity
 from gan_cluster._latent import LatentGAN
 from gan_cluster._parameters import FREE
 from gan_cluster._validation import (
@@ -21,8 +21,7 @@ from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import Objective
 from gan_cluster.training.callbacks import FallingRates, Progress, Settled
 from gan_cluster.training.data import Batches, Encoding
-from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
-from gan_cluster.training.merging import information
+from gan_cluster.training.inference import merge_clusters, near_rows
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
@@ -31,7 +30,6 @@ from gan_cluster.training.storage import deal, read
 
 JUDGED_ROWS = 10_000
 
-Run = tuple[AdversarialNet, Batches]
 Judged = tuple[Encoding, np.ndarray, np.ndarray]
 
 
@@ -161,16 +159,10 @@ class TrainableGAN(LatentGAN):
         kept = read(X, slice(None, None, ceil(len(X) / JUDGED_ROWS)))
         return self._encoding, kept, near_rows(self._encoding, kept)
 
-    def _merge_and_score(
-        self, net: AdversarialNet, batches: Batches, judged: Judged | None
-    ) -> float:
-        """Make clusters of a training's codes; what near rows say of each other's, in nats."""
-        if judged is None:
-            return 0.0
-        if self._merges_late:
-            n_clusters = self._categorical()[0]
-            batches.regroup(merge_clusters(net, *judged, n_clusters))
-        return information(neighbor_joint(net, *judged))
+    def _merge(self, net: AdversarialNet, batches: Batches, judged: Judged | None) -> None:
+        """Make clusters of a training's codes, where those are finer."""
+        if self._merges_late and judged is not None:
+            batches.regroup(merge_clusters(net, *judged, self._categorical()[0]))
 
     def _refine(self, batches: Batches, stage: Stage) -> None:
         """Finish training: the generator joins, rates fall to zero.

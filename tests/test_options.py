@@ -166,7 +166,7 @@ def test_restarts_keep_the_net_with_the_best_score(n_init, blobs, monkeypatch):
         nets.append(net)
         return np.eye(3) / 3 if len(nets) == 2 else np.full((3, 3), 1 / 9)
 
-    monkeypatch.setattr("gan_cluster._runs.neighbor_joint", joint)
+    monkeypatch.setattr("gan_cluster._base.neighbor_joint", joint)
     model = clusterer(n_init=n_init, max_epochs=4).fit(blobs[0])
     assert len(nets) == n_init
     assert model.net_ is nets[1]

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from gan_cluster.inspection._matplotlib import require_matplotlib
+
 LINE = 1
 BLANK = 1.0
 
@@ -43,16 +45,20 @@ def grid(images: np.ndarray) -> np.ndarray:
     return np.repeat(laid[:-LINE, :-LINE], 3 // channels, axis=2)
 
 
-def new_axes(image: np.ndarray) -> Any:
-    """Axes of a new figure in the proportions of a picture (height, width, 3)."""
-    from matplotlib import pyplot as plt
+def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
+    """Draw a display's picture (height, width, 3) without frame; return its axes.
 
-    height, width = image.shape[:2]
-    return plt.subplots(figsize=(8, 8 * height / width + 0.4), layout="constrained")[1]
+    Without axes a new figure is made, in the proportions of the picture. Sets ``image_``, ``ax_``
+    and ``figure_``.
+    """
+    require_matplotlib(f"{type(display).__name__}.plot")
+    if ax is None:
+        from matplotlib import pyplot as plt
 
-
-def show(ax: Any, image: np.ndarray) -> None:
-    """Draw a picture without ticks or frame."""
+        height, width = image.shape[:2]
+        _, ax = plt.subplots(figsize=(8, 8 * height / width + 0.4), layout="constrained")
+    display.image_, display.ax_, display.figure_ = image, ax, ax.figure
     ax.imshow(image, interpolation="nearest")
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
+    return ax

@@ -11,10 +11,9 @@ from gan_cluster.inspection._images import (
     BLANK,
     LINE,
     as_images,
+    draw,
     grid,
     image_layout,
-    new_axes,
-    show,
 )
 from gan_cluster.inspection._matplotlib import require_matplotlib
 
@@ -150,18 +149,14 @@ class ClusterDisplay:
         display : ClusterDisplay
             The display itself.
         """
-        require_matplotlib(f"{type(self).__name__}.plot")
         left, right = grid(self.members), grid(self.samples)
         gap = np.full((left.shape[0], GAP, 3), BLANK)
-        self.image_ = np.concatenate([left, gap, right], axis=1)
-        ax = new_axes(self.image_) if ax is None else ax
-        show(ax, self.image_)
+        ax = draw(self, np.concatenate([left, gap, right], axis=1), ax)
         n_clusters, tile = len(self.members), self.members.shape[2] + LINE
         ax.set_yticks(np.arange(n_clusters) * tile + tile / 2, range(n_clusters))
         middles = left.shape[1] / 2, left.shape[1] + GAP + right.shape[1] / 2
         ax.set_xticks(middles, ["real members", "generated"])
         ax.set_ylabel("cluster")
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._latent import LatentGAN
-from gan_cluster.inspection._images import LINE, as_images, grid, image_layout, new_axes, show
+from gan_cluster.inspection._images import LINE, as_images, draw, grid, image_layout
 from gan_cluster.inspection._matplotlib import require_matplotlib
 from gan_cluster.training.random import seeds
 
@@ -157,14 +157,10 @@ class TraversalDisplay:
         display : TraversalDisplay
             The display itself.
         """
-        require_matplotlib(f"{type(self).__name__}.plot")
-        self.image_ = grid(self.images)
-        ax = new_axes(self.image_) if ax is None else ax
-        show(ax, self.image_)
+        ax = draw(self, grid(self.images), ax)
         tile = self.images.shape[3] + LINE
         ticks = np.arange(len(self.values)) * tile + tile / 2
         ax.set_xticks(ticks, [f"{value:.3g}" for value in self.values])
         ax.set_yticks([])
         ax.set_title(self.code)
-        self.ax_, self.figure_ = ax, ax.figure
         return self

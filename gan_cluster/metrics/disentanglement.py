@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
 from sklearn.model_selection import cross_val_score, train_test_split
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -299,9 +299,12 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
         others = [rng.choice(np.flatnonzero(factors[:, k] == value)) for value in factors[ones, k]]
         differences.append(np.abs(codes[ones] - codes[others]).mean(0))
     half = n_votes // 2
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    linear.fit(differences[:half], chosen[:half])
+    linear = _linear_classifier().fit(differences[:half], chosen[:half])
     return float(linear.score(differences[half:], chosen[half:]))
+
+
+def _linear_classifier() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 
 def _sharing(factor: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -351,7 +354,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
         checked, numbered = _checked(values, np.asarray(y).reshape(-1, 1))
         target = numbered[:, 0]
         parts = train_test_split(checked, target, test_size=1 / 3, random_state=random_state)
-        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        linear = _linear_classifier()
         found[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
         found["guess"] = float(np.bincount(target).max() / len(target))
     return found
