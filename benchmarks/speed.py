@@ -178,14 +178,18 @@ def readings(repeats: int) -> list[dict]:
     return rows
 
 
-def imports(repeats: int) -> dict:
-    """Seconds to import the library beside those to import torch, each in a new process."""
+def imports(repeats: int) -> list[dict]:
+    """Seconds to import the library, and to use it, beside those of its parts, in new processes."""
 
     def importing(statement: str) -> Callable[[], None]:
         return lambda: subprocess.run([sys.executable, "-c", statement], check=True)
 
-    ours = importing("from gan_cluster import InfoGANClusterer")
-    return compare("import", ours, importing("import torch"), 1, repeats)
+    module, both = importing("import gan_cluster"), importing("import torch, sklearn.cluster")
+    used = importing("from gan_cluster import InfoGANClusterer")
+    return [
+        compare("import, beside torch", module, importing("import torch"), 1, repeats),
+        compare("import of an estimator, beside torch and scikit-learn", used, both, 1, repeats),
+    ]
 
 
 def epochs(repeats: int) -> list[dict]:
@@ -226,7 +230,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = steps(options.repeats) + readings(options.repeats) + [imports(options.repeats)]
+    rows = steps(options.repeats) + readings(options.repeats) + imports(options.repeats)
     rows += steps(options.repeats, compile=True) + steps(options.repeats, precision="bf16")
     rows += epochs(options.repeats)
     threads = torch.get_num_threads()

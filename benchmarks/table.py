@@ -23,12 +23,30 @@ else is said. Methods are those of `benchmarks/methods.py`: `infogan+consistency
 `InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
 and `KMeans`.
 """
+PLAIN = """## {title}
+
+{note}
+
+| {columns} |
+|{rule}
+"""
 MAIN_JOB = "digits, all rows"
 NOTES = {
     MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
     "them (`benchmarks/main_job.py`).",
     "coil20": "There are no test rows: fitted and scored on all.",
     "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each.",
+}
+# results that are no accuracies: what each file measured
+MEASURED = {
+    "memory": "Rows larger than memory: `peak_mb` is beyond what the import of the library holds "
+    "(`benchmarks/memory.py`).",
+    "speed": "Medians of alternating repeats, in seconds; `ratio` is ours by the reference's "
+    "(`benchmarks/speed.py`).",
+    "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "
+    "(`benchmarks/soak.py`).",
+    "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
+    "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`).",
 }
 COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds | file |"
 CHOICE = """## Does the score choose well?
@@ -89,6 +107,21 @@ def choice(rows: list[dict]) -> list[str]:
     return lines
 
 
+def measured(name: str, rows: list[dict]) -> str:
+    """The section of a file whose rows are no accuracies, a column for each of their keys."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    shown = [rows[0], rows[-1]] if name == "soak" else rows
+    lines = (" | ".join(_shown(row.get(key, "")) for key in columns) for row in shown)
+    head = PLAIN.format(
+        title=name, note=MEASURED[name], columns=" | ".join(columns), rule=" --- |" * len(columns)
+    )
+    return head + "".join(f"| {line} |\n" for line in lines)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def page() -> str:
     """The whole page."""
     sections: dict[str, list[dict]] = {MAIN_JOB: []}
@@ -96,7 +129,7 @@ def page() -> str:
     results = {file.stem: json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))}
     for name, result in results.items():
         for row in result["rows"]:
-            if "error" not in row:
+            if "error" not in row and name not in MEASURED:
                 sections.setdefault(section(row), []).append({**row, "file": name})
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
         sources.append(f"| {name} | {result['commit']} | {result['processor']} | {versions} |")
@@ -105,6 +138,7 @@ def page() -> str:
     for data, rows in sections.items():
         note = f"{NOTES[data]}\n\n" if data in NOTES else ""
         parts.append(f"## {data}\n\n{note}{head}" + "\n".join(summary(rows, data)) + "\n")
+    parts += [measured(name, results[name]["rows"]) for name in MEASURED if name in results]
     parts.append(CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n")
     parts.append(SOURCES + "\n".join(sources) + "\n")
     return "\n".join(parts)

@@ -1,8 +1,31 @@
 """Generative adversarial networks for unsupervised classification, the scikit-learn way."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gan_cluster._version import __version__
-from gan_cluster.clusterer import InfoGANClusterer
-from gan_cluster.features import GANFeatureExtractor
-from gan_cluster.persistence import load, save
+
+if TYPE_CHECKING:
+    from gan_cluster.clusterer import InfoGANClusterer
+    from gan_cluster.features import GANFeatureExtractor
+    from gan_cluster.persistence import load, save
 
 __all__ = ["GANFeatureExtractor", "InfoGANClusterer", "__version__", "load", "save"]
+
+_HOMES = {
+    "GANFeatureExtractor": "features",
+    "InfoGANClusterer": "clusterer",
+    "load": "persistence",
+    "save": "persistence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, PyTorch and scikit-learn with it, when it is (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

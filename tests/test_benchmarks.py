@@ -126,3 +126,16 @@ def test_the_ceiling_of_a_protocol_learns_the_labels(monkeypatch):
     found = SupervisedFeatures(4, (1, 8, 8), y, seed=0).fit(X[:1000]).transform(X[1000:])
     labels = KMeans(10, n_init=3, random_state=0).fit_predict(found)
     assert clustering_accuracy(y[1000:], labels) > 0.85
+
+
+def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import table
+
+    rows = [{"kind": "file", "rows": 1000, "peak_mb": 12.3456}, {"kind": "memory", "rows": 2000}]
+    found = table.measured("memory", rows)
+    assert found.startswith("## memory\n\nRows larger than memory")
+    assert "| kind | rows | peak_mb |\n| --- | --- | --- |\n" in found
+    assert found.endswith("| file | 1000 | 12.35 |\n| memory | 2000 |  |\n")
+    rounds = [{"round": i, "held_mb": 300.0 + i} for i in range(5)]
+    assert "| 0 | 300 |\n| 4 | 304 |\n" in table.measured("soak", rounds)

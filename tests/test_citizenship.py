@@ -1,6 +1,8 @@
 """Clones, pickles, pipelines, searches and HTML: both estimators among scikit-learn's."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -170,3 +172,21 @@ def test_torch_in_another_mode(make, blobs):
         torch.set_default_dtype(torch.float32)
     np.testing.assert_array_equal(model.transform(blobs[0]), expected.transform(blobs[0]))
     np.testing.assert_array_equal(drawn, expected.sample(3, random_state=0))
+
+
+def test_importing_the_package_imports_nothing_heavy_until_it_is_used():
+    script = """
+import sys
+import gan_cluster
+assert not {"torch", "sklearn", "skorch"} & set(sys.modules)
+assert dir(gan_cluster) == sorted(gan_cluster.__all__)
+from gan_cluster import *
+assert InfoGANClusterer().get_params() and callable(load)
+try:
+    gan_cluster.Kmeans
+except AttributeError as error:
+    assert "Kmeans" in str(error)
+else:
+    raise SystemExit("an unknown name was found")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
