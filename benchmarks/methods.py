@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from trunks import SupervisedFeatures, pair
+from variants import VARIANTS, with_net
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
@@ -108,18 +109,8 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
     class Net(AdversarialNet):
         playing = property(lambda self: always, lambda self, value: None)
 
-    class Clusterer(InfoGANClusterer):
-        def _prepare(self, *arguments: Any) -> Any:
-            start = super()._prepare(*arguments)
-
-            def changed(seed: int) -> Any:
-                net, batches = start(seed)
-                net.__class__ = Net
-                return net, batches
-
-            return changed
-
-    return lambda data, seed: Clusterer(
+    clusterer = with_net(InfoGANClusterer, Net)
+    return lambda data, seed: clusterer(
         data.n_clusters, image_shape=data.image_shape, random_state=seed, n_init=1
     )
 
@@ -143,6 +134,10 @@ def _extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
 
 def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
     features = _extractor(**settings)
+    return _clustered(features)
+
+
+def _clustered(features: Callable[[DataSet, int], Any]) -> Callable[[DataSet, int], Any]:
     return lambda data, seed: make_pipeline(features(data, seed), _kmeans(data, seed))
 
 
@@ -215,6 +210,7 @@ METHODS: dict[str, Method] = {
     "pca-probe, 100 labels a class": _probe(
         lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100
     ),
+    **{f"features, {name}": Method(_clustered(make)) for name, make in VARIANTS.items()},
     **_by_protocol(4),
     **_by_protocol(8),
 }

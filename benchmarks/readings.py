@@ -22,7 +22,7 @@ from methods import _extractor
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor
@@ -43,6 +43,7 @@ POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 SCALINGS = {
     "as they are": lambda: FunctionTransformer(),
     "unit rows": lambda: Normalizer(),
+    "unit channels": lambda: StandardScaler(),
     "whitened, unit rows": lambda: make_pipeline(
         PCA(0.99, whiten=True, random_state=0), Normalizer()
     ),

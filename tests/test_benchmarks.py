@@ -128,6 +128,25 @@ def test_the_ceiling_of_a_protocol_learns_the_labels(monkeypatch):
     assert clustering_accuracy(y[1000:], labels) > 0.85
 
 
+def test_each_variant_of_the_search_trains_and_changes_the_features(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from variants import VARIANTS
+
+    X, y = load_digits(return_X_y=True)
+    X = np.kron(X[:100].reshape(-1, 8, 8), np.ones((2, 2))).reshape(100, -1)
+    digits = DataSet(X, y[:100], X[:50], y[:50], (1, 16, 16))
+    found = {}
+    for name, make in VARIANTS.items():
+        first, again = (
+            make(digits, 0).set_params(max_epochs=2, batch_size=25).fit_transform(X) for _ in "ab"
+        )
+        np.testing.assert_array_equal(first, again, err_msg=name)
+        assert np.isfinite(first).all(), name
+        found[name] = first.tobytes()
+    assert len(set(found.values())) == len(found)
+
+
 def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import table
