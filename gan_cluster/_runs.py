@@ -20,7 +20,7 @@ from gan_cluster._validation import (
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import Objective
 from gan_cluster.training.callbacks import FallingRates, Progress, Settled
-from gan_cluster.training.data import Batches, Encoding
+from gan_cluster.training.data import Batches, Encoding, held_rows
 from gan_cluster.training.inference import merge_clusters, near_rows
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -117,7 +117,7 @@ class TrainableGAN(LatentGAN):
         if self._is_consistent() and n_neighbors:
             near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
         given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
-        return Batches(*given, processes)
+        return Batches(*given, processes, held_rows(X, self._encoding, self.device_))
 
     def _train(self, net: AdversarialNet, batches: Batches, stage: Stage) -> None:
         """Run the loop; the net keeps no callback, so that it pickles and holds no data."""

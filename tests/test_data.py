@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cluster.training.data import Batches, Encoding, fixed_batches
+from gan_cluster.training.data import Batches, Encoding, fixed_batches, held_rows
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.random import torch_generator
 
@@ -116,3 +116,25 @@ def test_relabel_tells_the_share_that_changed(table):
 def test_fixed_batches_fill_up_the_last_one(table):
     parts = list(fixed_batches(table, _encoding(table), 10, "cpu"))
     assert [(len(rows), n) for rows, n in parts] == [(10, 10), (10, 10), (10, 3)]
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_rows_held_on_the_device_give_the_batches_that_are_read(channels_last, colours):
+    images = colours.transpose(0, 2, 3, 1) if channels_last else colours
+    X = images.reshape(len(images), -1)
+    encoding = _encoding(X, (3, 9, 11), channels_last)
+    near = [nearest_rows(X, encoding, 3, torch_generator(0))]
+    read, held = (
+        Batches(X, encoding, 7, torch_generator(0), "cpu", near=near, held=rows)
+        for rows in (None, encoding.encode(X))
+    )
+    for expected, found in zip(read.alone(), held.alone(), strict=True):
+        assert torch.equal(expected[1], found[1])
+    for expected, found in zip(read, held, strict=True):
+        for ours, other in zip(expected, found, strict=True):
+            assert torch.equal(ours, other)
+            assert ours.stride() == other.stride()
+
+
+def test_the_cpu_holds_no_second_copy_of_the_rows(table):
+    assert held_rows(table, _encoding(table), "cpu") is None

@@ -9,7 +9,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.processes import ALONE, Processes
-from gan_cluster.training.storage import Block, read, release
+from gan_cluster.training.storage import Block, mapped_file, read, release
 
 CHUNK_BYTES = 32 * 2**20
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
@@ -102,6 +102,8 @@ class Batches:
         For each block the rows of it that may stand in for a row, as positions in the block.
     processes : Processes, default=ALONE
         Those that train together: each gives rows of its own, and its part of a batch.
+    held : Tensor of shape (n_samples, *shape), default=None
+        All rows, encoded and on the device, where :func:`held_rows` found room for them.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Batches:
         blocks: list[Block] | None = None,
         near: list[np.ndarray] | None = None,
         processes: Processes = ALONE,
+        held: torch.Tensor | None = None,
     ):
         self.X = X
         self.encoding = encoding
@@ -123,13 +126,14 @@ class Batches:
         self.blocks = blocks or [slice(0, len(X))]
         self.near = near
         self.processes = processes
+        self.held = held
         self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
         """Batches of the same rows in an order of their own."""
         whole = self.batch_size * self.processes.count
         given = self.X, self.encoding, whole, rng, self.device, self.blocks, self.near
-        return Batches(*given, self.processes)
+        return Batches(*given, self.processes, self.held)
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
@@ -167,7 +171,12 @@ class Batches:
             yield rows, partners, numbers[batch].to(self.device)
 
     def _encoded(self, X: np.ndarray, positions: np.ndarray) -> torch.Tensor:
-        return self.encoding.encode(X[positions]).to(self.device)
+        if self.held is not None:
+            return self.held[torch.from_numpy(positions).to(self.device)]
+        rows = self.encoding.encode(X[positions])
+        if torch.device(self.device).type != "cuda":
+            return rows.to(self.device)
+        return rows.pin_memory().to(self.device, non_blocking=True)
 
     def regroup(self, groups: torch.Tensor) -> None:
         """Codes became clusters: translate the labels noted, so that they compare with new ones."""
@@ -179,6 +188,21 @@ class Batches:
         changed = (self.labels[indices] != labels).float().mean()
         self.labels[indices] = labels.int()
         return changed
+
+
+def held_rows(X: np.ndarray, encoding: Encoding, device: str | torch.device) -> torch.Tensor | None:
+    """All rows encoded on the device, if it has memory of its own and they fill half of it at most.
+
+    On the CPU, and for a file that is read block by block, None.
+    """
+    device = torch.device(device)
+    if device.type != "cuda" or mapped_file(X) is not None:
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    if 4 * X.size > free / 2:
+        return None
+    size = max(1, CHUNK_BYTES // (X.shape[1] * 4))
+    return torch.cat([encoding.encode(X[chunk]).to(device) for chunk in gen_batches(len(X), size)])
 
 
 def fixed_batches(
