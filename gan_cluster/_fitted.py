@@ -13,18 +13,20 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from gan_cluster._parameters import GANParameters
-from gan_cluster._validation import Rows, check_rows
+from gan_cluster._validation import Rows, check_rows, resolve_device
 from gan_cluster.networks import Discriminator
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.inference import map_rows, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.state import moved
 
 
 class FittedGAN(TransformerMixin, GANParameters):
     """Everything that reads a trained net and does not change it."""
 
     net_: AdversarialNet
+    device_: str
     _encoding: Encoding
     _row_shape: tuple[int, ...]  # of X at fit, and the image that it holds
     _layout: tuple[tuple[int, int, int] | None, bool]
@@ -42,6 +44,23 @@ class FittedGAN(TransformerMixin, GANParameters):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "net_" in vars(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
+        state = super().__getstate__()
+        if "net_" in state and self.device_ != "cpu":
+            state["net_"] = moved(self.net_, "cpu")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "net_" in state and self.device_ != "cpu":
+            try:
+                self.device_ = resolve_device(self.device)
+            except ValueError:  # it is not there
+                self.device_ = "cpu"
+            if self.device_ != "cpu":
+                self.net_ = moved(self.net_, self.device_)
 
     @property
     def generator_(self) -> nn.Module:

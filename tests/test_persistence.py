@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import resource
 import subprocess
 import sys
@@ -112,6 +113,25 @@ def test_networks_of_the_users_are_given_again(blobs, tmp_path):
     np.testing.assert_array_equal(same.transform(X), model.transform(X))
     with pytest.raises(ValueError, match="does not fit together"):
         load(tmp_path, architecture=(Drawn, wider_trunk))
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.5, "codes_per_cluster": 2}])
+def test_a_model_that_a_gpu_trained_is_read_where_there_is_none(settings, images, tmp_path):
+    model = clusterer(n_clusters=10, image_shape=(1, 8, 8), **settings).fit(images)
+    labels, drawn = model.predict_proba(images), model.sample(5, random_state=0)
+    model.device_ = "cuda"  # as if it had been trained there
+    read = pickle.loads(pickle.dumps(model))
+    assert model.device_ == "cuda"
+    save(model, tmp_path)
+    document, tensors = _folder.read_model(tmp_path)
+    on_gpu = {**tensors, "random.step": torch.zeros(16, dtype=torch.uint8)}  # CUDA's are short
+    _folder.write_model(tmp_path, document, on_gpu)
+    for same in (read, load(tmp_path)):
+        assert same.device_ == "cpu"
+        np.testing.assert_array_equal(same.predict_proba(images), labels)
+        np.testing.assert_array_equal(same.sample(5, random_state=0), drawn)
+        assert same.history_ == model.history_
+        assert same.partial_fit(images).n_iter_ == model.n_iter_ + 1
 
 
 def test_parameters_that_cannot_be_are_named(images, tmp_path):

@@ -6,8 +6,18 @@ import numpy as np
 import torch
 
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import globally_seeded, torch_generator
 
 RATES = ("lr", "initial_lr")
+GIVEN = (
+    "build",
+    "code",
+    "objective",
+    "learning_rates",
+    "ema_decay",
+    "precision",
+    "compiled",
+)
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
@@ -43,12 +53,23 @@ def restore_net(
     net.clusters.groups = None
     if "clusters.groups" in tensors:
         net.clusters.groups = tensors["clusters.groups"].to(net.device)
-    if net.rng.device.type == "cpu":  # a state is of one kind of device
+    if len(tensors["random.step"]) == len(net.rng.get_state()):  # it is of one kind of device
         net.rng.set_state(tensors["random.step"])
     for row in document["history"]:
         net.history.new_epoch()
         for name, value in row.items():
             net.history.record(name, value)
+
+
+def moved(net: AdversarialNet, device: str) -> AdversarialNet:
+    """The same net on another device; random numbers go on only where that is of the same kind."""
+    given = {name: getattr(net, name) for name in GIVEN}
+    other = AdversarialNet(**given, rng=torch_generator(0, device), device=device)
+    with globally_seeded(0):
+        other.initialize()
+    restore_net(other, *net_state(net))
+    other.playing = net.playing
+    return other
 
 
 def _optimizer_state(
