@@ -46,6 +46,8 @@ MEASURED = {
     "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "
     "(`benchmarks/soak.py`).",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
+    "generation": "What the clusterer with two continuous codes draws: Frechet distances, and the "
+    "correlation of codes with moments of the images (`benchmarks/generation.py`).",
     "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`).",
 }
 COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds | file |"

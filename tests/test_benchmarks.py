@@ -1,5 +1,6 @@
 """The accuracy benchmark: bad input is named before anything runs, errors become rows."""
 
+import doctest
 import json
 import subprocess
 import sys
@@ -145,6 +146,17 @@ def test_each_variant_of_the_search_trains_and_changes_the_features(monkeypatch)
         assert np.isfinite(first).all(), name
         found[name] = first.tobytes()
     assert len(set(found.values())) == len(found)
+
+
+def test_measures_of_drawn_images_are_right_where_the_answer_is_known(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import generation
+
+    assert doctest.testmod(generation) == (0, 8)
+    upright, wide = np.zeros((2, 1, 20, 20))
+    upright[0, 2:18, 9:11] = wide[0, 2:18, 7:13] = 1
+    assert generation.slant(upright)[0] == pytest.approx(0)
+    assert generation.stroke_width(wide)[0] > 1.5 * generation.stroke_width(upright)[0]
 
 
 def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
