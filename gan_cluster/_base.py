@@ -128,6 +128,8 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go on training for one epoch over X, from where the last call stopped.
 
+        Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
+
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
@@ -159,8 +161,11 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                 self._batch_rng = batches.rng
             else:
                 check_unchanged(self, self._trained_params)
-                batches = self._batches(rows.X, self._batch_rng, processes)
-            known = self.net_.clusters.groups
+            forming, known = self._forming(self.net_), self.net_.clusters.groups
+            if not is_first:
+                batches = self._batches(rows.X, self._batch_rng, processes, alone=not forming)
+            self.net_.playing = not forming
+            self._merges_late = self._merges_late and (forming or not self._is_consistent())
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read
                 self.net_.clusters.regroup(None)
             self._train(self.net_, batches, Stage("partial_fit", 1, []))

@@ -9,7 +9,7 @@ import torch
 
 from gan_cluster._checkpoint import Checkpoint, Run, Stage, identity
 from gan_cluster._latent import LatentGAN
-from gan_cluster._parameters import FREE
+from gan_cluster._parameters import FREE, STAGE_STEPS
 from gan_cluster._validation import (
     Rows,
     check_fit_rows,
@@ -111,10 +111,13 @@ class TrainableGAN(LatentGAN):
         self._check_built(net.discriminator_)
         return net
 
-    def _batches(self, X: np.ndarray, rng: torch.Generator, processes: Processes) -> Batches:
+    def _batches(
+        self, X: np.ndarray, rng: torch.Generator, processes: Processes, alone: bool = False
+    ) -> Batches:
+        """Batches of X whose twins are made from near rows, or from each row alone."""
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
         blocks, near = deal(X, self.batch_size, rng), None
-        if self._is_consistent() and n_neighbors:
+        if self._is_consistent() and n_neighbors and not alone:
             near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
         given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
         return Batches(*given, processes, held_rows(X, self._encoding, self.device_))
@@ -163,6 +166,14 @@ class TrainableGAN(LatentGAN):
         """Make clusters of a training's codes, where those are finer."""
         if self._merges_late and judged is not None:
             batches.regroup(merge_clusters(net, *judged, self._categorical()[0]))
+
+    def _forming(self, net: AdversarialNet) -> bool:
+        """Whether clusters still form in ``partial_fit``, which cannot know how long it will last.
+
+        They have as many steps for it as in ``fit``, unless the generator has joined before.
+        """
+        steps, joined = net.steps_
+        return self._is_consistent() and not joined and steps < STAGE_STEPS
 
     def _refine(self, batches: Batches, stage: Stage) -> None:
         """Finish training: the generator joins, rates fall to zero.

@@ -11,6 +11,8 @@ from skorch.callbacks import Callback
 from small import clusterer, extractor
 from torch import nn
 
+from gan_cluster import _runs
+
 LEARNS = {"max_epochs": 30, "width": 4, "discriminator_lr": 5e-3, "generator_lr": 5e-3}
 
 
@@ -194,6 +196,22 @@ def test_partial_fit_goes_on_where_it_stopped(make, blobs):
     assert model.n_iter_ == len(model.history_) == 2
     np.testing.assert_array_equal(model._encoding.center, scale)
     assert model.transform(X).shape[0] == 120
+
+
+def test_chunks_go_through_the_stages_of_fit(images, monkeypatch):
+    monkeypatch.setattr(_runs, "STAGE_STEPS", 4)
+    model = clusterer(n_clusters=10, image_shape=(1, 8, 8), codes_per_cluster=2, batch_size=25)
+    for _ in range(2):
+        model.partial_fit(images[:50])
+        assert "generator_loss" not in model.history_[-1]
+        assert model.net_.clusters.groups is not None  # merged to be read
+    merged = model.net_.clusters.groups.clone()
+    model.partial_fit(images[50:])
+    assert "generator_loss" in model.history_[-1]
+    assert torch.equal(model.net_.clusters.groups, merged)
+    assert model.net_.steps_ == (6, 2)
+    other = clusterer(image_shape=(1, 8, 8), batch_size=25).fit(images).partial_fit(images)
+    assert "generator_loss" in other.history_[-1]  # it has joined already
 
 
 def test_partial_fit_keeps_the_names_of_clusters(fitted, blobs):

@@ -88,6 +88,13 @@ class Players(Loop):
         return ["generator_", "discriminator_", "optimizer_", *averaged]
 
     @property
+    def steps_(self) -> tuple[int, int]:
+        """How many steps the discriminator and the generator have made."""
+        firsts = (group["params"][0] for group in self.optimizer_.param_groups)
+        made = [self.optimizer_.state.get(weights, {}).get("step", 0) for weights in firsts]
+        return int(made[0]), int(made[1])
+
+    @property
     def sampler_(self) -> nn.Module:
         """The generator to sample from: the averaged one where there is one."""
         return self.average_ if self.ema_decay else self.generator_
