@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
 from trunks import SupervisedFeatures, pair
 from variants import VARIANTS, with_net
 
@@ -115,6 +116,17 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
     )
 
 
+class _InChunks(InfoGANClusterer):
+    """Fits by ``partial_fit`` over six chunks, as many passes as one training of fit makes."""
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "_InChunks":
+        chunks = list(gen_batches(len(X), -(-len(X) // 6)))
+        for _ in range(sum(self._n_epochs(len(X) // self.batch_size))):
+            for chunk in chunks:
+                self.partial_fit(X[chunk])
+        return self
+
+
 def _moved(images: torch.Tensor) -> torch.Tensor:
     """Twins that keep their exposure; each training seeds torch's generator anew."""
     return random_affine(images, torch.random.default_generator)
@@ -198,6 +210,11 @@ METHODS: dict[str, Method] = {
     "single, no information": Method(_clusterer(n_init=1, info_weight=0)),
     "single, no game": Method(_playing(False)),
     "single, game from the start": Method(_playing(True)),
+    "partial_fit in chunks": Method(
+        lambda data, seed: _InChunks(
+            data.n_clusters, image_shape=data.image_shape, random_state=seed
+        )
+    ),
     "gan-features+kmeans": Method(_features(objective="gan", **POOLED)),
     "infogan-features+kmeans": Method(_features(consistency_weight=0, **POOLED)),
     "probe": _probe(_extractor(**GRID)),
