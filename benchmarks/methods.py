@@ -22,17 +22,14 @@ from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.augment import random_affine
 from gan_cluster.training.net import AdversarialNet
 
-# InfoGAN's appendix C.1 (arXiv:1606.03657): the objective without anything of ours
+# InfoGAN's objective (arXiv:1606.03657, eq. 6) and networks; R1 steadies the game, and of finer
+# codes those that near rows share are merged, once training is over
 INFOGAN: dict[str, Any] = {
     "consistency_weight": 0,
-    "n_continuous": 2,
-    "noise_dim": 62,
-    "width": 64,
-    "depth": 2,
-    "discriminator_lr": 2e-4,
-    "generator_lr": 1e-3,
+    "codes_per_cluster": 4,
+    "gradient_penalty": 1.0,
     "n_init": 1,
-    "max_epochs": 50,
+    "max_epochs": 24,
 }
 # DCGAN's rates (arXiv:1511.06434), and the layer and rows of Premachandran & Yuille
 POOLED: dict[str, Any] = {"pooling": "avg", "normalize": "l2", "n_init": 1}

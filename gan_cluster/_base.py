@@ -95,7 +95,8 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                 for i, (net, batches) in list(enumerate(runs))[begun:]:
                     net.playing = not refine
                     label = f"training {i + 1}/{len(runs)}"
-                    self._train(net, batches, enter(i, Stage(label, explore, [bridge])))
+                    stage = Stage(label, explore, [bridge], falls=not refine)
+                    self._train(net, batches, enter(i, stage))
                     self._merge(net, batches, judged)
                     seen = judged if compared else None
                     scores.append(information(neighbor_joint(net, *seen)) if seen else 0.0)
@@ -103,7 +104,7 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                         break
                 self.net_, kept = runs[int(np.argmax(scores))]
                 if refine and not bridge.stopped:
-                    stage = enter(len(runs), Stage("refining", refine, [bridge]))
+                    stage = enter(len(runs), Stage("refining", refine, [bridge], falls=True))
                     self._refine(kept, stage)
             except KeyboardInterrupt as error:
                 interrupt = error

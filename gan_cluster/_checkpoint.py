@@ -43,6 +43,8 @@ class Stage:
     planned, epochs : int
         How many there are to be, and how many there are if it ended early.
     callbacks : list of skorch callbacks
+    falls : bool, default=False
+        Whether learning rates fall to zero over the planned epochs.
     done : int
         How many a fit that was killed has left behind.
     write : callable, default=None
@@ -52,6 +54,7 @@ class Stage:
     label: str
     planned: int
     callbacks: list
+    falls: bool = False
     done: int = 0
     write: Callable[[int, bool], None] | None = None
 

@@ -103,7 +103,7 @@ class GANParameters(BaseEstimator):
             explore = min(explore, self.max_epochs // 2)
             refine = self.max_epochs - explore
         if not self._is_consistent():
-            return explore + refine, 0  # the objectives of the papers keep their rates
+            return explore + refine, 0  # the objectives of the papers are one game
         return explore, refine
 
     def _code(self, shape: tuple[int, ...]) -> LatentCode:

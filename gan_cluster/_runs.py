@@ -125,6 +125,9 @@ class TrainableGAN(LatentGAN):
     def _train(self, net: AdversarialNet, batches: Batches, stage: Stage) -> None:
         """Run the loop; the net keeps no callback, so that it pickles and holds no data."""
         callbacks = [*stage.callbacks, *(self.callbacks or [])]
+        if stage.falls:
+            n_steps = len(batches)
+            callbacks.insert(0, FallingRates(stage.planned * n_steps, stage.done * n_steps))
         net.processes = batches.processes
         before = len(net.history) - stage.done
         if stage.write is not None:
@@ -184,6 +187,4 @@ class TrainableGAN(LatentGAN):
         self.net_.playing = True
         if self.net_.objective.augment != "none":
             batches = batches.alone()
-        n_steps = len(batches)
-        stage.callbacks.insert(0, FallingRates(stage.planned * n_steps, stage.done * n_steps))
         self._train(self.net_, batches, stage)
