@@ -40,6 +40,8 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on X; of ``n_init`` trainings keep the best by a score that sees no label.
 
+        With ``warm_start`` a fitted estimator goes on from where it is instead.
+
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features)
@@ -64,6 +66,8 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
         """
         self._validate_params()
         check_callbacks(self.callbacks)
+        if self.warm_start and self.__sklearn_is_fitted__():
+            return self._go_on(X, y)
         with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=True, min_rows=2)
             n_init = self.n_init if self._categorical() else 1  # nothing else could choose
@@ -122,6 +126,30 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             message = f"fit was interrupted: this is its state after epoch {self.n_iter_}"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
             raise interrupt
+        if processes.rank == 0:
+            self._warn_of_failures()
+        return self
+
+    def _go_on(self, X: Any, y: Any) -> Self:
+        """Train on from where the estimator is: the game once more, with rates that fall."""
+        if self.checkpoint_dir is not None:
+            raise ValueError(
+                "warm_start goes on from the estimator itself, which checkpoint_dir cannot: set "
+                "checkpoint_dir=None, or fit a new estimator"
+            )
+        with global_state_kept(), restored_on_error(self), gradients_on():
+            rows = self._check_rows(X, reset=False, min_rows=2)
+            check_unchanged(self, self._trained_params)
+            processes, _ = launched(self.device_)
+            batches = self._batches(rows.X, self._batch_rng, processes, alone=True)
+            explore, refine = self._n_epochs(len(batches))
+            n_epochs = refine if self.max_epochs == "auto" and refine else explore + refine
+            context = self._init_callback_context(max_subtasks=n_epochs)
+            bridge = ScikitLearnBridge(self, context, X, y)
+            self.net_.playing, self._merges_late = True, False
+            self._train(self.net_, batches, Stage("going on", n_epochs, [bridge], falls=True))
+            self._describe(batches)
+            bridge.finish()
         if processes.rank == 0:
             self._warn_of_failures()
         return self

@@ -29,6 +29,7 @@ FREE = {
     "n_neighbors",
     "random_state",
     "verbose",
+    "warm_start",
 }
 
 
@@ -62,6 +63,7 @@ class GANParameters(BaseEstimator):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, 1, closed="both")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "warm_start": ["boolean"],
         "checkpoint_dir": [str, os.PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, None],

@@ -104,6 +104,9 @@ class GANFeatureExtractor(BaseGAN):
         bound on the information gains no larger share of its ceiling.
     n_iter_no_change : int or None, default=10
         Epochs at rest, in a row, after which training stops; None never stops it.
+    warm_start : bool, default=False
+        Whether ``fit`` of a fitted estimator goes on from where it is, with
+        the optimizers as they were, for ``max_epochs`` or the epochs of the second stage.
     checkpoint_dir : path-like, default=None
         A folder for the state of ``fit``. After a crash, fit again with the same folder, parameters
         and X goes on where the last one stood and ends as that would have.
@@ -215,6 +218,7 @@ class GANFeatureExtractor(BaseGAN):
         n_init: int = 3,
         tol: float = 0.02,
         n_iter_no_change: int | None = 10,
+        warm_start: bool = False,
         checkpoint_dir: str | os.PathLike | None = None,
         checkpoint_every: int = 1,
         callbacks: list | None = None,
@@ -254,6 +258,7 @@ class GANFeatureExtractor(BaseGAN):
         self.n_init = n_init
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks

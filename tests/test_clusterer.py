@@ -186,6 +186,36 @@ def test_dropout_of_the_users_repeats_with_the_seed(blobs):
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])
+@pytest.mark.parametrize("settings", [{}, {"consistency_weight": 0}])
+def test_a_warm_start_goes_on_from_the_estimator_itself(make, settings, blobs):
+    X = blobs[0]
+    model = make(warm_start=True, **settings).fit(X)
+    net, center, made = model.net_, model._encoding.center.copy(), model.net_.steps_
+    before = [weights.clone() for weights in net.discriminator_.parameters()]
+    model.set_params(max_epochs=3).fit(X[:60] + 1.0)
+    assert model.net_ is net
+    assert model.n_iter_ == len(model.history_) == 5
+    assert net.steps_ == (made[0] + 3, made[1] + 3)  # one batch an epoch
+    assert any(
+        (old != new).any() for old, new in zip(before, net.discriminator_.parameters(), strict=True)
+    )
+    np.testing.assert_array_equal(model._encoding.center, center)
+    if hasattr(model, "labels_"):
+        assert len(model.labels_) == 60
+    assert model.set_params(warm_start=False).fit(X).n_iter_ == 3
+
+
+def test_a_warm_start_names_what_it_cannot_go_on_with(blobs, tmp_path):
+    model = clusterer(warm_start=True).fit(blobs[0])
+    with pytest.raises(ValueError, match=r"width changed from 2 to 3: .* warm_start=False"):
+        model.set_params(width=3).fit(blobs[0])
+    with pytest.raises(ValueError, match="set checkpoint_dir=None"):
+        model.set_params(width=2, checkpoint_dir=tmp_path).fit(blobs[0])
+    with pytest.raises(ValueError, match="4 features"):
+        model.set_params(checkpoint_dir=None).fit(blobs[0][:, :3])
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
 def test_partial_fit_goes_on_where_it_stopped(make, blobs):
     X = blobs[0]
     model = make().partial_fit(X[:60])

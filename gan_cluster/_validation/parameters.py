@@ -188,8 +188,8 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
         arrays = hasattr(value, "__array__") or hasattr(old, "__array__")
         if value is not old and (not np.array_equal(value, old) if arrays else value != old):
             raise ValueError(
-                f"{name} changed from {old!r} to {value!r}: partial_fit goes on with the "
-                "training that was begun; call fit to start anew"
+                f"{name} changed from {old!r} to {value!r}: this would go on with the training "
+                "that was begun; call fit to start anew, with warm_start=False"
             )
 
 
