@@ -32,8 +32,11 @@ def test_the_readme_quotes_the_benchmark_page():
     quoted = [
         line
         for line in (ROOT / "README.md").read_text().splitlines()
-        if line.startswith("| digits")
+        if line.startswith("| ")
+        and line.count("|") == 12
+        and not line.startswith("| data")
+        and not line.startswith("| ---")
     ]
     page = (ROOT / "docs/benchmarks.md").read_text().splitlines()
-    assert len(quoted) == 3
+    assert len(quoted) >= 3
     assert set(quoted) <= set(page)
