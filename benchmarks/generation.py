@@ -4,7 +4,9 @@
         --json benchmarks/results/generation.json
 
 For each continuous code the rows give its correlation with two moments of the images drawn: their
-slant, the shear that their second moments show, and the width of their strokes. ``classes`` is the
+slant, the shear that their second moments show, and the width of their strokes; all else is drawn,
+too. Codes go from -1 to 1 as in training, and, for ``traversed``, from -2 to 2 as in the paper's
+figure and in ``TraversalDisplay``. ``classes`` is the
 number of different digits that the clusters show, as read by a classifier of real images. The
 Frechet distance (Heusel et al., 2017, arXiv:1706.08500) is taken between features of real test
 images and of generated ones, in the frozen features of another fit, and beside it that between
@@ -69,6 +71,17 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(means @ means + np.trace(covariances[0] + covariances[1]) - 2 * roots.sum())
 
 
+def draw(
+    model: InfoGANClusterer, name: str, limit: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a code, from -limit to limit, and rows that have them."""
+    place = model.code_names_.index(name)
+    codes = np.full((2000, len(model.code_names_)), np.nan)
+    codes[:, place] = np.random.default_rng(seed).uniform(-limit, limit, len(codes))
+    rows = model.sample(len(codes), random_state=seed, codes=codes)
+    return codes[:, place], np.clip(rows, 0, None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -109,15 +122,13 @@ def main() -> None:
         ]
         rows.append({**row, "measure": "classes", "generated": len(set(shown))})
         for name in model.code_names_[1:]:
-            place = model.code_names_.index(name)
-            codes = np.full((2000, len(model.code_names_)), np.nan)
-            codes[:, place] = np.random.default_rng(seed).uniform(-1, 1, len(codes))
-            images = model.sample(len(codes), random_state=seed, codes=codes)
-            images = np.clip(images, 0, None).reshape(-1, *size)
             for measure, moment in (("slant", slant), ("stroke width", stroke_width)):
-                found = np.corrcoef(codes[:, place], moment(images))[0, 1]
                 entry = {**row, "measure": measure, "code": name}
-                rows.append({**entry, "correlation": round(float(found), 4)})
+                for key, limit in (("correlation", 1.0), ("traversed", 2.0)):
+                    values, images = draw(model, name, limit, seed)
+                    found = np.corrcoef(values, moment(images.reshape(-1, *size)))[0, 1]
+                    entry[key] = round(float(found), 4)
+                rows.append(entry)
         write(options.json, {**describe_machine(), "rows": rows})
 
 
