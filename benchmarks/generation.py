@@ -6,11 +6,10 @@
 For each continuous code the rows give its correlation with two moments of the images drawn: their
 slant, the shear that their second moments show, and the width of their strokes; all else is drawn,
 too. Codes go from -1 to 1 as in training, and, for ``traversed``, from -2 to 2 as in the paper's
-figure and in ``TraversalDisplay``. ``classes`` is the
-number of different digits that the clusters show, as read by a classifier of real images. The
-Frechet distance (Heusel et al., 2017, arXiv:1706.08500) is taken between features of real test
-images and of generated ones, in the frozen features of another fit, and beside it that between
-two halves of the real images.
+figure and in ``TraversalDisplay``. ``classes`` is the number of different digits that the clusters
+show, as read by a classifier of real images. The Frechet distance (Heusel et al., 2017,
+arXiv:1706.08500) is taken between features of real test images and of generated ones, in the
+frozen features of another fit, and beside it that between two halves of the real images.
 """
 
 import argparse
