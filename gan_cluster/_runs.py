@@ -86,6 +86,7 @@ class TrainableGAN(LatentGAN):
             shape=shape,
             latent_dim=code.latent_dim,
             posterior_dim=code.posterior_dim,
+            n_contrasted=code.n_continuous if self.contrastive_weight else 0,
             width=self.width,
             depth=self.depth,
             spectral=self.spectral_norm,
