@@ -45,12 +45,22 @@ def test_h_does_not_mind_the_order_of_a_pair():
 
 def test_training_teaches_h_and_the_generator(blobs):
     X, _ = blobs
-    settings = {"max_epochs": 60, "width": 4, "noise_dim": 2}
-    told = extractor(**CONTRAST, **settings).fit(X)
-    losses = [row["contrastive_loss"] for row in told.history_]
+    model = extractor(**CONTRAST, max_epochs=120, width=4).fit(X)
+    losses = [row["contrastive_loss"] for row in model.history_ if "contrastive_loss" in row]
     assert losses[0] > 0.9 * math.log(3)
     assert losses[-1] < 0.9 * losses[0]
-    assert "contrastive_loss" not in extractor(**CONTINUOUS, **settings).fit(X).history_[-1]
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_until_the_last_quarter_training_is_as_without(make, blobs):
+    settings = {"n_continuous": 3, "consistency_weight": 0, "max_epochs": 8, "tol": 1.0}
+    plain = make(**settings, n_iter_no_change=None).fit(blobs[0])
+    told = make(**settings, n_iter_no_change=3, contrastive_weight=1.0).fit(blobs[0])
+    assert ["contrastive_loss" in row for row in told.history_] == [False] * 6 + [True] * 2
+    for mine, other in zip(plain.history_[:6], told.history_, strict=False):
+        assert {**mine, "seconds": 0} == {**other, "seconds": 0}
+    assert plain.history_[7]["generator_loss"] != told.history_[7]["generator_loss"]
+    assert "contrastive_loss" in told.partial_fit(blobs[0]).history_[-1]
 
 
 def test_both_players_follow_what_is_shared(blobs):
@@ -71,7 +81,7 @@ def test_both_players_follow_what_is_shared(blobs):
         assert not torch.equal(one, other)
 
 
-def test_the_generator_is_trained_on_rows_twice_as_many(blobs):
+def test_the_generator_then_draws_twice_as_many_rows(blobs):
     seen = []
 
     class Watch(Callback):
@@ -79,7 +89,7 @@ def test_the_generator_is_trained_on_rows_twice_as_many(blobs):
             net.generator_.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
 
     extractor(**CONTRAST, callbacks=[Watch()]).fit(blobs[0])
-    assert seen == [80] * 6
+    assert seen == [40] * 3 + [80] * 3
     seen.clear()
     extractor(**CONTINUOUS, callbacks=[Watch()]).fit(blobs[0])
     assert seen == [40] * 6

@@ -56,7 +56,11 @@ class AdversarialNet(Players):
         Whether labels of twins have to agree.
     playing : bool
         Whether there is a game at all, or the consistency term alone.
+    contrasting : bool
+        Whether a contrastive weight counts already.
     """
+
+    contrasting = True
 
     def __init__(self, *, code: LatentCode, objective: Objective, **kwargs: Any):
         super().__init__(**kwargs)
@@ -85,7 +89,7 @@ class AdversarialNet(Players):
         shares = self.clusters.code_shares
         latent, shared = self.code.sample(len(rows), self.rng, shares), None
         inputs = self.code.assemble(latent)
-        if self.objective.contrastive_weight:
+        if self.objective.contrastive_weight and self.contrasting:
             other, shared = self.code.sample_sharing(latent, self.rng, shares)
             inputs = torch.cat([inputs, self.code.assemble(other)])
         with self.autocast():
