@@ -38,7 +38,8 @@ from gan_cluster.metrics import (
 
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
-EPOCHS = {"infogan": 40, "beta-vae": 40}
+EPOCHS = {"infogan": 36, "beta-vae": 36}
+# codes, noise, batches and the weight are those of the paper's experiments on dSprites
 SETTINGS: dict[str, Any] = {
     "categorical_codes": (),
     "n_continuous": 5,
@@ -48,7 +49,7 @@ SETTINGS: dict[str, Any] = {
     "discriminator_lr": 1e-3,
     "generator_lr": 1e-3,
 }
-CONTRASTIVE_WEIGHT = 1.0
+CONTRASTIVE_WEIGHT = 2.0
 METHODS = ("infogan", "infogan-cr", "infogan-cr+selection", "pca", "beta-vae")
 
 Codes = Callable[[np.ndarray], np.ndarray]
