@@ -50,6 +50,7 @@ class GANParameters(BaseEstimator):
         "info_weight": [Interval(Real, 0, None, closed="left")],
         "continuous_weight": [Interval(Real, 0, None, closed="left")],
         "continuous_variance": [StrOptions({"fixed", "learned"})],
+        "contrastive_weight": [Interval(Real, 0, None, closed="left")],
         "consistency_weight": [Interval(Real, 0, None, closed="left")],
         "balance_weight": [Interval(Real, 0, None, closed="left")],
         "augment": [StrOptions({"auto", "image", "adversarial", "none"}), callable],
@@ -129,6 +130,12 @@ class GANParameters(BaseEstimator):
                 "compile=True and gradient_penalty do not go together: compiled networks have no "
                 "second derivatives; set compile=False or gradient_penalty=0"
             )
+        if self.contrastive_weight and self._n_continuous() < 2:
+            raise ValueError(
+                f"contrastive_weight={self.contrastive_weight} needs at least two continuous codes "
+                f"to tell apart, and there are {self._n_continuous()}: raise n_continuous or set "
+                "contrastive_weight=0"
+            )
         if self._is_consistent():
             check_augment(augment, encoding.encode(X[:2]).to(self.device_))
         return Objective(
@@ -141,4 +148,5 @@ class GANParameters(BaseEstimator):
             augment=augment,
             radius=local_radius(X, encoding) if augment == "adversarial" else 0.0,
             prior=self._prior(),
+            contrastive_weight=self.contrastive_weight,
         )

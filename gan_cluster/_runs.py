@@ -19,7 +19,7 @@ from gan_cluster._validation import (
 )
 from gan_cluster.networks import Discriminator, build_networks
 from gan_cluster.objectives import Objective
-from gan_cluster.training.callbacks import FallingRates, Progress, Settled
+from gan_cluster.training.callbacks import FallingRates, LateContrast, Progress, Settled
 from gan_cluster.training.data import Batches, Encoding, held_rows
 from gan_cluster.training.inference import merge_clusters, near_rows
 from gan_cluster.training.neighbors import nearest_rows
@@ -86,6 +86,7 @@ class TrainableGAN(LatentGAN):
             shape=shape,
             latent_dim=code.latent_dim,
             posterior_dim=code.posterior_dim,
+            n_contrasted=code.n_continuous if self.contrastive_weight else 0,
             width=self.width,
             depth=self.depth,
             spectral=self.spectral_norm,
@@ -135,7 +136,9 @@ class TrainableGAN(LatentGAN):
             net.keep = lambda ended: write(len(net.history) - before, ended)
         if self.verbose and net.processes.rank == 0:
             callbacks.append(Progress(stage.epochs, stage.label))
-        if self.n_iter_no_change is not None and net.code.categorical:
+        if self.contrastive_weight:
+            callbacks.append(LateContrast(stage.planned, stage.done))
+        elif self.n_iter_no_change is not None and net.code.categorical:
             callbacks.append(Settled(self.tol, self.n_iter_no_change, net.history[before:]))
         if not stage.done:
             for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):

@@ -66,6 +66,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         The same for the continuous codes.
     continuous_variance : {"fixed", "learned"}, default="fixed"
         Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
+    contrastive_weight : float, default=0.0
+        Weight of InfoGAN-CR's regulariser [5]_: generated rows that share one continuous code are
+        paired, and a classifier has to tell which; it needs two continuous codes. It counts in
+        the last quarter of the epochs, all of which training then takes.
     consistency_weight : float, default=1.0
         Weight of the agreement between labels of real rows and of their twins. With 0 the
         objective is InfoGAN's.
@@ -169,6 +173,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
        convolutional generative adversarial networks. arXiv:1511.06434.
     .. [4] Slonim, Friedman & Tishby (2002). Unsupervised document classification using
        sequential information maximization.
+    .. [5] Lin, Thekumparampil, Fanti & Oh (2020). InfoGAN-CR and ModelCentrality: self-supervised
+       model training and selection for disentangling GANs. arXiv:1906.06034.
 
     Examples
     --------
@@ -205,6 +211,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         info_weight: float = 1.0,
         continuous_weight: float = 1.0,
         continuous_variance: str = "fixed",
+        contrastive_weight: float = 0.0,
         consistency_weight: float = 1.0,
         balance_weight: float = 5.0,
         augment: Any = "auto",
@@ -243,6 +250,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         self.info_weight = info_weight
         self.continuous_weight = continuous_weight
         self.continuous_variance = continuous_variance
+        self.contrastive_weight = contrastive_weight
         self.consistency_weight = consistency_weight
         self.balance_weight = balance_weight
         self.augment = augment

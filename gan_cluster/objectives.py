@@ -4,7 +4,8 @@ Sources: GAN (Goodfellow et al., 2014, arXiv:1406.2661), hinge loss (Lim & Ye, 2
 arXiv:1705.02894), relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et
 al., 2024, arXiv:2501.05441), R1 (Mescheder et al., 2018, arXiv:1801.04406), InfoGAN (Chen et
 al., 2016, arXiv:1606.03657), RIM (Krause et al., 2010), IMSAT (Hu et al., 2017,
-arXiv:1702.08720), virtual adversarial training (Miyato et al., 2018, arXiv:1704.03976).
+arXiv:1702.08720), virtual adversarial training (Miyato et al., 2018, arXiv:1704.03976), InfoGAN-CR
+(Lin et al., 2020, arXiv:1906.06034).
 """
 
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Objective:
     augment: str | Callable[[torch.Tensor], torch.Tensor]
     radius: float = 0.0
     prior: str | tuple[float, ...] = "uniform"
+    contrastive_weight: float = 0.0
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str) -> torch.Tensor:
@@ -70,6 +72,16 @@ def gradient_penalty(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor
     """
     (gradient,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
     return 0.5 * gradient.square().flatten(1).sum(1).mean()
+
+
+def contrastive_loss(logits: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+    """InfoGAN-CR's regulariser: the cross-entropy in nats of H's guess which code two rows share.
+
+    >>> import torch
+    >>> round(float(contrastive_loss(torch.zeros(2, 5), torch.tensor([0, 3]))), 4)  # log 5
+    1.6094
+    """
+    return F.cross_entropy(logits, shared)
 
 
 def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:

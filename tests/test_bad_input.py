@@ -96,6 +96,11 @@ SETTINGS = {
     "augment of fewer rows": ({"augment": lambda rows: rows[:1]}, "augment should map a batch to"),
     "augment that fails": ({"augment": lambda rows: rows.mirrored}, "augment fails on a batch of"),
     "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
+    "contrastive_weight": ({"contrastive_weight": -1.0}, "'contrastive_weight' parameter"),
+    "nothing to contrast": (
+        {"contrastive_weight": 0.5, "n_continuous": 1},
+        "contrastive_weight=0.5 needs at least two continuous codes .* there are 1: raise n_cont",
+    ),
     "random_state": ({"random_state": "today"}, "'random_state' parameter"),
 }
 
@@ -139,6 +144,10 @@ def test_number_of_clusters(settings, message):
     [
         ({"layers": "conv1"}, r"layers='conv1' names no layer \['conv1'\]: there are \['dense1"),
         ({"layers": []}, r"layers=\[\] names no layer"),
+        (
+            {"objective": "gan", "n_continuous": 5, "contrastive_weight": 1.0},
+            "at least two continuous codes to tell apart, and there are 0",
+        ),
         ({"objective": "gan", "layers": "recognition"}, "names no layer"),
         ({"pooling": "max"}, 'pooling="max" needs convolutional maps'),
         ({"objective": "wgan"}, "'objective' parameter"),

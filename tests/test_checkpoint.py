@@ -71,6 +71,10 @@ FITS = {
     "the game alone": (clusterer, {"consistency_weight": 0, "n_init": 2, "ema_decay": 0.9}),
     "that rests": (clusterer, {"tol": 1.0, "n_iter_no_change": 2, "n_init": 2}),
     "learned prior": (clusterer, {"prior": "learned", "augment": "adversarial"}),
+    "contrast": (
+        extractor,
+        {"categorical_codes": (), "n_continuous": 3, "contrastive_weight": 1.0, "ema_decay": 0.9},
+    ),
     "networks that draw": (extractor, {"architecture": (Drawn, Trunk), "n_init": 2}),
 }
 

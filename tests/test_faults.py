@@ -35,7 +35,14 @@ def _finite(model, X):
     return True
 
 
-@pytest.mark.parametrize("settings", [{}, {"consistency_weight": 0, "ema_decay": 0.9}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"consistency_weight": 0, "ema_decay": 0.9},
+        {"n_continuous": 2, "contrastive_weight": 1.0},
+    ],
+)
 @pytest.mark.parametrize("step", [0, 7, 13])
 def test_one_nan_is_taken_back_and_training_goes_on(step, settings, blobs):
     X, _ = blobs

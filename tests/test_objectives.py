@@ -8,6 +8,7 @@ from scipy.stats import entropy
 from gan_cluster.objectives import (
     ADVERSARIAL_LOSSES,
     agreement,
+    contrastive_loss,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
@@ -84,6 +85,14 @@ def test_gradient_penalty_of_a_quadratic_is_known(rng):
     torch.testing.assert_close(penalty, expected)
     penalty.backward()
     torch.testing.assert_close(weights.grad, 2 * expected / 2)
+
+
+def test_contrastive_loss_is_the_mean_surprise_in_nats(rng):
+    logits = torch.tensor([[np.log(3.0), 0.0], [0.0, 0.0]])  # 3/4 and 1/2 for the first
+    found = contrastive_loss(logits, torch.tensor([0, 1]))
+    assert float(found) == pytest.approx((np.log(4 / 3) + np.log(2)) / 2)
+    found = contrastive_loss(logits, torch.tensor([1, 1]))
+    assert float(found) == pytest.approx((np.log(4) + np.log(2)) / 2)
 
 
 def test_agreement_is_entropy_plus_divergence_both_ways(rng):

@@ -21,6 +21,7 @@ OPTIONS = {
     "ema": {"ema_decay": 0.9},
     "learned variance": {"n_continuous": 2, "continuous_variance": "learned"},
     "codes": {"categorical_codes": (2, 4), "n_continuous": 1},
+    "contrast": {"n_continuous": 2, "contrastive_weight": 1.0, "augment": "adversarial"},
     "no twins": {"augment": "none"},
     "a function": {"augment": lambda rows: rows + 0.1},
     "no neighbours": {"n_neighbors": 0},

@@ -56,6 +56,7 @@ SETTINGS = {
         },
     ),
     "learned prior": (clusterer, {"prior": "learned", "augment": "adversarial"}),
+    "contrast": (extractor, {"n_continuous": 2, "contrastive_weight": 1.0}),
     "features": (extractor, {"layers": "all", "pooling": "max", "image_shape": (1, 8, 8)}),
     "gan": (extractor, {"objective": "gan"}),
 }

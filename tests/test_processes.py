@@ -23,7 +23,7 @@ def _torchrun(folder, mode, n_processes=2):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("mode", ["seedless", "adversarial", "gan", "learned"])
+@pytest.mark.parametrize("mode", ["seedless", "adversarial", "gan", "contrast", "learned"])
 def test_all_end_with_the_same_model_on_one_cpu(mode, tmp_path):
     done = _torchrun(tmp_path, mode)
     assert done.returncode == 0, done.stderr

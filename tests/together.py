@@ -31,6 +31,7 @@ def main():
         "seedless": {"random_state": None},
         "adversarial": {"random_state": 0, "augment": "adversarial"},
         "gan": {"random_state": 0, "consistency_weight": 0, "gradient_penalty": 1.0},
+        "contrast": {"random_state": 0, "n_continuous": 2, "contrastive_weight": 1.0},
         "learned": {"random_state": 0, "prior": "learned", "ema_decay": 0.9},
         "dies": {"random_state": 0, "callbacks": [Dies()]},
         "tiny batch": {"random_state": 0, "batch_size": 3},

@@ -1,5 +1,6 @@
 """Scores against what is known: classes of rows, factors behind a representation."""
 
+from gan_cluster.metrics.centrality import model_centrality
 from gan_cluster.metrics.clustering import clustering_accuracy, purity
 from gan_cluster.metrics.disentanglement import (
     beta_vae_score,
@@ -16,6 +17,7 @@ __all__ = [
     "code_probe",
     "dci",
     "factor_vae_score",
+    "model_centrality",
     "mutual_information_gap",
     "purity",
     "separated_attribute_predictability",

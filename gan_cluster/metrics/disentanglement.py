@@ -246,8 +246,13 @@ def factor_vae_score(
     scaled = codes[:, alive] / spread[alive]
     chosen = rng.randint(factors.shape[1], size=n_votes)
     least = [scaled[_sharing(factors[:, k], rng)].var(0).argmin() for k in chosen]
-    half = n_votes // 2
-    counts = np.zeros((scaled.shape[1], factors.shape[1]))
+    return majority_accuracy(np.array(least), chosen)
+
+
+def majority_accuracy(least: np.ndarray, chosen: np.ndarray) -> float:
+    """How often the majority of the first half of votes for a coordinate is right in the second."""
+    half = len(chosen) // 2
+    counts = np.zeros((least.max() + 1, chosen.max() + 1))
     np.add.at(counts, (least[:half], chosen[:half]), 1)
     return float((counts.argmax(1)[least[half:]] == chosen[half:]).mean())
 

@@ -9,21 +9,24 @@ from torch import nn
 from torch.nn.utils import spectral_norm  # the one in parametrizations cannot be pickled
 
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
+from gan_cluster.networks.heads import RECOGNITION_UNITS, PairHead, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 
-RECOGNITION_UNITS = 128
 RECOGNITION_LAYER = "recognition"
 
 
 class DiscriminatorOutput(NamedTuple):
-    """Logits of real against generated (n,), and Q's output (n, posterior_dim)."""
+    """Logits of real against generated (n,), Q's output (n, posterior_dim), the trunk's end."""
 
     adversarial: torch.Tensor
     code: torch.Tensor
+    features: torch.Tensor
 
 
 class Discriminator(nn.Module):
     """A trunk with two heads: real or generated, and the recognition network Q.
+
+    A third one, :class:`PairHead`, is there where codes are to be told apart.
 
     Parameters
     ----------
@@ -33,27 +36,31 @@ class Discriminator(nn.Module):
         Number of values a row at the trunk's end, flattened.
     posterior_dim : int
         Width of Q's output; 0 leaves Q out.
+    n_contrasted : int, default=0
+        Number of codes that the third head tells apart; 0 leaves it out.
     """
 
-    def __init__(self, trunk: nn.Module, n_features: int, posterior_dim: int):
+    contrast: PairHead
+
+    def __init__(
+        self, trunk: nn.Module, n_features: int, posterior_dim: int, n_contrasted: int = 0
+    ):
         super().__init__()
         self.trunk = trunk
         self.adversarial = nn.Linear(n_features, 1)
         self.recognition = self.code = None
         if posterior_dim:
-            self.recognition = nn.Sequential(
-                nn.Linear(n_features, RECOGNITION_UNITS, bias=False),
-                nn.BatchNorm1d(RECOGNITION_UNITS),
-                nn.LeakyReLU(0.1),
-            )
+            self.recognition = hidden_layer(n_features)
             self.code = nn.Linear(RECOGNITION_UNITS, posterior_dim)
+        if n_contrasted:
+            self.contrast = PairHead(n_features, n_contrasted)
 
     def forward(self, rows: torch.Tensor) -> DiscriminatorOutput:
         features = self.trunk(rows).flatten(1)
         logits = self.adversarial(features).squeeze(1)
         if self.recognition is None or self.code is None:
-            return DiscriminatorOutput(logits, features.new_empty(len(features), 0))
-        return DiscriminatorOutput(logits, self.code(self.recognition(features)))
+            return DiscriminatorOutput(logits, features.new_empty(len(features), 0), features)
+        return DiscriminatorOutput(logits, self.code(self.recognition(features)), features)
 
     @property
     def layers(self) -> dict[str, nn.Module]:
@@ -94,6 +101,7 @@ def build_networks(
     depth: int | None,
     spectral: bool,
     rng: torch.Generator,
+    n_contrasted: int = 0,
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
 
@@ -119,7 +127,7 @@ def build_networks(
         made = mlp_generator(latent_dim, shape[0], width, layers)
         trunk = mlp_trunk(shape[0], width, layers)
         n_features, scale = 16 * width, None
-    discriminator = Discriminator(trunk, n_features, posterior_dim)
+    discriminator = Discriminator(trunk, n_features, posterior_dim, n_contrasted)
     user_made = isinstance(architecture, tuple)
     for part in discriminator.children() if user_made else (made, discriminator):
         if not (user_made and part is trunk):

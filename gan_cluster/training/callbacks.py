@@ -7,6 +7,8 @@ import numpy as np
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
+CONTRASTED = 0.25  # of the epochs, the last ones
+
 
 class StopTraining(Exception):
     """Raised by a callback at the end of an epoch: training has done what it was asked."""
@@ -31,6 +33,25 @@ class FallingRates(Callback):
         self.left_ -= 1
         for group in net.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] * self.left_ / self.n_steps
+
+
+class LateContrast(Callback):
+    """Leaves the contrastive term out until the last quarter of the epochs.
+
+    It settles which code is which for good, and pays once codes have found their places (Lin et
+    al., 2020, arXiv:1906.06034, start as late). Of ``n_epochs`` ``done`` were taken before.
+    """
+
+    def __init__(self, n_epochs: int, done: int = 0):
+        self.n_epochs = n_epochs
+        self.done = done
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        self.epoch_ = self.done
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        net.contrasting = self.epoch_ >= int(self.n_epochs * (1 - CONTRASTED))
+        self.epoch_ += 1
 
 
 class Progress(Callback):

@@ -12,6 +12,7 @@ from gan_cluster.networks import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
     agreement,
+    contrastive_loss,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
@@ -35,6 +36,9 @@ class AdversarialNet(Players):
     consistency term the first step leaves out what L_I says of categorical codes: Q learns
     those from real rows alone, and the generator has to draw what Q reads.
 
+    With a contrastive weight both steps add that times the cross-entropy of H, which is shown two
+    generated rows and says which continuous code they share (InfoGAN-CR, arXiv:1906.06034).
+
     Parameters
     ----------
     code : LatentCode
@@ -52,7 +56,11 @@ class AdversarialNet(Players):
         Whether labels of twins have to agree.
     playing : bool
         Whether there is a game at all, or the consistency term alone.
+    contrasting : bool
+        Whether a contrastive weight counts already.
     """
+
+    contrasting = True
 
     def __init__(self, *, code: LatentCode, objective: Objective, **kwargs: Any):
         super().__init__(**kwargs)
@@ -78,12 +86,17 @@ class AdversarialNet(Players):
         rows, partners = batch[:2]
         if not self.playing:
             return self.discriminator_step(rows, partners)
-        latent = self.code.sample(len(rows), self.rng, self.clusters.code_shares)
+        shares = self.clusters.code_shares
+        latent, shared = self.code.sample(len(rows), self.rng, shares), None
+        inputs = self.code.assemble(latent)
+        if self.objective.contrastive_weight and self.contrasting:
+            other, shared = self.code.sample_sharing(latent, self.rng, shares)
+            inputs = torch.cat([inputs, self.code.assemble(other)])
         with self.autocast():
-            fake = self.generator_(self.code.assemble(latent))
+            fake = self.generator_(inputs)
         fake = fake.float()
-        terms = self.discriminator_step(rows, partners, fake.detach(), latent)
-        terms["generator_loss"] = self.generator_step(rows, fake, latent)
+        terms = self.discriminator_step(rows, partners, fake.detach(), latent, shared)
+        terms["generator_loss"] = self.generator_step(rows, fake, latent, shared)
         with torch.no_grad():
             terms["variety"] = fake.std(0).mean() / rows.std(0).mean()
         return terms
@@ -107,16 +120,21 @@ class AdversarialNet(Players):
         partners: Tensor,
         fake: Tensor | None = None,
         latent: Latent | None = None,
+        shared: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
+        """Update the discriminator, Q and H; return the terms, detached. Without fake, no game.
+
+        ``fake`` are generated rows, and, where ``shared`` says which codes, as many that share one.
+        """
         terms: dict[str, Tensor] = {}
         if self.objective.gradient_penalty and fake is not None:
             rows = rows.detach().requires_grad_()
-        drawn = [] if fake is None else [fake]
+        drawn = [] if fake is None else fake.split(len(rows))
         real, *generated, twin_logits = self._outputs(rows, partners, *drawn)
         loss = torch.zeros((), device=self.device)
         if latent is not None:
             loss = self._game(rows, real, generated[0], latent, terms)
+            loss = loss + self._contrast(generated, shared, terms)
         if self.code.categorical:
             loss = loss + self._consistency(self.cluster_logits(real.code), twin_logits, terms)
         self.update(self.discriminator_, loss)
@@ -158,13 +176,16 @@ class AdversarialNet(Players):
         balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
         return aim.consistency_weight * (agreed + balance)
 
-    def generator_step(self, rows: Tensor, fake: Tensor, latent: Latent) -> Tensor:
+    def generator_step(
+        self, rows: Tensor, fake: Tensor, latent: Latent, shared: Tensor | None
+    ) -> Tensor:
         """Update the generator against the updated discriminator; return its adversarial loss."""
         kind = self.objective.adversarial_loss
         with self.frozen():
-            real, generated = self.together(rows, fake)
-            adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
-            loss = adversarial - self._information(generated.code, latent)
+            real, *generated = self.together(rows, *fake.split(len(rows)))
+            adversarial = generator_loss(generated[0].adversarial, real.adversarial, kind)
+            loss = adversarial - self._information(generated[0].code, latent)
+            loss = loss + self._contrast(generated, shared)
         self.update(self.generator_, loss)
         if self.ema_decay:
             self.average_.update_parameters(self.generator_)
@@ -221,6 +242,21 @@ class AdversarialNet(Players):
         aim = self.objective
         bound = aim.continuous_weight * continuous
         return bound if continuous_only else bound + aim.info_weight * categorical
+
+    def _contrast(
+        self,
+        pair: list[DiscriminatorOutput],
+        shared: Tensor | None,
+        terms: dict[str, Tensor] | None = None,
+    ) -> Tensor | float:
+        """The weighted loss of H on two batches that share a code row by row, if they do."""
+        if shared is None:
+            return 0.0
+        logits = self.discriminator_.contrast(*(output.features for output in pair))
+        loss = contrastive_loss(logits, shared)
+        if terms is not None:
+            terms["contrastive_loss"] = loss.detach()
+        return self.objective.contrastive_weight * loss
 
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
         """Re-estimate batch-norm statistics on real rows and their twins alone.

@@ -1,0 +1,123 @@
+"""Which of several models to keep where no factor is known: the one that the others agree with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from gan_cluster.metrics.disentanglement import DEAD, GROUP, majority_accuracy
+
+VOTES_AT_ONCE = 16  # whose rows are generated and read together
+
+
+def model_centrality(
+    estimators: Sequence[Any], n_votes: int = 400, random_state: Any = None
+) -> np.ndarray:
+    """ModelCentrality: how well each model's continuous codes match those of the others.
+
+    Models that disentangle do so alike, those that do not each in a way of its own; so the most
+    central model is likely to be a disentangled one. Each model in turn is taken for the truth:
+    it generates rows that share the value of one of its codes, another model reads them, and
+    :func:`factor_vae_score` is asked of what was read. No label and no row of data is used.
+
+    Parameters
+    ----------
+    estimators : sequence of InfoGANClusterer or GANFeatureExtractor
+        At least two, fitted on rows of one kind, with continuous codes.
+    n_votes : int, default=400
+        Of each pair of models, as in :func:`factor_vae_score`; of 64 rows each.
+    random_state : int, RandomState or None, default=None
+        Of the draws.
+
+    Returns
+    -------
+    centrality : ndarray of shape (n_models,)
+        Mean over all other models of the score that each of the two has when the other is taken
+        for the truth: from 1 / n_continuous for chance to 1. The largest is the model to keep.
+
+    Raises
+    ------
+    NotFittedError
+        If a model is not fitted.
+    ValueError
+        If there are fewer than two models, one has no continuous codes, ``n_votes`` is below 2, or
+        a model cannot read the rows of another.
+
+    References
+    ----------
+    Lin, Thekumparampil, Fanti & Oh (2020). InfoGAN-CR and ModelCentrality: self-supervised model
+    training and selection for disentangling GANs. arXiv:1906.06034, section 5.
+
+    Examples
+    --------
+    >>> from gan_cluster import GANFeatureExtractor
+    >>> from gan_cluster.datasets import make_sprites
+    >>> from gan_cluster.metrics import model_centrality
+    >>> X, _ = make_sprites(100, image_size=8, random_state=0)
+    >>> models = [
+    ...     GANFeatureExtractor(
+    ...         categorical_codes=(), n_continuous=2, max_epochs=1, random_state=seed
+    ...     ).fit(X)
+    ...     for seed in range(3)
+    ... ]
+    >>> model_centrality(models, n_votes=20, random_state=0).shape
+    (3,)
+    """
+    if len(estimators) < 2:
+        raise ValueError(f"estimators: give at least two models to compare, got {len(estimators)}")
+    if n_votes < 2:
+        raise ValueError(f"n_votes={n_votes} should be at least 2: half choose, half are scored")
+    columns = [_continuous_columns(estimator, i) for i, estimator in enumerate(estimators)]
+    rng = check_random_state(random_state)
+    scores = np.stack(
+        [
+            _scores_by(truth, mine, estimators, n_votes, rng)
+            for truth, mine in zip(estimators, columns, strict=True)
+        ]
+    )
+    mutual = (scores + scores.T) / 2
+    np.fill_diagonal(mutual, 0)
+    return mutual.sum(1) / (len(estimators) - 1)
+
+
+def _continuous_columns(estimator: Any, number: int) -> np.ndarray:
+    """Which columns of a model's codes are continuous."""
+    check_is_fitted(estimator)
+    names = estimator.code_names_
+    found = np.flatnonzero([name.startswith("continuous") for name in names])
+    if not len(found):
+        raise ValueError(f"estimators[{number}] has no continuous codes: fit it with n_continuous")
+    return found
+
+
+def _scores_by(
+    truth: Any,
+    columns: np.ndarray,
+    estimators: Sequence[Any],
+    n_votes: int,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Scores of all models on rows that one of them makes, its codes being the known factors."""
+    chosen = rng.randint(len(columns), size=n_votes)
+    held = rng.uniform(-1, 1, size=n_votes)
+    means: list[list[np.ndarray]] = [[] for _ in estimators]
+    for start in range(0, n_votes, VOTES_AT_ONCE):
+        votes = np.repeat(np.arange(start, min(start + VOTES_AT_ONCE, n_votes)), GROUP)
+        codes = np.full((len(votes), len(truth.code_names_)), np.nan)
+        codes[np.arange(len(votes)), columns[chosen[votes]]] = held[votes]
+        rows = truth.sample(len(votes), codes=codes, random_state=rng)
+        for found, estimator in zip(means, estimators, strict=True):
+            found.append(estimator.encode(rows).mean)
+    return np.array([_held_code_accuracy(np.concatenate(found), chosen) for found in means])
+
+
+def _held_code_accuracy(codes: np.ndarray, chosen: np.ndarray) -> float:
+    """Whether the coordinate that varies least within a group tells which code it shares."""
+    spread = codes.std(0)
+    alive = spread > DEAD * spread.max()
+    if not alive.any():
+        return float(np.bincount(chosen).max() / len(chosen))
+    groups = (codes[:, alive] / spread[alive]).reshape(len(chosen), GROUP, -1)
+    return majority_accuracy(groups.var(1).argmin(1), chosen)
