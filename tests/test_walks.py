@@ -139,7 +139,7 @@ def test_the_sum_is_that_of_the_means(model, groups, ax):
     assert np.isnan(shown[1][3:]).all()
     assert (tile(display, 1, 3) == 1).all()
     np.testing.assert_array_equal(tile(display, 3, 0)[..., :1], shown[3][0])
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "- b", "+ c", "="]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "- b", "+ c", "a - b + c"]
     variants = shown[3][1:]
     assert len(np.unique(variants.reshape(5, -1), axis=0)) == 5
 

@@ -2,12 +2,14 @@
 
 from gan_cluster.inspection.arithmetic import ArithmeticDisplay
 from gan_cluster.inspection.clusters import ClusterDisplay, MembersDisplay
+from gan_cluster.inspection.filters import FiltersDisplay
 from gan_cluster.inspection.latent import TraversalDisplay
 from gan_cluster.inspection.walks import WalkDisplay
 
 __all__ = [
     "ArithmeticDisplay",
     "ClusterDisplay",
+    "FiltersDisplay",
     "MembersDisplay",
     "TraversalDisplay",
     "WalkDisplay",

@@ -1,6 +1,6 @@
 """Rows as images, and images side by side: what all pictures of images share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,15 +88,15 @@ def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
     return ax
 
 
-def draw_blocks(display: Any, blocks: Mapping[str, np.ndarray], ax: Any) -> Any:
+def draw_blocks(display: Any, blocks: Sequence[tuple[str, np.ndarray]], ax: Any) -> Any:
     """Draw named blocks of images with as many rows each side by side; return the axes."""
-    grids = [grid(images) for images in blocks.values()]
+    grids = [grid(images) for _, images in blocks]
     gap = np.full((len(grids[0]), GAP, 3), BLANK)
     parts = [part for laid in grids for part in (gap, laid)][1:]
     ends = np.cumsum([part.shape[1] for part in parts])[::2]
     ax = draw(display, np.concatenate(parts, axis=1), ax)
-    ax.set_xticks([end - laid.shape[1] / 2 for end, laid in zip(ends, grids, strict=True)])
-    ax.set_xticklabels(blocks)
+    middles = [end - laid.shape[1] / 2 for end, laid in zip(ends, grids, strict=True)]
+    ax.set_xticks(middles, [name for name, _ in blocks])
     return ax
 
 

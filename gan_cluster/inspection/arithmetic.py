@@ -160,8 +160,8 @@ class ArithmeticDisplay:
         """
         ax = draw(self, grid(self.images), ax)
         others = [""] * (self.images.shape[1] - 2)
-        label_columns(ax, self.images, ["mean", "of", *others])
-        label_rows(ax, self.images, ["a", "- b", "+ c", "="])
+        label_columns(ax, self.images, ["mean", "exemplars", *others])
+        label_rows(ax, self.images, ["a", "- b", "+ c", "a - b + c"])
         return self
 
 

@@ -125,7 +125,7 @@ class ClusterDisplay:
         display : ClusterDisplay
             The display itself.
         """
-        ax = draw_blocks(self, {"real members": self.members, "generated": self.samples}, ax)
+        ax = draw_blocks(self, [("real members", self.members), ("generated", self.samples)], ax)
         label_rows(ax, self.members, range(len(self.members)))
         ax.set_ylabel("cluster")
         return self
@@ -252,7 +252,7 @@ class MembersDisplay:
         display : MembersDisplay
             The display itself.
         """
-        ax = draw_blocks(self, {"most certain": self.most, "least certain": self.least}, ax)
+        ax = draw_blocks(self, [("most certain", self.most), ("least certain", self.least)], ax)
         label_rows(ax, self.most, self.clusters)
         ax.set_ylabel("cluster")
         return self
