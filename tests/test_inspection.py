@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, inspection
 from gan_cluster.inspection import ClusterDisplay, MembersDisplay
 from gan_cluster.inspection._images import GAP, LINE
 
@@ -115,16 +115,6 @@ def test_axes_are_labelled_and_drawn(digits, ax):
     np.testing.assert_array_equal(ax.images[0].get_array(), display.image_)
 
 
-def test_without_axes_pyplot_makes_a_figure(digits):
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    clusterer, X = fit_images(digits, 1, "flat")
-    display = ClusterDisplay.from_estimator(clusterer, X)
-    assert plt.fignum_exists(display.figure_.number)
-    plt.close(display.figure_)
-
-
 def test_same_seed_same_picture(digits, ax):
     clusterer, X = fit_images(digits, 1, "flat")
     first, second = (ClusterDisplay.from_estimator(clusterer, X, ax=ax).image_ for _ in range(2))
@@ -214,10 +204,39 @@ def test_members_need_a_fitted_clusterer_of_images(digits, ax):
         MembersDisplay.from_estimator(InfoGANClusterer(3, **SMALL).fit(digits), digits, ax=ax)
 
 
-def test_missing_matplotlib_names_the_extra(digits, monkeypatch):
+def given(display, X):
+    """What a display is made from, beside the estimator."""
+    noise = np.zeros(SMALL["noise_dim"])
+    return {
+        "ArithmeticDisplay": [([0], noise), ([0], noise), ([1], noise)],
+        "ConfusionDisplay": [X, X[:, 20]],
+        "HistoryDisplay": [],
+        "TraversalDisplay": [],
+        "WalkDisplay": [],
+    }.get(display, [X])
+
+
+@pytest.mark.parametrize("name", inspection.__all__)
+def test_without_axes_pyplot_makes_a_figure(digits, name):
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    table = {} if name == "ProfileDisplay" else {"image_shape": (1, 8, 8)}
+    clusterer = InfoGANClusterer(3, **SMALL, **table).fit(digits)
+    display = getattr(inspection, name).from_estimator(clusterer, *given(name, digits))
+    assert plt.fignum_exists(display.figure_.number)
+    assert set(np.ravel(display.ax_)) <= set(display.figure_.axes)
+    plt.close(display.figure_)
+    ax = Figure().subplots()
+    assert display.plot(ax=ax) is display
+    assert display.figure_ is ax.figure
+
+
+@pytest.mark.parametrize("name", inspection.__all__)
+def test_missing_matplotlib_names_the_extra(digits, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'gan-cluster\[plot\]'"):
-        ClusterDisplay.from_estimator(InfoGANClusterer(3), digits)
+    with pytest.raises(ImportError, match=rf"{name}.from_estimator needs .*'gan-cluster\[plot\]'"):
+        getattr(inspection, name).from_estimator(InfoGANClusterer(3), *given(name, digits))
 
 
 def test_importing_the_package_does_not_import_matplotlib():
