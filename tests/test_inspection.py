@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from gan_cluster import GANFeatureExtractor, InfoGANClusterer
-from gan_cluster.inspection import ClusterDisplay
-from gan_cluster.inspection._images import LINE
-from gan_cluster.inspection.clusters import GAP
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, inspection
+from gan_cluster.inspection import ClusterDisplay, MembersDisplay
+from gan_cluster.inspection._images import GAP, LINE
 
 SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
 LAYOUTS = ["flat", "channels first", "channels last", "no channels", "mlp"]
@@ -116,16 +115,6 @@ def test_axes_are_labelled_and_drawn(digits, ax):
     np.testing.assert_array_equal(ax.images[0].get_array(), display.image_)
 
 
-def test_without_axes_pyplot_makes_a_figure(digits):
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    clusterer, X = fit_images(digits, 1, "flat")
-    display = ClusterDisplay.from_estimator(clusterer, X)
-    assert plt.fignum_exists(display.figure_.number)
-    plt.close(display.figure_)
-
-
 def test_same_seed_same_picture(digits, ax):
     clusterer, X = fit_images(digits, 1, "flat")
     first, second = (ClusterDisplay.from_estimator(clusterer, X, ax=ax).image_ for _ in range(2))
@@ -150,10 +139,104 @@ def test_errors_say_what_is_wrong(digits, ax):
         ClusterDisplay.from_estimator(clusterer, X[:, :10], ax=ax)
 
 
-def test_missing_matplotlib_names_the_extra(digits, monkeypatch):
+def test_certain_members_stand_left_of_uncertain_ones(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat")
+    sizes = np.bincount(clusterer.predict(X))
+    assert sizes.min() < 40 < sizes.max()
+    display = MembersDisplay.from_estimator(clusterer, X, n_members=20, ax=ax)
+    probabilities = clusterer.predict_proba(X)
+    known = {row.tobytes(): i for i, row in enumerate(X)}
+    parts = np.concatenate([display.most, display.least], axis=1).reshape(3, 40, 64)
+    assert (np.nanmin(parts), np.nanmax(parts)) == (0, 1)
+    for cluster, places in enumerate(parts):
+        members = np.flatnonzero(clusterer.predict(X) == cluster)
+        filled = ~np.isnan(places).any(axis=1)
+        shown = [known[(row * 16).round().tobytes()] for row in places[filled]]
+        assert set(shown) <= set(members)
+        assert len(shown) == len(set(shown)) == min(40, len(members))
+        certain = probabilities[shown, cluster]
+        assert (np.diff(certain) <= 0).all()
+        assert certain[0] == probabilities[members, cluster].max()
+        assert certain[-1] == probabilities[members, cluster].min()
+        assert filled[:20].all()
+        assert filled[-1]
+
+
+def test_only_the_clusters_asked_for_are_shown(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat")
+    whole = MembersDisplay.from_estimator(clusterer, X, n_members=3, ax=ax)
+    some = MembersDisplay.from_estimator(
+        clusterer, X, clusters=[2, 0], n_members=3, ax=Figure().subplots()
+    )
+    assert some.image_.shape == (2 * 9 - 1, 2 * (3 * 9 - 1) + GAP, 3)
+    assert [text.get_text() for text in some.ax_.get_yticklabels()] == ["2", "0"]
+    assert [text.get_text() for text in some.ax_.get_xticklabels()] == [
+        "most certain",
+        "least certain",
+    ]
+    for part in ("most", "least"):
+        one, other = getattr(whole, part)[[2, 0]], getattr(some, part)
+        np.testing.assert_allclose(other, one, atol=1e-12)
+    np.testing.assert_array_equal(
+        some.image_[:8, -8:], np.repeat(some.least[0, -1], 3, axis=2), strict=True
+    )
+
+
+def test_members_of_an_empty_cluster_are_blank(digits, ax):
+    clusterer, X = fit_images(digits, 1, "flat", n_clusters=40)
+    display = MembersDisplay.from_estimator(clusterer, X, clusters=[39], ax=ax)
+    assert (display.image_ == 1).all()
+
+
+@pytest.mark.parametrize("clusters", [[3], [-1], [0.5], []])
+def test_a_cluster_out_of_range_says_which_there_are(digits, ax, clusters):
+    clusterer, X = fit_images(digits, 1, "flat")
+    with pytest.raises(ValueError, match=r"they should be among 0 \.\. 2, at least one"):
+        MembersDisplay.from_estimator(clusterer, X, clusters=clusters, ax=ax)
+
+
+def test_members_need_a_fitted_clusterer_of_images(digits, ax):
+    with pytest.raises(NotFittedError):
+        MembersDisplay.from_estimator(InfoGANClusterer(3), digits, ax=ax)
+    with pytest.raises(TypeError, match="InfoGANClusterer, got GANFeatureExtractor"):
+        MembersDisplay.from_estimator(GANFeatureExtractor(), digits, ax=ax)
+    with pytest.raises(ValueError, match="fitted to a table: set image_shape"):
+        MembersDisplay.from_estimator(InfoGANClusterer(3, **SMALL).fit(digits), digits, ax=ax)
+
+
+def given(display, X):
+    """What a display is made from, beside the estimator."""
+    noise = np.zeros(SMALL["noise_dim"])
+    return {
+        "ArithmeticDisplay": [([0], noise), ([0], noise), ([1], noise)],
+        "ConfusionDisplay": [X, X[:, 20]],
+        "HistoryDisplay": [],
+        "TraversalDisplay": [],
+        "WalkDisplay": [],
+    }.get(display, [X])
+
+
+@pytest.mark.parametrize("name", inspection.__all__)
+def test_without_axes_pyplot_makes_a_figure(digits, name):
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    table = {} if name == "ProfileDisplay" else {"image_shape": (1, 8, 8)}
+    clusterer = InfoGANClusterer(3, **SMALL, **table).fit(digits)
+    display = getattr(inspection, name).from_estimator(clusterer, *given(name, digits))
+    assert plt.fignum_exists(display.figure_.number)
+    assert set(np.ravel(display.ax_)) <= set(display.figure_.axes)
+    plt.close(display.figure_)
+    ax = Figure().subplots()
+    assert display.plot(ax=ax) is display
+    assert display.figure_ is ax.figure
+
+
+@pytest.mark.parametrize("name", inspection.__all__)
+def test_missing_matplotlib_names_the_extra(digits, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'gan-cluster\[plot\]'"):
-        ClusterDisplay.from_estimator(InfoGANClusterer(3), digits)
+    with pytest.raises(ImportError, match=rf"{name}.from_estimator needs .*'gan-cluster\[plot\]'"):
+        getattr(inspection, name).from_estimator(InfoGANClusterer(3), *given(name, digits))
 
 
 def test_importing_the_package_does_not_import_matplotlib():

@@ -1,38 +1,61 @@
 """Rows as images, and images side by side: what all pictures of images share."""
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_cluster._latent import LatentGAN
 from gan_cluster.inspection._matplotlib import require_matplotlib
 
 LINE = 1
+GAP = 4
 BLANK = 1.0
 
 
-def image_layout(
-    estimator: Any, image_shape: tuple[int, int, int] | None
-) -> tuple[tuple[int, ...], bool]:
+class Layout(NamedTuple):
     """Shape (channels, height, width) of the images in rows, and whether channels come last."""
-    shape = estimator._encoding.shape
-    if len(shape) < 3:  # an MLP sees images as tables
-        if image_shape is None:
-            raise ValueError(
-                "this display shows images, but the estimator was fitted to a table: set "
-                "image_shape=(channels, height, width) if its rows are images"
-            )
-        shape = image_shape
+
+    shape: tuple[int, ...]
+    channels_last: bool
+
+
+def image_layout(estimator: LatentGAN) -> Layout:
+    """How the rows of a fitted estimator hold images.
+
+    Raises
+    ------
+    ValueError
+        If they hold none, or images of other than 1, 3 or 4 channels.
+    """
+    shape: tuple[int, ...] | None = estimator._encoding.shape
+    if len(estimator._encoding.shape) < 3:  # an MLP sees images as tables
+        shape = estimator._layout[0]
+    if shape is None:
+        raise ValueError(
+            "this display shows images, but the estimator was fitted to a table: set "
+            "image_shape=(channels, height, width) if its rows are images"
+        )
     if shape[0] not in (1, 3, 4):
         raise ValueError(f"images should have 1, 3 or 4 channels to be shown, got {shape[0]}")
-    return shape, estimator._encoding.channels_last
+    return Layout(shape, estimator._encoding.channels_last)
 
 
-def as_images(rows: np.ndarray, shape: tuple[int, ...], channels_last: bool) -> np.ndarray:
-    """Flat rows (..., n_features) as images (..., height, width, channels)."""
-    channels, height, width = shape
-    if channels_last:
+def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
+    """Flat rows (..., n_features) as images (..., height, width, channels) from 0 to 1.
+
+    All parts are scaled by one range; NaN stays.
+    """
+    known = np.concatenate([part[~np.isnan(part)] for part in parts])
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    return [_unflattened(layout, (part - low) / (high - low or 1.0)) for part in parts]
+
+
+def _unflattened(layout: Layout, rows: np.ndarray) -> np.ndarray:
+    channels, height, width = layout.shape
+    if layout.channels_last:
         return rows.reshape(*rows.shape[:-1], height, width, channels)
-    return np.moveaxis(rows.reshape(*rows.shape[:-1], *shape), -3, -1)
+    return np.moveaxis(rows.reshape(*rows.shape[:-1], *layout.shape), -3, -1)
 
 
 def grid(images: np.ndarray) -> np.ndarray:
@@ -46,7 +69,7 @@ def grid(images: np.ndarray) -> np.ndarray:
 
 
 def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
-    """Draw a display's picture (height, width, 3) without frame; return its axes.
+    """Draw a display's picture (height, width, 3) without frame and ticks; return its axes.
 
     Without axes a new figure is made, in the proportions of the picture. Sets ``image_``, ``ax_``
     and ``figure_``.
@@ -60,5 +83,32 @@ def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
     display.image_, display.ax_, display.figure_ = image, ax, ax.figure
     ax.imshow(image, interpolation="nearest")
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
+
+
+def draw_blocks(display: Any, blocks: Sequence[tuple[str, np.ndarray]], ax: Any) -> Any:
+    """Draw named blocks of images with as many rows each side by side; return the axes."""
+    grids = [grid(images) for _, images in blocks]
+    gap = np.full((len(grids[0]), GAP, 3), BLANK)
+    parts = [part for laid in grids for part in (gap, laid)][1:]
+    ends = np.cumsum([part.shape[1] for part in parts])[::2]
+    ax = draw(display, np.concatenate(parts, axis=1), ax)
+    middles = [end - laid.shape[1] / 2 for end, laid in zip(ends, grids, strict=True)]
+    ax.set_xticks(middles, [name for name, _ in blocks])
+    return ax
+
+
+def label_rows(ax: Any, images: np.ndarray, labels: Iterable) -> None:
+    """Write a label beside each row of a grid of images."""
+    ax.set_yticks(_middles(images.shape[0], images.shape[2]), labels)
+
+
+def label_columns(ax: Any, images: np.ndarray, labels: Sequence) -> None:
+    """Write a label above each column of a grid of images."""
+    ax.set_xticks(_middles(images.shape[1], images.shape[3]), labels)
+
+
+def _middles(n_tiles: int, size: int) -> np.ndarray:
+    return np.arange(n_tiles) * (size + LINE) + (size - 1) / 2

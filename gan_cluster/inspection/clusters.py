@@ -1,23 +1,15 @@
-"""ClusterDisplay: a row a cluster, real members beside newly generated ones."""
+"""Clusters of images, a row each: real members beside generated ones, sure beside unsure ones."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_scalar
 
 from gan_cluster.clusterer import InfoGANClusterer
-from gan_cluster.inspection._images import (
-    BLANK,
-    LINE,
-    as_images,
-    draw,
-    grid,
-    image_layout,
-)
-from gan_cluster.inspection._matplotlib import require_matplotlib
-
-GAP = 4
+from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 
 
 class ClusterDisplay:
@@ -42,6 +34,7 @@ class ClusterDisplay:
 
     See Also
     --------
+    MembersDisplay : The most and the least certain members.
     gan_cluster.InfoGANClusterer.sample : Draws the generated members.
 
     Examples
@@ -106,35 +99,18 @@ class ClusterDisplay:
         ValueError
             If its rows are not images of 1, 3 or 4 channels.
         """
-        require_matplotlib(f"{cls.__name__}.from_estimator")
+        check_estimator(cls, estimator, InfoGANClusterer)
         check_scalar(n_members, "n_members", Integral, min_val=1)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if not isinstance(estimator, InfoGANClusterer):
-            raise TypeError(
-                f"estimator should be an InfoGANClusterer, got {type(estimator).__name__}"
-            )
-        check_is_fitted(estimator)
-        rows = estimator._check_rows(X, reset=False)
-        shape, channels_last = image_layout(estimator, rows.image_shape)
-        probabilities = estimator.predict_proba(X)
-        chosen = [
-            _most_certain(probabilities, cluster)[:n_members]
-            for cluster in range(probabilities.shape[1])
-        ]
+        layout = image_layout(estimator)
+        rows, members = _members(estimator, X)
         drawn = [
             estimator.sample(n_samples, cluster=cluster, random_state=random_state)
-            for cluster in range(len(chosen))
+            for cluster in range(len(members))
         ]
-        members = np.full((len(chosen), n_members, rows.X.shape[1]), np.nan)
-        for cluster, indices in enumerate(chosen):
-            members[cluster, : len(indices)] = rows.X[indices]
-        samples = np.reshape(drawn, (len(chosen), n_samples, -1))
-        low = min(np.nanmin(members), samples.min())
-        scale = max(np.nanmax(members), samples.max()) - low or 1.0
-        images = (
-            as_images((values - low) / scale, shape, channels_last) for values in (members, samples)
-        )
-        return cls(*images).plot(ax=ax)
+        first = _placed(rows, [indices[:n_members] for indices in members], n_members)
+        samples = np.reshape(drawn, (len(members), n_samples, -1))
+        return cls(*as_images(layout, first, samples)).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the picture.
@@ -149,18 +125,157 @@ class ClusterDisplay:
         display : ClusterDisplay
             The display itself.
         """
-        left, right = grid(self.members), grid(self.samples)
-        gap = np.full((left.shape[0], GAP, 3), BLANK)
-        ax = draw(self, np.concatenate([left, gap, right], axis=1), ax)
-        n_clusters, tile = len(self.members), self.members.shape[2] + LINE
-        ax.set_yticks(np.arange(n_clusters) * tile + tile / 2, range(n_clusters))
-        middles = left.shape[1] / 2, left.shape[1] + GAP + right.shape[1] / 2
-        ax.set_xticks(middles, ["real members", "generated"])
+        ax = draw_blocks(self, [("real members", self.members), ("generated", self.samples)], ax)
+        label_rows(ax, self.members, range(len(self.members)))
         ax.set_ylabel("cluster")
         return self
 
 
-def _most_certain(probabilities: np.ndarray, cluster: int) -> np.ndarray:
-    """Indices of the members of a cluster, the most certain first."""
-    members = np.flatnonzero(probabilities.argmax(axis=1) == cluster)
-    return members[np.argsort(-probabilities[members, cluster], kind="stable")]
+class MembersDisplay:
+    """Picture of members of clusters: the most certain left, the least certain right.
+
+    Use :meth:`from_estimator` to make one. What a cluster is shows on the left; where it ends, and
+    which of its rows may be of another one, on the right.
+
+    Parameters
+    ----------
+    most, least : ndarray of shape (n_clusters, n_images, height, width, channels)
+        Images of each cluster from certain to uncertain, with 1 (grey), 3 or 4 channels and values
+        from 0 to 1; NaN leaves a place blank.
+    clusters : sequence of int
+        Their numbers.
+
+    Attributes
+    ----------
+    image_ : ndarray of shape (height, width, 3)
+        The whole picture as it is drawn, in RGB from 0 to 1.
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+
+    See Also
+    --------
+    ClusterDisplay : Members of each cluster beside generated ones.
+    gan_cluster.InfoGANClusterer.predict_proba : How certain a member is.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from gan_cluster import InfoGANClusterer
+    >>> from gan_cluster.inspection import MembersDisplay
+    >>> X = load_digits().data[:200]
+    >>> clusterer = InfoGANClusterer(10, image_shape=(1, 8, 8), max_epochs=1, random_state=0)
+    >>> ax = Figure().subplots()
+    >>> display = MembersDisplay.from_estimator(clusterer.fit(X), X, clusters=[0, 3], ax=ax)
+    >>> display.least.shape
+    (2, 8, 8, 8, 1)
+    """
+
+    def __init__(self, most: np.ndarray, least: np.ndarray, clusters: Sequence[int]):
+        self.most = most
+        self.least = least
+        self.clusters = clusters
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: InfoGANClusterer,
+        X: Any,
+        *,
+        clusters: Sequence[int] | None = None,
+        n_members: int = 8,
+        ax: Any = None,
+    ) -> Self:
+        """Show members of clusters of a fitted clusterer.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer
+            A clusterer fitted to images.
+        X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
+            Rows from which members are taken.
+        clusters : sequence of int, default=None
+            Clusters to show, a row each; None shows all.
+        n_members : int, default=8
+            Number of most certain members and of least certain ones. No row is shown twice: in a
+            cluster that has fewer than twice as many, places stay blank.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : MembersDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator has no clusters to show.
+        ValueError
+            If there is no such cluster, or rows are not images of 1, 3 or 4 channels.
+        """
+        check_estimator(cls, estimator, InfoGANClusterer)
+        check_scalar(n_members, "n_members", Integral, min_val=1)
+        n_clusters = len(estimator.net_.clusters)
+        shown = range(n_clusters) if clusters is None else list(clusters)
+        if not shown or not np.isin(shown, np.arange(n_clusters)).all():
+            raise ValueError(
+                f"clusters={clusters!r}: they should be among 0 .. {n_clusters - 1}, at least one"
+            )
+        layout = image_layout(estimator)
+        rows, members = _members(estimator, X)
+        most = [members[cluster][:n_members] for cluster in shown]
+        least = [members[cluster][n_members:][-n_members:] for cluster in shown]
+        left, right = as_images(
+            layout,
+            _placed(rows, most, n_members),
+            _placed(rows, least, n_members, last=True),
+        )
+        return cls(left, right, shown).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : MembersDisplay
+            The display itself.
+        """
+        ax = draw_blocks(self, [("most certain", self.most), ("least certain", self.least)], ax)
+        label_rows(ax, self.most, self.clusters)
+        ax.set_ylabel("cluster")
+        return self
+
+
+def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The flat rows of X, and the indices of each cluster's members, the most certain first."""
+    rows = estimator._check_rows(X, reset=False).X
+    probabilities = estimator.predict_proba(X)
+    labels = probabilities.argmax(axis=1)
+    members = [np.flatnonzero(labels == cluster) for cluster in range(probabilities.shape[1])]
+    return rows, [
+        indices[np.argsort(-probabilities[indices, cluster], kind="stable")]
+        for cluster, indices in enumerate(members)
+    ]
+
+
+def _placed(
+    rows: np.ndarray, chosen: Sequence[np.ndarray], n_places: int, *, last: bool = False
+) -> np.ndarray:
+    """Chosen rows in the first places of each cluster or the last ones; NaN in the others."""
+    placed = np.full((len(chosen), n_places, rows.shape[1]), np.nan)
+    for places, indices in zip(placed, chosen, strict=True):
+        start = n_places - len(indices) if last else 0
+        places[start : start + len(indices)] = rows[indices]
+    return placed

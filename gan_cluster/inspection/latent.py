@@ -4,11 +4,12 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_scalar
 
 from gan_cluster._latent import LatentGAN
-from gan_cluster.inspection._images import LINE, as_images, draw, grid, image_layout
-from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
+from gan_cluster.inspection._points import draw_points
 from gan_cluster.training.random import seeds
 
 
@@ -112,37 +113,27 @@ class TraversalDisplay:
         ValueError
             If there is no such code, or rows are not images of 1, 3 or 4 channels.
         """
-        require_matplotlib(f"{cls.__name__}.from_estimator")
+        check_estimator(cls, estimator)
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
         check_scalar(n_values, "n_values", Integral, min_val=2)
-        if not isinstance(estimator, LatentGAN):
-            raise TypeError(
-                "estimator should be an InfoGANClusterer or a GANFeatureExtractor, got "
-                f"{type(estimator).__name__}"
-            )
-        check_is_fitted(estimator)
         names = estimator.code_names_
         if code not in names:
             raise ValueError(f"code={code!r} is none of those that there are: {names}")
-        shape, channels_last = image_layout(estimator, estimator._layout[0])
+        layout = image_layout(estimator)
         place, sizes = names.index(code), estimator._code_sizes()
         values = np.linspace(-limit, limit, n_values)
         if place < len(sizes):
             values = np.arange(sizes[place], dtype=float)
         rng = np.random.RandomState(seeds(random_state, 1)[0])
-        codes: list[np.ndarray] = [rng.randint(size, size=n_rows) for size in sizes]
-        codes += [rng.uniform(-1, 1, n_rows) for _ in names[len(sizes) :]]
-        if sizes:
-            codes[0] = np.arange(n_rows) % sizes[0]
-        noise = rng.normal(size=(n_rows, estimator.net_.code.noise_dim))
+        codes, noise = draw_points(estimator, n_rows, rng)
         drawn = []
         for value in values:
-            codes[place] = np.full(n_rows, value)
-            drawn.append(estimator.generate(np.column_stack(codes), noise))
+            moved = codes.copy()
+            moved[:, place] = value
+            drawn.append(estimator.generate(moved, noise))
         rows = np.reshape(drawn, (len(values), n_rows, -1)).swapaxes(0, 1)
-        low = rows.min()
-        scaled = (rows - low) / (rows.max() - low or 1.0)
-        return cls(as_images(scaled, shape, channels_last), values, code).plot(ax=ax)
+        (images,) = as_images(layout, rows)
+        return cls(images, values, code).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the picture.
@@ -158,9 +149,6 @@ class TraversalDisplay:
             The display itself.
         """
         ax = draw(self, grid(self.images), ax)
-        tile = self.images.shape[3] + LINE
-        ticks = np.arange(len(self.values)) * tile + tile / 2
-        ax.set_xticks(ticks, [f"{value:.3g}" for value in self.values])
-        ax.set_yticks([])
+        label_columns(ax, self.images, [f"{value:.3g}" for value in self.values])
         ax.set_title(self.code)
         return self

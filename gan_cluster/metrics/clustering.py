@@ -51,7 +51,7 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
     >>> clustering_accuracy([0, 0, 1, 1], [0, 1, 2, 2])
     0.75
     """
-    counts = _contingency(labels_true, labels_pred)
+    counts = contingency(labels_true, labels_pred)
     matched = linear_sum_assignment(counts, maximize=True)
     return float(counts[matched].sum() / counts.sum())
 
@@ -88,11 +88,11 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
     >>> purity([0, 0, 1, 1], [0, 0, 0, 0])
     0.5
     """
-    counts = _contingency(labels_true, labels_pred)
+    counts = contingency(labels_true, labels_pred)
     return float(counts.max(axis=0).sum() / counts.sum())
 
 
-def _contingency(labels_true: Any, labels_pred: Any) -> np.ndarray:
+def contingency(labels_true: Any, labels_pred: Any) -> np.ndarray:
     """Number of rows of each class (rows) in each cluster (columns)."""
     true, pred = column_or_1d(labels_true), column_or_1d(labels_pred)
     if len(true) != len(pred):

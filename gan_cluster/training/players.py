@@ -44,7 +44,7 @@ class Players(Loop):
     def __init__(
         self,
         *,
-        build: Callable[[], tuple[nn.Module, Discriminator]],
+        build: Callable[..., tuple[nn.Module, Discriminator]],
         rng: torch.Generator,
         learning_rates: tuple[float, float],
         ema_decay: float,

@@ -1,0 +1,30 @@
+"""What every display asks before any work: matplotlib, and a fitted estimator of its kind."""
+
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from gan_cluster._latent import LatentGAN
+from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.inspection._matplotlib import require_matplotlib
+
+
+def check_estimator(display: type, estimator: Any, kind: type[LatentGAN] = LatentGAN) -> None:
+    """Whether a display can be made from an estimator.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    TypeError
+        If it is no estimator of this library, or not of the kind that the display needs.
+    NotFittedError
+        If it is not fitted.
+    """
+    require_matplotlib(f"{display.__name__}.from_estimator")
+    if not isinstance(estimator, kind):
+        either = "" if kind is InfoGANClusterer else " or a GANFeatureExtractor"
+        raise TypeError(
+            f"estimator should be an InfoGANClusterer{either}, got {type(estimator).__name__}"
+        )
+    check_is_fitted(estimator)

@@ -1,0 +1,70 @@
+"""What a channel answers to: its strongest responses, and the pixels that they come from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from gan_cluster.networks import Discriminator
+from gan_cluster.training.random import gradients_on
+
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)
+
+
+def responses(discriminator: Discriminator, layer: str, rows: torch.Tensor) -> torch.Tensor:
+    """The strongest response of each channel of a layer anywhere in an image, (n, n_channels)."""
+    return discriminator.activations(rows, [layer])[layer].amax((2, 3))
+
+
+def guided_gradients(
+    discriminator: Discriminator, layer: str, rows: torch.Tensor, channels: torch.Tensor
+) -> torch.Tensor:
+    """Gradient of one channel's strongest response in each image, by guided backpropagation.
+
+    A rectifier hands a gradient on only where it is positive and the unit fires (Springenberg et
+    al., 2014, arXiv:1412.6806, section 3.4): what is left are the pixels that make the channel
+    respond, none of those that hold it back. A leaky rectifier counts as silent where it leaks.
+    The network stays as it is; activations that are no modules hand gradients on as always.
+
+    Parameters
+    ----------
+    discriminator : Discriminator
+        In evaluation mode.
+    layer : str
+        One with maps.
+    rows : Tensor of shape (n, channels, height, width)
+        Images as the network sees them.
+    channels : Tensor of shape (n,)
+        A channel of the layer for each image.
+
+    Returns
+    -------
+    gradients : Tensor of shape (n, channels, height, width)
+    """
+    with gradients_on(), _guided(discriminator):
+        rows = rows.clone().requires_grad_()
+        maps = discriminator.activations(rows, [layer])[layer]
+        chosen = maps[torch.arange(len(rows)), channels].flatten(1)
+        return torch.autograd.grad(chosen.amax(1).sum(), rows)[0]
+
+
+@contextmanager
+def _guided(network: nn.Module) -> Iterator[None]:
+    """Let rectifiers hand on only positive gradients of units that fire."""
+
+    def guide(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        fires = output.detach() > 0
+        output.register_hook(lambda gradient: gradient.clamp_min(0) * fires)
+
+    handles = [
+        module.register_forward_hook(guide)
+        for module in network.modules()
+        if isinstance(module, RECTIFIERS)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

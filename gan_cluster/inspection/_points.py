@@ -1,0 +1,44 @@
+"""Points of the latent space, drawn or given: what the generator is asked for."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_cluster._latent import LatentGAN
+
+
+class Points(NamedTuple):
+    """Points of the latent space: codes (n_rows, n_codes) and noise (n_rows, noise_dim)."""
+
+    codes: np.ndarray
+    noise: np.ndarray
+
+
+def draw_points(estimator: LatentGAN, n_rows: int, rng: np.random.RandomState) -> Points:
+    """Draw points from the prior, the clusters in turn."""
+    sizes = estimator._code_sizes()
+    codes: list[np.ndarray] = [rng.randint(size, size=n_rows) for size in sizes]
+    codes += [rng.uniform(-1, 1, n_rows) for _ in estimator.code_names_[len(sizes) :]]
+    if sizes:
+        codes[0] = np.arange(n_rows) % sizes[0]
+    noise = rng.normal(size=(n_rows, estimator.net_.code.noise_dim))
+    return Points(np.column_stack([np.empty((n_rows, 0)), *codes]), noise)
+
+
+def check_points(estimator: LatentGAN, name: str, pair: Any) -> Points:
+    """The user's pair (codes, noise) as points; one row of either is repeated.
+
+    Raises
+    ------
+    ValueError
+        If it is no pair, or has no rows, or codes or noise have a wrong shape or values that
+        there are not.
+    """
+    if len(pair) != 2:
+        raise ValueError(f"{name} should be a pair (codes, noise), got {len(pair)} parts")
+    codes, noise = pair
+    if not np.size(noise):
+        raise ValueError(f"{name} is empty: give at least one row of codes and noise")
+    n_rows = max(len(np.atleast_2d(part)) for part in pair)
+    checked = estimator._checked_noise(noise, n_rows).cpu().double().numpy()
+    return Points(estimator._checked_codes(codes, n_rows, missing=False), checked)

@@ -1,0 +1,216 @@
+"""FiltersDisplay: what the channels of a convolution have learned to see."""
+
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_scalar
+
+from gan_cluster._latent import LatentGAN
+from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._guided import guided_gradients, responses
+from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
+from gan_cluster.networks import Discriminator
+from gan_cluster.training.random import globally_seeded, seeds, torch_generator
+
+SHOWN = 6  # channels, as in DCGAN
+
+
+class FiltersDisplay:
+    """Picture of the channels of a convolution, trained ones beside those of an untrained network.
+
+    Use :meth:`from_estimator` to make one. A row is a channel. Beside the images that excite it
+    most stands what in them does so, by guided backpropagation [1]_ of its strongest response:
+    light where more light would excite it more, dark where less would, grey where nothing matters.
+    A trained network has structure there which one of random weights lacks [2]_.
+
+    Parameters
+    ----------
+    images, gradients : ndarray of shape (2, n_channels, n_images, height, width, channels)
+        For the trained and the untrained network the images that excite each channel most, the
+        most exciting first, and the gradients, each scaled by its own maximum; values from 0 to 1.
+    channels : sequence of int
+        Numbers of the channels.
+    layer : str
+        Name of the layer.
+
+    Attributes
+    ----------
+    image_ : ndarray of shape (height, width, 3)
+        The whole picture as it is drawn, in RGB from 0 to 1.
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+
+    See Also
+    --------
+    gan_cluster.GANFeatureExtractor : Reads the same layers.
+
+    References
+    ----------
+    .. [1] Springenberg, Dosovitskiy, Brox & Riedmiller (2014). Striving for simplicity: The all
+       convolutional net. arXiv:1412.6806.
+    .. [2] Radford, Metz & Chintala (2015). Unsupervised representation learning with deep
+       convolutional generative adversarial networks. arXiv:1511.06434, figure 5.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from gan_cluster import InfoGANClusterer
+    >>> from gan_cluster.inspection import FiltersDisplay
+    >>> X = load_digits().data[:200]
+    >>> clusterer = InfoGANClusterer(10, image_shape=(1, 8, 8), max_epochs=1, random_state=0)
+    >>> display = FiltersDisplay.from_estimator(clusterer.fit(X), X, ax=Figure().subplots())
+    >>> display.layer, display.gradients.shape
+    ('conv2', (2, 6, 5, 8, 8, 1))
+    """
+
+    def __init__(
+        self, images: np.ndarray, gradients: np.ndarray, channels: Sequence[int], layer: str
+    ):
+        self.images = images
+        self.gradients = gradients
+        self.channels = channels
+        self.layer = layer
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: LatentGAN,
+        X: Any,
+        layer: str | None = None,
+        *,
+        channels: Sequence[int] | None = None,
+        n_images: int = 5,
+        random_state: int | np.random.RandomState | None = 0,
+        ax: Any = None,
+    ) -> Self:
+        """Show channels of the discriminator of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer or GANFeatureExtractor
+            Fitted to images, with convolutions.
+        X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
+            Images to choose from.
+        layer : str, default=None
+            Name of a convolution, such as ``"conv1"``; None is the last one.
+        channels : sequence of int, default=None
+            Channels of that layer, a row each; None shows the first six.
+        n_images : int, default=5
+            Images that excite a channel most; all of X where it has fewer.
+        random_state : int, RandomState or None, default=0
+            Seed of the untrained network's weights.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : FiltersDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is no estimator of this library.
+        ValueError
+            If it has no convolutions, as an MLP, no such layer or channels, or X does not hold
+            images like those of fit.
+        """
+        check_estimator(cls, estimator)
+        check_scalar(n_images, "n_images", Integral, min_val=1)
+        trained = estimator.discriminator_
+        layer = _check_layer(trained, layer)
+        layout = image_layout(estimator)
+        rows = estimator._check_rows(X, reset=False).X
+        n_channels = _n_channels(estimator, layer)
+        shown = range(min(SHOWN, n_channels)) if channels is None else list(channels)
+        if not shown or not np.isin(shown, np.arange(n_channels)).all():
+            raise ValueError(
+                f"channels={channels!r}: those of {layer} are 0 .. {n_channels - 1}; give at least "
+                "one"
+            )
+        exciting, gradients = [], []
+        for network in (trained, _untrained(estimator, seeds(random_state, 1)[0])):
+            strength = estimator._map(partial(responses, network, layer), rows)
+            best = np.argsort(-strength[:, shown], axis=0, kind="stable")[:n_images].T
+            exciting.append(rows[best])
+            batch = estimator._encoding.encode(rows[best.ravel()]).to(estimator.device_)
+            repeated = torch.as_tensor(shown).repeat_interleave(best.shape[1])
+            found = guided_gradients(network, layer, batch, repeated).cpu().numpy()
+            gradients.append(np.moveaxis(found.reshape(*best.shape, *layout.shape), 2, -1))
+        (images,) = as_images(layout, np.stack(exciting))
+        return cls(images, _grey_at_zero(np.stack(gradients)), shown, layer).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : FiltersDisplay
+            The display itself.
+        """
+        blocks = [
+            ("excite it most", self.images[0]),
+            ("trained", self.gradients[0]),
+            ("excite it most", self.images[1]),
+            ("untrained", self.gradients[1]),
+        ]
+        ax = draw_blocks(self, blocks, ax)
+        label_rows(ax, self.images[0], self.channels)
+        ax.set_ylabel(f"channel of {self.layer}")
+        return self
+
+
+def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
+    """The name of a convolution, by default the last one's."""
+    names = discriminator.convolutions
+    if not names:
+        raise ValueError(
+            "filters are those of convolutions, but this estimator's networks have none, only "
+            f'{list(discriminator.layers)}: fit images with architecture="dcgan"'
+        )
+    if layer is not None and layer not in names:
+        raise ValueError(f"layer={layer!r} is no convolution: there are {names}")
+    return layer or names[-1]
+
+
+def _n_channels(estimator: LatentGAN, layer: str) -> int:
+    """Number of maps of a layer."""
+    blank = torch.zeros(1, *estimator._encoding.shape, device=estimator.device_)
+    estimator.net_._set_training(False)
+    with torch.inference_mode():
+        maps = estimator.discriminator_.activations(blank, [layer])[layer]
+    if maps.ndim != 4:
+        raise ValueError(
+            f"layer={layer!r} gives {tuple(maps.shape[1:])} a row, no maps (channels, height, "
+            "width): make the discriminator a Sequential with convolutions as layers of their own"
+        )
+    return maps.shape[1]
+
+
+def _untrained(estimator: LatentGAN, seed: int) -> Discriminator:
+    """A discriminator made as the fitted one was, with the weights of a seed."""
+    with globally_seeded(seed):
+        _, discriminator = estimator.net_.build(rng=torch_generator(seed))
+    return discriminator.to(estimator.device_).eval()
+
+
+def _grey_at_zero(gradients: np.ndarray) -> np.ndarray:
+    """Gradients (..., height, width, channels) from 0 to 1, each by its own range around 0.5."""
+    largest = np.abs(gradients).max(axis=(-3, -2, -1), keepdims=True)
+    return 0.5 + gradients / np.where(largest, 2 * largest, 1.0)

@@ -1,0 +1,278 @@
+"""Clusters of a table, a row each: what their columns are like, and which classes they hold."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import _check_feature_names_in
+
+from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._heat import heat_map
+from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.metrics.clustering import contingency
+
+
+class ProfileDisplay:
+    """Picture of clusters of a table: how each column differs in a cluster from all rows.
+
+    Use :meth:`from_estimator` to make one. Columns are standardised over all rows: 0 is the mean of
+    all, 1 a standard deviation more. Colours are the means of clusters; below each mean stand the
+    quartiles, between which half of the cluster lies.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_clusters, n_features)
+        Of each column in each cluster, NaN in an empty one.
+    quartiles : ndarray of shape (n_clusters, n_features, 2)
+        The first and the third one.
+    feature_names : sequence of str
+        Names of the columns.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+    im_ : matplotlib AxesImage
+        The colours.
+    text_ : ndarray of shape (n_clusters, n_features)
+        The texts on them.
+
+    See Also
+    --------
+    ClusterDisplay : The same question asked of images.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_wine
+    >>> from gan_cluster import InfoGANClusterer
+    >>> from gan_cluster.inspection import ProfileDisplay
+    >>> X = load_wine(as_frame=True).data
+    >>> clusterer = InfoGANClusterer(3, max_epochs=4, random_state=0).fit(X)
+    >>> display = ProfileDisplay.from_estimator(clusterer, X, ax=Figure().subplots())
+    >>> display.means.shape, display.feature_names[0]
+    ((3, 13), 'alcohol')
+    """
+
+    def __init__(self, means: np.ndarray, quartiles: np.ndarray, feature_names: Sequence[str]):
+        self.means = means
+        self.quartiles = quartiles
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: InfoGANClusterer, X: Any, *, include_values: bool = True, ax: Any = None
+    ) -> Self:
+        """Show the clusters of a fitted clusterer.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer
+            Fitted to a table.
+        X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
+            Rows of which the profiles are taken.
+        include_values : bool, default=True
+            Whether numbers stand on the colours; many columns leave no room for them.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : ProfileDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator has no clusters to show.
+        ValueError
+            If its rows are images.
+        """
+        check_estimator(cls, estimator, InfoGANClusterer)
+        if estimator._layout[0] is not None:
+            raise ValueError(
+                "this display shows the columns of a table, but the estimator was fitted to "
+                "images: use ClusterDisplay"
+            )
+        rows = StandardScaler().fit_transform(estimator._check_rows(X, reset=False).X)
+        labels = estimator.predict(X)
+        n_clusters = len(estimator.net_.clusters)
+        means = np.full((n_clusters, rows.shape[1]), np.nan)
+        quartiles = np.full((*means.shape, 2), np.nan)
+        for cluster in np.unique(labels):
+            members = rows[labels == cluster]
+            means[cluster] = members.mean(axis=0)
+            quartiles[cluster] = np.quantile(members, [0.25, 0.75], axis=0).T
+        names = _check_feature_names_in(estimator).tolist()
+        return cls(means, quartiles, names).plot(ax=ax, include_values=include_values)
+
+    def plot(self, ax: Any = None, *, include_values: bool = True) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+        include_values : bool, default=True
+            Whether numbers stand on the colours.
+
+        Returns
+        -------
+        display : ProfileDisplay
+            The display itself.
+        """
+        texts = np.full(self.means.shape, "", dtype=object)
+        for place in np.argwhere(~np.isnan(self.means)):
+            low, high = self.quartiles[*place]
+            texts[*place] = f"{self.means[*place]:z.1f}\n{low:z.1f} .. {high:z.1f}"
+        limit = np.nanmax(np.abs(self.means)) or 1.0
+        labels = range(len(self.means)), self.feature_names
+        colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        ax = heat_map(self, self.means, texts if include_values else None, labels, ax, **colours)
+        ax.figure.colorbar(ax.images[0], ax=ax, label="standard deviations")
+        return self
+
+
+class ConfusionDisplay:
+    """Picture of clusters against known classes: how many rows of each class a cluster holds.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to make one. Columns stand in the order
+    in which classes match clusters best, by the Hungarian method, so that a good clustering is a
+    dark diagonal. Unlike :class:`sklearn.metrics.ConfusionMatrixDisplay` there may be more clusters
+    than classes, or fewer.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_clusters, n_classes)
+        Number of rows.
+    clusters : sequence of length n_clusters
+        Names of the clusters.
+    classes : sequence of length n_classes
+        Names of the classes.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+    im_ : matplotlib AxesImage
+        The colours.
+    text_ : ndarray of shape (n_clusters, n_classes)
+        The texts on them.
+
+    See Also
+    --------
+    gan_cluster.metrics.clustering_accuracy : Share of rows in the cells that are matched.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from gan_cluster.inspection import ConfusionDisplay
+    >>> classes, clusters = ["a", "a", "b", "b", "b"], [1, 1, 0, 0, 1]
+    >>> ax = Figure().subplots()
+    >>> display = ConfusionDisplay.from_predictions(classes, clusters, ax=ax)
+    >>> display.counts
+    array([[2, 0],
+           [1, 2]])
+    >>> display.classes
+    ['b', 'a']
+    """
+
+    def __init__(self, counts: np.ndarray, clusters: Sequence, classes: Sequence):
+        self.counts = counts
+        self.clusters = clusters
+        self.classes = classes
+
+    @classmethod
+    def from_estimator(cls, estimator: InfoGANClusterer, X: Any, y: Any, *, ax: Any = None) -> Self:
+        """Show the clusters of a fitted clusterer.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer
+            Fitted.
+        X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
+            Rows.
+        y : array-like of shape (n_samples,)
+            Class of each row; numbers or strings.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : ConfusionDisplay
+            With the picture drawn. Clusters that hold no row are left out.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator has no clusters to show.
+        ValueError
+            If X and y differ in length, or y is not one-dimensional.
+        """
+        check_estimator(cls, estimator, InfoGANClusterer)
+        return cls.from_predictions(y, estimator.predict(X), ax=ax)
+
+    @classmethod
+    def from_predictions(cls, labels_true: Any, labels_pred: Any, *, ax: Any = None) -> Self:
+        """Show the clusters that any clusterer found.
+
+        Parameters
+        ----------
+        labels_true : array-like of shape (n_samples,)
+            Class of each row; numbers or strings.
+        labels_pred : array-like of shape (n_samples,)
+            Cluster of each row.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : ConfusionDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If the two differ in length, are empty, or are not one-dimensional.
+        """
+        require_matplotlib(f"{cls.__name__}.from_predictions")
+        counts = contingency(labels_true, labels_pred).T
+        matched = linear_sum_assignment(counts, maximize=True)[1]
+        order = [*matched, *np.setdiff1d(np.arange(counts.shape[1]), matched)]
+        clusters, classes = np.unique(labels_pred), np.unique(labels_true)[order]
+        return cls(counts[:, order], clusters.tolist(), classes.tolist()).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : ConfusionDisplay
+            The display itself.
+        """
+        labels = self.clusters, self.classes
+        ax = heat_map(self, self.counts, self.counts, labels, ax, cmap="Blues", vmin=0)
+        ax.set_xlabel("class")
+        return self

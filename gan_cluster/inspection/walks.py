@@ -1,0 +1,198 @@
+"""WalkDisplay: what the generator makes of what lies between points of its latent space."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_scalar
+
+from gan_cluster._latent import LatentGAN
+from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
+from gan_cluster.inspection._points import check_points, draw_points
+from gan_cluster.training.random import seeds
+
+PARALLEL = 1e-6  # sine of an angle below which there is no arc
+
+
+class WalkDisplay:
+    """Picture of walks in the latent space: a row a walk, from one point to the next.
+
+    Use :meth:`from_estimator` to make one. Noise goes along an arc, as the noise of a normal prior
+    does not come near its mean [1]_; continuous codes go along a line; categorical ones are held.
+    Where neighbours in a row are alike, and all of them could be real, the generator has learned
+    more than single rows [2]_.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_images, height, width, channels)
+        With 1 (grey), 3 or 4 channels and values from 0 to 1.
+    points : ndarray of shape (n_points,)
+        Columns in which the points themselves stand.
+
+    Attributes
+    ----------
+    image_ : ndarray of shape (height, width, 3)
+        The whole picture as it is drawn, in RGB from 0 to 1.
+    figure_ : matplotlib Figure
+        The figure with the picture.
+    ax_ : matplotlib Axes
+        The axes with the picture.
+
+    See Also
+    --------
+    TraversalDisplay : Changes one code alone.
+    gan_cluster.InfoGANClusterer.generate : Draws the images.
+
+    References
+    ----------
+    .. [1] White (2016). Sampling generative networks. arXiv:1609.04468, section 2.1.
+    .. [2] Radford, Metz & Chintala (2015). Unsupervised representation learning with deep
+       convolutional generative adversarial networks. arXiv:1511.06434, figure 4.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_digits
+    >>> from gan_cluster import InfoGANClusterer
+    >>> from gan_cluster.inspection import WalkDisplay
+    >>> X = load_digits().data[:200]
+    >>> clusterer = InfoGANClusterer(10, image_shape=(1, 8, 8), max_epochs=1, random_state=0)
+    >>> display = WalkDisplay.from_estimator(clusterer.fit(X), n_rows=4, ax=Figure().subplots())
+    >>> display.images.shape, display.points
+    ((4, 9, 8, 8, 1), array([0, 8]))
+    """
+
+    def __init__(self, images: np.ndarray, points: np.ndarray):
+        self.images = images
+        self.points = points
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: LatentGAN,
+        points: Sequence[tuple[Any, Any]] | None = None,
+        *,
+        n_rows: int = 10,
+        n_steps: int = 8,
+        random_state: int | np.random.RandomState | None = 0,
+        ax: Any = None,
+    ) -> Self:
+        """Walk from point to point in the latent space of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : InfoGANClusterer or GANFeatureExtractor
+            Fitted to images.
+        points : sequence of pairs (codes, noise), default=None
+            At least two, each with codes of shape (n_rows, n_codes) and noise of shape (n_rows,
+            noise_dim) as :meth:`~gan_cluster.InfoGANClusterer.generate` takes them: a row leads
+            through the same row of all points, which have the same categorical codes there. None
+            draws two points, with the clusters in turn.
+        n_rows : int, default=10
+            Number of walks where points are drawn.
+        n_steps : int, default=8
+            Steps from a point to the next.
+        random_state : int, RandomState or None, default=0
+            Seed of the draws.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : WalkDisplay
+            With the picture drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is no estimator of this library.
+        ValueError
+            If there are fewer than two points, codes or noise have another shape or values that
+            there are not, or rows are not images of 1, 3 or 4 channels.
+        """
+        check_estimator(cls, estimator)
+        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        layout = image_layout(estimator)
+        n_categorical = len(estimator._code_sizes())
+        if points is None:
+            rng = np.random.RandomState(seeds(random_state, 1)[0])
+            points = [draw_points(estimator, n_rows, rng) for _ in range(2)]
+            points[1][0][:, :n_categorical] = points[0][0][:, :n_categorical]
+        if len(points) < 2:
+            raise ValueError(f"a walk needs at least two points, got {len(points)}")
+        given = [check_points(estimator, f"points[{i}]", pair) for i, pair in enumerate(points)]
+        counts = [len(point.noise) for point in given]
+        if len(set(counts)) > 1:
+            raise ValueError(f"all points should have as many rows, got {counts}")
+        codes, noise = (np.stack(parts) for parts in zip(*given, strict=True))
+        if (codes[:, :, :n_categorical] != codes[0, :, :n_categorical]).any():
+            raise ValueError(
+                f"{', '.join(estimator.code_names_[:n_categorical])} should be the same in all "
+                "points of a row: there is nothing between two categories"
+            )
+        places = zip(_way(codes, n_steps, _line), _way(noise, n_steps, slerp), strict=True)
+        drawn = [estimator.generate(*place).reshape(counts[0], -1) for place in places]
+        (images,) = as_images(layout, np.stack(drawn, axis=1))
+        return cls(images, np.arange(len(points)) * n_steps).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure with pyplot.
+
+        Returns
+        -------
+        display : WalkDisplay
+            The display itself.
+        """
+        ax = draw(self, grid(self.images), ax)
+        names = dict(zip(self.points, "abcdefghijklmnopqrstuvwxyz", strict=False))
+        label_columns(ax, self.images, [names.get(i, "") for i in range(self.images.shape[1])])
+        return self
+
+
+def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    """The point at a share of the arc between vectors (n, dim), as in White (2016).
+
+    Where two point in the same or in opposite directions there is no arc, and it is a line.
+
+    >>> import numpy as np
+    >>> slerp(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 0.5).round(3)
+    array([[0.707, 0.707]])
+    """
+    lengths = np.linalg.norm(start, axis=1) * np.linalg.norm(end, axis=1)
+    cosine = (start * end).sum(1) / np.where(lengths, lengths, 1.0)
+    angle = np.arccos(cosine.clip(-1, 1))[:, None]
+    bent = np.sin(angle) > PARALLEL
+    sine = np.where(bent, np.sin(angle), 1.0)
+    arc = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / sine
+    return np.where(bent, arc, _line(start, end, share))
+
+
+def _line(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    return start + share * (end - start)
+
+
+def _way(
+    points: np.ndarray,
+    n_steps: int,
+    between: Callable[[np.ndarray, np.ndarray, float], np.ndarray],
+) -> list[np.ndarray]:
+    """The points (n_points, n_rows, width) and those between them, in order."""
+    steps = [
+        between(start, end, step / n_steps)
+        for start, end in pairwise(points)
+        for step in range(n_steps)
+    ]
+    return [*steps, points[-1]]
