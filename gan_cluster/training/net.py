@@ -85,7 +85,7 @@ class AdversarialNet(Players):
         terms = self.discriminator_step(rows, partners, fake.detach(), latent)
         terms["generator_loss"] = self.generator_step(rows, fake, latent)
         with torch.no_grad():
-            terms["variety"] = fake.std(0).mean() / rows.std(0).mean()
+            terms["variety"], terms["real_variety"] = fake.std(0).mean(), rows.std(0).mean()
         return terms
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
@@ -243,6 +243,9 @@ class AdversarialNet(Players):
         self._set_training(False)
 
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:
+        if "variety" in means:  # a share of means, for the rows of one batch may all be the same
+            real = means.pop("real_variety")
+            means["variety"] = means["variety"] / real if real else 1.0
         if "log_q" in means:
             categorical, continuous = self.code.entropy(self.clusters.code_shares)
             means["mutual_information"] = categorical + means.pop("log_q")
