@@ -1,6 +1,7 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from itertools import islice
+from threading import Lock
 from typing import Any, Self
 
 import torch
@@ -21,6 +22,8 @@ from gan_cluster.objectives import (
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.players import Players
+
+STANCE = Lock()
 
 
 class AdversarialNet(Players):
@@ -233,7 +236,8 @@ class AdversarialNet(Players):
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
-        with torch.compiler.set_stance("force_eager"):  # a momentum of None breaks the graph
+        # a momentum of None breaks the graph; the stance is one for all threads
+        with STANCE, torch.compiler.set_stance("force_eager"):
             for rows, partners, _ in islice(batches, n_batches):
                 self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
