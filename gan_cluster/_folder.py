@@ -132,8 +132,11 @@ def _write_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # the system's own does not always say where
+            told = f"{error.strerror}, what was there before stays"
+            raise OSError(error.errno, told, os.fspath(path)) from error
         raise
     if os.name == "posix":  # the rename itself has to reach the disk
         parent = os.open(path.parent, os.O_RDONLY)

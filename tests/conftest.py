@@ -1,13 +1,23 @@
-"""What the tests share: small settings, small data, and a guard against training."""
+"""What the tests share: small data, a guard against training, and how many examples are tried."""
+
+import os
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits, make_blobs
 
 from gan_cluster.training.net import AdversarialNet
 
 torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
+
+# of the properties: HYPOTHESIS_PROFILE=nightly tries new examples, ten times as many
+settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "nightly", max_examples=500, deadline=None, database=None, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -73,6 +76,62 @@ def test_jobs_in_other_processes_and_threads(make, backend, blobs):
     for seed, model in enumerate(models):
         alone = make(random_state=seed).fit(X)
         np.testing.assert_allclose(model.transform(X), alone.transform(X), rtol=1e-4, atol=1e-4)
+
+
+def _at_once(*functions):
+    """What functions give that start together, each in a thread of its own."""
+    start = Barrier(len(functions))
+
+    def run(function):
+        start.wait(60)
+        return function()
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
+
+
+def test_fits_in_threads_do_not_disturb_each_other(blobs, images):
+    makers = [
+        (partial(clusterer, max_epochs=20, n_init=2, codes_per_cluster=2), blobs[0]),
+        (partial(clusterer, max_epochs=10, prior="learned", augment="adversarial"), blobs[0]),
+        (partial(extractor, max_epochs=6, image_shape=(1, 8, 8), ema_decay=0.9), images),
+    ]
+    state, dtype = torch.random.get_rng_state(), torch.get_default_dtype()
+    expected = [make().fit(X) for make, X in makers]
+    found = _at_once(*[partial(make().fit, X) for make, X in makers])
+    for model, alone, (_, X) in zip(found, expected, makers, strict=True):
+        np.testing.assert_array_equal(model.transform(X), alone.transform(X))
+        np.testing.assert_array_equal(
+            model.sample(4, random_state=0), alone.sample(4, random_state=0)
+        )
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.get_default_dtype() == dtype
+
+
+def test_fits_in_threads_leave_the_compiler_on(blobs):
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    for _ in range(3):
+        _at_once(*[partial(extractor().fit, blobs[0])] * 4)
+    torch.compile(lambda x: x + 1, backend=backend)(torch.zeros(2))
+    assert len(graphs) == 1
+
+
+@both
+def test_one_model_serves_many_threads(make, images):
+    X = np.vstack([images] * 8)
+    model = make(image_shape=(1, 8, 8), spectral_norm=True).fit(images)
+    readings = [model.transform, model.score, lambda X: model.encode(X).categorical[0]]
+    if make is clusterer:
+        readings += [model.predict, model.predict_proba]
+    for read in readings:
+        expected = read(X)
+        for found in _at_once(*[partial(read, X)] * 8):
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_pipeline_of_scaler_features_and_kmeans(blobs):

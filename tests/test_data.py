@@ -38,7 +38,40 @@ def test_a_constant_column_stays_finite(table):
     encoding = _encoding(table)
     batch = encoding.encode(table)
     assert (batch[:, 1] == 0).all()
-    np.testing.assert_allclose(encoding.decode(batch), table, rtol=1e-5)
+    drawn = encoding.decode(batch + 0.5)
+    np.testing.assert_allclose(drawn[:, 1], 3)
+    np.testing.assert_allclose(drawn[:, 0], table[:, 0] + 0.5 * table[:, 0].std(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-40, 2.0**40, 2.0**1000])
+def test_units_of_powers_of_two_change_no_bit(unit, table):
+    expected, found = (_encoding(X).encode(X) for X in (table, table * unit))
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 1, 2)])
+@pytest.mark.parametrize(
+    ("unit", "dtype"),
+    [(unit, "f8") for unit in (1e-310, 1e-12, 1e12, 1e306)]
+    + [(unit, "f4") for unit in (1e-40, 1e-12, 1e12, 3e37)],
+)
+def test_units_change_little(unit, dtype, shape, table):
+    table = np.clip(table, -9, 9)
+    X = (table * unit).astype(dtype)
+    expected, found = (_encoding(rows, shape).encode(rows) for rows in (table, X))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_a_column_that_hardly_varies_is_not_constant():
+    X = 1 + np.arange(6.0)[:, None] * np.finfo(float).eps
+    batch = _encoding(X).encode(X)
+    assert (batch.diff(dim=0) > 0).all()
+    assert batch.abs().max() < 10
+
+
+def test_the_smallest_range_of_images():
+    X = np.array([[0.0, 0.0], [0.0, 5e-324]])
+    assert _encoding(X, (1, 1, 2)).encode(X).ravel().tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

@@ -130,6 +130,15 @@ def test_a_generator_that_draws_one_row_is_warned_of(blobs):
     assert model.history_[-1]["variety"] < 0.01
 
 
+def test_batches_of_one_row_many_times_do_no_harm():
+    X = np.zeros((41, 3))
+    X[0] = 1
+    model = clusterer(batch_size=4, max_epochs=4).fit(X)
+    assert _finite(model, X)
+    assert not any(row.get("taken_back") for row in model.history_)
+    assert all(np.isfinite(row["variety"]) for row in model.history_ if "variety" in row)
+
+
 def test_a_healthy_training_says_nothing_and_shows_variety(blobs):
     model = clusterer(max_epochs=60, batch_size=20, width=4)
     with warnings.catch_warnings():

@@ -1,11 +1,9 @@
-"""The same rows in every kind of container give the same clusters, and X is left alone."""
+"""X is left alone, never encoded whole, and put in the units of the networks."""
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-import torch
-from joblib import dump, load
+from sklearn.metrics import adjusted_rand_score
 from small import clusterer, extractor
 
 from gan_cluster.training import neighbors
@@ -13,81 +11,11 @@ from gan_cluster.training.data import Encoding
 from gan_cluster.training.random import torch_generator
 
 
-def _memmap(X, folder):
-    dump(X, folder / "X.joblib")
-    return load(folder / "X.joblib", mmap_mode="r")
-
-
-TABLES = {
-    "list": lambda X, folder: X.tolist(),
-    "fortran": lambda X, folder: np.asfortranarray(X),
-    "read-only memmap": _memmap,
-    "torch": lambda X, folder: torch.from_numpy(X.copy()),
-    "torch with gradient": lambda X, folder: torch.from_numpy(X.copy()).requires_grad_(),
-    "pandas": lambda X, folder: pd.DataFrame(X).add_prefix("x"),
-    "polars": lambda X, folder: pl.DataFrame(X),
-}
-
-
-@pytest.mark.parametrize("kind", TABLES)
-def test_containers_of_a_table(kind, blobs, tmp_path):
-    X, _ = blobs
-    expected = clusterer().fit(X)
-    given = TABLES[kind](X, tmp_path)
-    model = clusterer().fit(given)
-    np.testing.assert_array_equal(model.labels_, expected.labels_)
-    np.testing.assert_array_equal(model.predict_proba(given), expected.predict_proba(X))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int64, np.float16])
-def test_dtypes_of_the_same_numbers(dtype, images):
-    expected = clusterer(image_shape=(1, 8, 8)).fit(images)
-    model = clusterer(image_shape=(1, 8, 8)).fit(images.astype(dtype))
-    np.testing.assert_array_equal(model.labels_, expected.labels_)
-    np.testing.assert_allclose(
-        model.predict_proba(images.astype(dtype)), expected.predict_proba(images), atol=1e-5
-    )
-
-
 def test_booleans_are_numbers(images):
     bits = images > 8
     np.testing.assert_array_equal(
         clusterer().fit(bits).labels_, clusterer().fit(bits.astype(np.uint8)).labels_
     )
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.uint8])
-def test_torch_dtypes(dtype, images):
-    tensor = torch.from_numpy(images.copy()).to(dtype)  # integers to 16 are exact in each
-    model = clusterer(image_shape=(1, 8, 8)).fit(tensor)
-    expected = clusterer(image_shape=(1, 8, 8)).fit(images.astype(np.float32))
-    np.testing.assert_array_equal(model.labels_, expected.labels_)
-
-
-LAYOUTS = {
-    "first": lambda X: X,
-    "last": lambda X: np.ascontiguousarray(X.transpose(0, 2, 3, 1)),
-    "last, a view": lambda X: X.transpose(0, 2, 3, 1),
-    "torch": lambda X: torch.from_numpy(X.copy()),
-    "flat": lambda X: X.reshape(len(X), -1),
-    "lists": lambda X: X.tolist(),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts_of_colour_images(layout, colours):
-    expected = clusterer().fit(colours)
-    given = LAYOUTS[layout](colours)
-    model = clusterer(image_shape=(3, 9, 11)).fit(given)
-    np.testing.assert_array_equal(model.labels_, expected.labels_)
-    np.testing.assert_array_equal(model.predict_proba(given), expected.predict_proba(colours))
-    assert model.n_features_in_ == 3 * 9 * 11
-    assert model.sample(2).shape == (2, *np.shape(given)[1:])
-
-
-def test_channels_last_is_seen_without_image_shape(colours):
-    last = LAYOUTS["last"](colours)
-    np.testing.assert_array_equal(clusterer().fit(last).labels_, clusterer().fit(colours).labels_)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (8, 8, 1)])
@@ -98,11 +26,6 @@ def test_layouts_of_grey_images(shape, images):
     np.testing.assert_array_equal(model.labels_, expected.labels_)
     np.testing.assert_array_equal(model.predict(images.reshape(-1, 8, 8)), expected.predict(images))
     assert model.sample(3).shape == (3, *shape)
-
-
-def test_memmap_of_images_is_read_in_place(colours, tmp_path):
-    expected = extractor().fit_transform(colours)
-    np.testing.assert_array_equal(extractor().fit_transform(_memmap(colours, tmp_path)), expected)
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])
@@ -163,6 +86,47 @@ def test_numbers_far_from_zero_keep_their_differences(dtype):
     far = (np.array([[0.0], [0.0], [1.0], [1.0]]) * 50 + 1_700_000_000).astype(dtype)
     encoding = Encoding.from_data(far, (1,), False)
     np.testing.assert_allclose(encoding.encode(far).numpy(), [[-1], [-1], [1], [1]])
+
+
+UNITS = {
+    "1e-12": 1e-12,
+    "1e12": 1e12,
+    "1e-300": 1e-300,
+    "1e300": 1e300,
+    "one for each column": np.array([1e-12, 1.0, 1e12, 1e-3, 1e-12]),
+}
+
+
+@pytest.fixture
+def table(blobs):
+    """The blobs and a column that is constant."""
+    return np.column_stack([blobs[0], np.full(120, 7.0)])
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_clusters_are_the_same_in_all_units(unit, table, blobs):
+    model = clusterer(max_epochs=30, batch_size=20, width=4).fit(table * unit)
+    assert adjusted_rand_score(model.labels_, blobs[1]) == 1
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_rows_are_drawn_in_the_units_of_x(unit, table):
+    expected, drawn = (
+        clusterer(max_epochs=10).fit(X).sample(500, random_state=0) for X in (table, table * unit)
+    )
+    np.testing.assert_allclose((drawn / unit).mean(0), expected.mean(0), atol=0.3)
+    np.testing.assert_allclose((drawn / unit).std(0), expected.std(0), atol=0.3)
+    np.testing.assert_allclose(drawn[:, 4], 7 * np.broadcast_to(unit, 5)[4])
+    assert (expected.std(0)[:4] > 0.1).all()
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_images_are_the_same_in_all_units(unit, images):
+    settings = {"max_epochs": 4, "image_shape": (1, 8, 8)}
+    plain, model = (clusterer(**settings).fit(X) for X in (images, images * unit))
+    assert adjusted_rand_score(plain.labels_, model.labels_) == 1
+    expected, drawn = (fitted.sample(50, random_state=0) for fitted in (plain, model))
+    np.testing.assert_allclose(drawn / unit, expected, atol=0.1)
 
 
 def test_a_row_far_away_has_finite_results(blobs):

@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import assert_all_finite, validate_data
 from torch.utils.data import Dataset
 
-from gan_cluster.training.storage import BLOCK_ROWS, mapped_file, release, spool
+from gan_cluster.training.storage import BLOCK_ROWS, as_array, mapped_file, release, spool
 
 CHANNEL_COUNTS = (1, 3, 4)
 
@@ -41,7 +41,7 @@ def check_rows(
     TypeError
         If X is sparse or holds objects that are not numbers.
     ValueError
-        If X has NaN, infinity, complex or no values, fewer than ``min_rows`` rows, another
+        If X has NaN, infinity, masked, complex or no values, fewer than ``min_rows`` rows, another
         number of features than at fit, or a shape that contradicts ``image_shape``; if X is a
         data set whose items differ in shape or dtype.
     """
@@ -50,8 +50,12 @@ def check_rows(
     if isinstance(X, torch.Tensor):
         if X.layout != torch.strided:
             raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
-        X = X.detach().cpu()
-        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+        X = as_array(X)
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"X is masked in {np.ma.count_masked(X)} places: fill them, as by X.filled(0), or drop "
+            "their rows"
+        )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     image_shape = _declared_image_shape(image_shape)
@@ -69,21 +73,22 @@ def check_rows(
     given = X
     on_disk = isinstance(X, np.ndarray) and mapped_file(X) is not None
     try:
-        X = validate_data(
-            estimator,
-            X,
-            dtype="numeric",
-            reset=reset,
-            ensure_min_samples=min_rows,
-            ensure_all_finite=not on_disk,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
+            X = validate_data(
+                estimator,
+                X,
+                dtype="numeric",
+                reset=reset,
+                ensure_min_samples=min_rows,
+                ensure_all_finite=not on_disk,
+            )
         if on_disk and X.dtype.kind == "f":
             for chunk in gen_batches(len(X), BLOCK_ROWS):
                 assert_all_finite(X[chunk], input_name="X")
                 release(X)
         if X.dtype == object:  # as columns of categories or intervals become
             X = X.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise _explained(given, error) from error
     if X.dtype.kind in "mM":
         raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
@@ -100,15 +105,16 @@ def check_rows(
 
 def _explained(X: Any, error: Exception) -> Exception:
     """The error, with the first value that is not a finite number, where one is what is wrong."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
     values, reason = np.asarray(X), str(error).splitlines()[0]
     kinds = "OUSf" if "contains" in reason else "OUS"  # or else shape or names may be wrong
     for i, row in enumerate(values if values.ndim == 2 and values.dtype.kind in kinds else ()):
         finite = np.isfinite(row) if values.dtype.kind == "f" else [_is_finite(v) for v in row]
         for j in np.flatnonzero(np.logical_not(finite)):
             column = X.columns[j] if hasattr(X, "columns") else int(j)
-            return type(error)(
-                f"X holds {row[j]!s} in row {i}, column {column!r}: encode, impute or drop what "
-                f"is not a finite number ({reason})"
+            return kind(
+                f"X holds {str(row[j])[:40]} in row {i}, column {column!r}: encode, impute or drop "
+                f"what is not a finite number ({reason})"
             )
     return error
 

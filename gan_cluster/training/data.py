@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.processes import ALONE, Processes
@@ -13,6 +13,7 @@ from gan_cluster.training.storage import Block, mapped_file, read, release
 
 CHUNK_BYTES = 32 * 2**20
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
+SINGLE = 1e-30, 1e30  # units in which single precision does not run out of exponents
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Encoding:
     """How rows map to tensors: their shape, the order of their axes, and their scale.
 
     Images are scaled by one range over the whole of X to [-1, 1], the generator's tanh; each
-    column of a table to mean 0 and variance 1.
+    column of a table to mean 0 and variance 1. A column that is constant in X has that value
+    in all rows that networks draw.
 
     Parameters
     ----------
@@ -29,7 +31,8 @@ class Encoding:
     channels_last : bool
         Whether rows hold images as (height, width, channels).
     center, scale : ndarray of shape (1,) or (n_features,)
-        A row in the networks' units is (row - center) / scale.
+        A row in the networks' units is (row - center) / scale; the scale of a column that is
+        constant is 0, and its rows are not divided.
     """
 
     shape: tuple[int, ...]
@@ -40,28 +43,19 @@ class Encoding:
     @classmethod
     def from_data(cls, X: np.ndarray, shape: tuple[int, ...], channels_last: bool) -> "Encoding":
         """Learn the scale in one pass over chunks of X (n_samples, n_features)."""
-        is_image = len(shape) == 3
-        scaler = MinMaxScaler() if is_image else StandardScaler()
-        size = max(1, CHUNK_BYTES // (X.shape[1] * 8))
-        for chunk in gen_batches(len(X), size):
-            with np.errstate(over="ignore", invalid="ignore"):
-                scaler.partial_fit(X[chunk].astype(np.float64))
-            release(X)
-        if not is_image:
-            return cls(shape, channels_last, scaler.mean_, scaler.scale_)
-        low, high = scaler.data_min_.min(), scaler.data_max_.max()
-        center, scale = low / 2 + high / 2, high / 2 - low / 2
-        return cls(shape, channels_last, np.array([center]), np.array([scale]))
+        learned = _middle_and_half_range(X) if len(shape) == 3 else _mean_and_deviation(X)
+        return cls(shape, channels_last, *learned)
 
     def encode(self, rows: np.ndarray) -> torch.Tensor:
         """Rows (n, n_features) as a float32 tensor (n, *shape)."""
-        if np.can_cast(rows.dtype, np.float32):
-            scaled = rows.astype(np.float32)
-            scaled -= self.center.astype(np.float32)
-            scaled /= self.scale.astype(np.float32)
-        else:  # far from zero, float32 would lose what the center removes
-            with np.errstate(over="ignore"):
-                scaled = ((rows.astype(np.float64) - self.center) / self.scale).astype(np.float32)
+        scale = np.where(self.scale == 0, 1, self.scale)
+        # far from zero, float32 would lose what the center removes
+        is_single = np.can_cast(rows.dtype, np.float32) and _in_single_precision(scale)
+        with np.errstate(over="ignore"):
+            scaled: np.ndarray = rows.astype(np.float32 if is_single else np.float64)
+            scaled -= self.center.astype(scaled.dtype)
+            scaled /= scale.astype(scaled.dtype)
+            scaled = scaled.astype(np.float32, copy=False)
         batch = torch.from_numpy(np.clip(scaled, -FAR, FAR, out=scaled))
         if len(self.shape) < 3:
             return batch
@@ -77,6 +71,48 @@ class Encoding:
             rows = rows.permute(0, 2, 3, 1)
         flat = rows.reshape(len(rows), -1).numpy().astype(np.float64)
         return flat * self.scale + self.center
+
+
+def _in_single_precision(scale: np.ndarray) -> bool:
+    low, high = SINGLE
+    return bool((scale > low).all() and (scale < high).all())
+
+
+def _chunks(X: np.ndarray) -> Iterator[np.ndarray]:
+    """All rows, copied in double precision, some at a time."""
+    for chunk in gen_batches(len(X), max(1, CHUNK_BYTES // (X.shape[1] * 8))):
+        with np.errstate(over="ignore"):
+            rows = X[chunk].astype(np.float64)
+        release(X)
+        yield rows
+
+
+def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of all values together, each of shape (1,)."""
+    ends = [(rows.min(), rows.max()) for rows in _chunks(X)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    half = max(high / 2 - low / 2, np.nextafter(0, 1))
+    return np.array([low / 2 + high / 2]), np.array([half])
+
+
+def _mean_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, the latter 0 only for those that are constant.
+
+    Columns are divided by a power of two near their largest value, which is exact, so that squares
+    neither overflow nor vanish.
+    """
+    unit = np.exp2(np.frexp(np.abs(next(_chunks(X))).max(0))[1] - 1.0)
+    varies = np.zeros(len(unit), dtype=bool)
+    scaler = StandardScaler()
+    for rows in _chunks(X):
+        varies |= (rows != X[0]).any(0)
+        rows /= unit
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaler.partial_fit(rows)
+    # scikit-learn takes for constant what varies by no more than it might have misjudged
+    deviation = np.sqrt(np.maximum(scaler.var_, 0))
+    deviation = np.maximum(deviation, np.finfo(np.float64).eps * np.abs(scaler.mean_))
+    return scaler.mean_ * unit, np.where(varies, deviation * unit, 0)
 
 
 class Batches:

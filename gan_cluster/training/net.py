@@ -1,6 +1,7 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from itertools import islice
+from threading import Lock
 from typing import Any, Self
 
 import torch
@@ -22,6 +23,8 @@ from gan_cluster.objectives import (
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.players import Players
+
+STANCE = Lock()
 
 
 class AdversarialNet(Players):
@@ -98,7 +101,7 @@ class AdversarialNet(Players):
         terms = self.discriminator_step(rows, partners, fake.detach(), latent, shared)
         terms["generator_loss"] = self.generator_step(rows, fake, latent, shared)
         with torch.no_grad():
-            terms["variety"] = fake.std(0).mean() / rows.std(0).mean()
+            terms["variety"], terms["real_variety"] = fake.std(0).mean(), rows.std(0).mean()
         return terms
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
@@ -269,7 +272,8 @@ class AdversarialNet(Players):
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
-        with torch.compiler.set_stance("force_eager"):  # a momentum of None breaks the graph
+        # a momentum of None breaks the graph; the stance is one for all threads
+        with STANCE, torch.compiler.set_stance("force_eager"):
             for rows, partners, _ in islice(batches, n_batches):
                 self._outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
@@ -279,6 +283,9 @@ class AdversarialNet(Players):
         self._set_training(False)
 
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:
+        if "variety" in means:  # a share of means, for the rows of one batch may all be the same
+            real = means.pop("real_variety")
+            means["variety"] = means["variety"] / real if real else 1.0
         if "log_q" in means:
             categorical, continuous = self.code.entropy(self.clusters.code_shares)
             means["mutual_information"] = categorical + means.pop("log_q")

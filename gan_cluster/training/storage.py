@@ -57,6 +57,12 @@ def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
     return [np.sort(block) for block in dealt]
 
 
+def as_array(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor's values, wherever they are and whatever gradients they have."""
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    return tensor.numpy(force=True)
+
+
 def spool(dataset: Dataset) -> np.ndarray:
     """The rows of a data set, written to a temporary file in one pass, as an array on disk.
 
@@ -75,7 +81,8 @@ def spool(dataset: Dataset) -> np.ndarray:
     n_rows = 0
     with tempfile.TemporaryFile() as file:
         for item in items:
-            row = np.asarray(item[0] if isinstance(item, tuple | list) else item)
+            given = item[0] if isinstance(item, tuple | list) else item
+            row = as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
             if first is None:
                 first = row
             if (row.shape, row.dtype) != (first.shape, first.dtype) or row.dtype.hasobject:
