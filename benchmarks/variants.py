@@ -135,9 +135,10 @@ class TwoSteps(Changed):
 class TwoGeneratorSteps(Changed):
     """The generator steps twice on each batch, the discriminator once."""
 
-    def generator_step(self, rows: Tensor, fake: Tensor, latent: Any) -> Tensor:
-        super().generator_step(rows, fake, latent)
-        return super().generator_step(rows, self.generator_(self.code.assemble(latent)), latent)
+    def generator_step(self, rows: Tensor, fake: Tensor, latent: Any, *shared: Any) -> Tensor:
+        super().generator_step(rows, fake, latent, *shared)
+        again = self.generator_(self.code.assemble(latent))
+        return super().generator_step(rows, again, latent, *shared)
 
 
 class AsTrained(Changed):

@@ -71,6 +71,8 @@ def test_both_players_follow_what_is_shared(blobs):
     updated = []
     for shared in (torch.arange(40) % 3, (torch.arange(40) + 1) % 3):
         player = deepcopy(net)
+        for group in player.optimizer_.param_groups:
+            group["lr"] = 1e-3
         player.discriminator_step(rows, rows, fake, latent, shared)
         trained = player.discriminator_.contrast.shared.weight.clone()
         player.discriminator_.load_state_dict(net.discriminator_.state_dict())

@@ -177,7 +177,7 @@ def test_documented_settings_are_infogan_of_the_paper():
     players = (net.discriminator_, 2e-4), (net.generator_, 1e-3)  # D with Q and the trunk
     for group, (player, rate) in zip(net.optimizer_.param_groups, players, strict=True):
         assert {id(p) for p in group["params"]} == {id(p) for p in player.parameters()}
-        assert group["lr"] == rate
+        assert group["initial_lr"] == rate
         assert group["betas"][0] == 0.5
     assert paper.n_init == 1
     assert net.objective.adversarial_loss == "non-saturating"

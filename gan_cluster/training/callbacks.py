@@ -17,7 +17,7 @@ class StopTraining(Exception):
 class FallingRates(Callback):
     """Lets the learning rates fall linearly, to reach zero after a number of steps.
 
-    Of these ``done`` were taken before.
+    Of these ``done`` were taken before. What another schedule makes of the rates is kept.
     """
 
     def __init__(self, n_steps: int, done: int = 0):
@@ -32,7 +32,7 @@ class FallingRates(Callback):
     ) -> None:
         self.left_ -= 1
         for group in net.optimizer_.param_groups:
-            group["lr"] = group["initial_lr"] * self.left_ / self.n_steps
+            group["lr"] *= self.left_ / (self.left_ + 1)
 
 
 class LateContrast(Callback):
