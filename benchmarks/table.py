@@ -20,9 +20,9 @@ those named probe or labels. ACC is the accuracy of the best matching of cluster
 (Hungarian method), for probes plain accuracy; mean, standard deviation, worst and best are over
 seeds. Each is fitted on train and scored on test, two fits at a time, each on one core; seconds of
 the files ablation_mnist, features, infogan, learned and unbalanced were taken beside other work and
-are up to twice as long as alone. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
-`InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
-and `KMeans`.
+are up to twice as long as alone. Methods are those of `benchmarks/methods.py`:
+`infogan+consistency` is `InfoGANClusterer` with its defaults, `features+kmeans` is
+`GANFeatureExtractor` with its defaults and `KMeans`.
 """
 PLAIN = """## {title}
 
