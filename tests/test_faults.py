@@ -1,6 +1,7 @@
 """Training that diverges, collapses or is interrupted leaves something of use."""
 
 import _thread
+import signal
 import warnings
 
 import numpy as np
@@ -10,6 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from small import clusterer, extractor
+
+
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Interrupts are heard, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Poison(Callback):
