@@ -135,16 +135,11 @@ class HistoryDisplay:
 
     def _draw_lines(self, ax: Any, epochs: np.ndarray, terms: dict[str, str]) -> None:
         for term, label in terms.items():
-            values = np.array([row.get(term, np.nan) for row in self.history])
+            values = np.array([row.get(term, np.nan) for row in self.history], dtype=float)
+            values[~np.isfinite(values)] = np.nan
             if not np.isnan(values).all():
                 style = "--" if term == "code_entropy" else MARKED
-                ax.plot(
-                    epochs,
-                    np.where(np.isfinite(values), values, np.nan),
-                    style,
-                    markersize=3,
-                    label=label,
-                )
+                ax.plot(epochs, values, style, markersize=3, label=label)
         ax.legend(loc="best", fontsize="small")
 
     def _draw_usage(self, ax: Any, epochs: np.ndarray, terms: list[str]) -> None:

@@ -39,7 +39,7 @@ class ProfileDisplay:
         The axes with the picture.
     im_ : matplotlib AxesImage
         The colours.
-    text_ : ndarray of shape (n_clusters, n_features)
+    text_ : ndarray of shape (n_clusters, n_features) or None
         The texts on them.
 
     See Also
