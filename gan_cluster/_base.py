@@ -141,7 +141,7 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             rows = self._check_rows(X, reset=False, min_rows=2)
             check_unchanged(self, self._trained_params)
             processes, _ = launched(self.device_)
-            batches = self._batches(rows.X, self._batch_rng, processes, alone=True)
+            batches = self._batches(rows.X, self._batch_rng, processes, forming=False)
             explore, refine = self._n_epochs(len(batches))
             n_epochs = refine if self.max_epochs == "auto" and refine else explore + refine
             context = self._init_callback_context(max_subtasks=n_epochs)
@@ -192,7 +192,7 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
                 check_unchanged(self, self._trained_params)
             forming, known = self._forming(self.net_), self.net_.clusters.groups
             if not is_first:
-                batches = self._batches(rows.X, self._batch_rng, processes, alone=not forming)
+                batches = self._batches(rows.X, self._batch_rng, processes, forming)
             self.net_.playing = not forming
             self._merges_late = self._merges_late and (forming or not self._is_consistent())
             if self._merges_late:  # codes stay fine in training, and are merged anew to be read

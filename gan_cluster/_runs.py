@@ -113,12 +113,12 @@ class TrainableGAN(LatentGAN):
         return net
 
     def _batches(
-        self, X: np.ndarray, rng: torch.Generator, processes: Processes, alone: bool = False
+        self, X: np.ndarray, rng: torch.Generator, processes: Processes, forming: bool = True
     ) -> Batches:
-        """Batches of X whose twins are made from near rows, or from each row alone."""
+        """Batches of X, with near rows where twins are made of those in that stage."""
         n_neighbors = self._resolved("n_neighbors", self._encoding.shape)
         blocks, near = deal(X, self.batch_size, rng), None
-        if self._is_consistent() and n_neighbors and not alone:
+        if self._is_consistent() and n_neighbors and (forming or not self._changes_rows):
             near = [nearest_rows(read(X, b), self._encoding, n_neighbors, rng) for b in blocks]
         given = X, self._encoding, self.batch_size, rng, self.device_, blocks, near
         return Batches(*given, processes, held_rows(X, self._encoding, self.device_))
@@ -181,13 +181,18 @@ class TrainableGAN(LatentGAN):
         steps, joined = net.steps_
         return self._is_consistent() and not joined and steps < STAGE_STEPS
 
-    def _refine(self, batches: Batches, stage: Stage) -> None:
-        """Finish training: the generator joins, rates fall to zero.
+    @property
+    def _changes_rows(self) -> bool:
+        """Whether twins need no near rows once clusters have formed.
 
-        Twins are made of the row itself alone: a near row may be of another cluster, which only
-        does good while clusters form.
+        They are then made of the row itself alone, unless nothing would change it: a near row may
+        be of another cluster, which only does good while clusters form.
         """
+        return self.net_.objective.augment != "none"
+
+    def _refine(self, batches: Batches, stage: Stage) -> None:
+        """Finish training: the generator joins, rates fall to zero."""
         self.net_.playing = True
-        if self.net_.objective.augment != "none":
+        if self._changes_rows:
             batches = batches.alone()
         self._train(self.net_, batches, stage)

@@ -205,6 +205,20 @@ def test_a_warm_start_goes_on_from_the_estimator_itself(make, settings, blobs):
     assert model.set_params(warm_start=False).fit(X).n_iter_ == 3
 
 
+@pytest.mark.parametrize("augment", ["none", lambda rows: rows])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_what_goes_on_makes_twins_as_the_second_stage_does(augment, method, blobs):
+    alone = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            alone.append(torch.equal(batch[0], batch[1]))
+
+    model = clusterer(augment=augment, warm_start=True).fit(blobs[0])
+    getattr(model.set_params(callbacks=[Watch()]), method)(blobs[0])
+    assert set(alone) == {augment != "none"}
+
+
 def test_a_warm_start_names_what_it_cannot_go_on_with(blobs, tmp_path):
     model = clusterer(warm_start=True).fit(blobs[0])
     with pytest.raises(ValueError, match=r"width changed from 2 to 3: .* warm_start=False"):
