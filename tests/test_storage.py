@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from inputs import Items
 from small import clusterer, extractor
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset
 
 from gan_cluster.training import storage
 from gan_cluster.training.data import Batches, Encoding
@@ -32,17 +33,6 @@ class Stream(IterableDataset):
 
     def __iter__(self):
         return iter(self.rows)
-
-
-class Items(Dataset):
-    def __init__(self, rows):
-        self.rows = rows
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __getitem__(self, i):
-        return self.rows[i], "a label"
 
 
 def test_views_of_large_files_are_known(tmp_path, all_on_disk):
