@@ -56,7 +56,7 @@ def test_every_method_has_a_row_of_scores(sprites, tmp_path, monkeypatch):
         assert row.get("error") is None
         assert (row["method"], row["seed"]) == (method, 1)
         assert row.keys() >= SCORES
-        assert row["seconds"] > 0
+        assert row["seconds"] >= 0  # rounded: 0.0 on a fast machine
     assert asked == [[2, 3]]
     assert rows["infogan-cr+selection"]["chosen"] == 3
     states = {path.name for path in tmp_path.iterdir()}
