@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor
 from gan_cluster.__main__ import score
-from gan_cluster.networks import pool
+from gan_cluster.networks import POSTERIOR, pool
 
 OBJECTIVES = {
     "gan": _extractor(objective="gan"),
@@ -52,8 +52,10 @@ SCALINGS = {
 
 def readings(model: GANFeatureExtractor, X: np.ndarray) -> dict[str, np.ndarray]:
     """Features of rows by the name of their layer and pooling, before any scaling."""
-    found = {}
-    for layer in model.layer_names_:
+    found = {"as by default": model.transform(X)}
+    if POSTERIOR in model.layer_names_:
+        found[POSTERIOR] = model.encode(X).categorical[0]
+    for layer in model.discriminator_.layers:
 
         def activations(batch: torch.Tensor, layer: str = layer) -> torch.Tensor:
             return model.discriminator_.activations(batch, [layer])[layer]

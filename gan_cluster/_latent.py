@@ -144,19 +144,22 @@ class LatentGAN(FittedGAN):
         net = self.net_
 
         def read(batch: torch.Tensor) -> torch.Tensor:
-            posterior = net.code.posterior(net.discriminator_(batch).code)
-            logits = list(posterior.logits)
-            if logits:
-                logits[0] = net.clusters.logits(logits[0])
-            parts = [part.softmax(1) for part in logits]
-            return torch.cat([*parts, posterior.mean, posterior.log_variance.exp()], dim=1)
+            output = net.discriminator_(batch).code
+            posterior = net.code.posterior(output)
+            parts = [*self._probabilities(output), posterior.mean, posterior.log_variance.exp()]
+            return torch.cat(parts, dim=1)
 
         n_continuous = net.code.n_continuous
         ends = np.cumsum([*self._code_sizes(), n_continuous])
         *categorical, mean, variance = np.split(self._map(read, X), ends, axis=1)
-        if categorical:
-            categorical[0] = categorical[0][:, self._cluster_order]
         return Bunch(categorical=categorical, mean=mean, variance=variance)
+
+    def _probabilities(self, output: torch.Tensor) -> list[torch.Tensor]:
+        """Of Q's output, the probabilities (n, size) of each categorical code, of clusters first."""
+        logits = list(self.net_.code.posterior(output).logits)
+        if logits:
+            logits[0] = self.net_.clusters.logits(logits[0])[:, self._cluster_order]
+        return [part.softmax(1) for part in logits]
 
     def _code_sizes(self) -> list[int]:
         """Number of values of each categorical code, of clusters first."""

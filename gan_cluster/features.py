@@ -12,7 +12,15 @@ from torch.nn import functional as F
 
 from gan_cluster._base import BaseGAN
 from gan_cluster._validation import check_code_sizes
-from gan_cluster.networks import Discriminator, choose_layers, column_names, pool
+from gan_cluster.networks import (
+    POSTERIOR,
+    RECOGNITION_LAYER,
+    Discriminator,
+    choose_layers,
+    column_names,
+    pool,
+    readable,
+)
 from gan_cluster.training.data import Batches
 
 
@@ -29,15 +37,15 @@ class GANFeatureExtractor(BaseGAN):
         "infogan" trains with a latent code and reads it back, with everything that
         :class:`InfoGANClusterer` adds; "gan" is the game alone, without any code.
     layers : {"last", "all"}, str or list of str, default="last"
-        Layers to read. "last" is the deepest hidden one that the objective trains: Q's hidden
-        layer, named "recognition", or the trunk's end for "gan". "all" is all convolutions
-        [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2", ..., "dense",
-        "recognition"; "dense1", "dense2", ... in an MLP.
+        Layers to read. "last" is what Q has to say, its hidden layer "recognition" and beside it
+        "posterior", the probabilities of the categorical codes; or the trunk's end for "gan".
+        "all" is all convolutions [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2",
+        ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP.
     pooling : {"avg", "max"}, default="avg"
         How convolutional maps are pooled: the average over space [2]_, or the maximum in each
         cell of a 4x4 grid [1]_.
     normalize : {"l2", None}, default="l2"
-        Whether each row is scaled to unit length.
+        Whether each row is scaled to unit length, in which all layers have the same share.
     image_shape : tuple of int (channels, height, width), default=None
         Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
         there it says which axis holds the channels.
@@ -286,26 +294,35 @@ class GANFeatureExtractor(BaseGAN):
         return 0 if self.objective == "gan" else self.n_continuous
 
     def _check_built(self, discriminator: Discriminator) -> None:
-        self._chosen = choose_layers(discriminator, self.layers)
+        self._chosen = choose_layers(discriminator, self._categorical(), self.layers)
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
         self._pooling, self._normalize = self.pooling, self.normalize
-        self.layer_names_ = list(discriminator.layers)
+        self.layer_names_ = readable(discriminator, self._categorical())
 
     def _describe(self, batches: Batches) -> None:
         rows = batches.encoding.encode(batches.X[:1]).to(self.device_)
         self.net_._set_training(False)
         with torch.inference_mode():
-            found = self.net_.discriminator_.activations(rows, self._chosen)
-        self._map_shapes = {
-            name: pool(maps, self._pooling).shape[1:] for name, maps in found.items()
-        }
+            found = self._read(rows)
+        self._map_shapes = {name: maps.shape[1:] for name, maps in found.items()}
+
+    def _read(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The chosen layers by name, their maps pooled."""
+        discriminator = self.net_.discriminator_
+        hidden = [RECOGNITION_LAYER if name == POSTERIOR else name for name in self._chosen]
+        found = discriminator.activations(batch, hidden)
+        if POSTERIOR in self._chosen:
+            assert discriminator.code is not None
+            codes = self._probabilities(discriminator.code(found[RECOGNITION_LAYER]))
+            found[POSTERIOR] = torch.cat(codes, dim=1)
+        return {name: pool(found[name], self._pooling) for name in self._chosen}
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
-        found = self.net_.discriminator_.activations(batch, self._chosen)
-        pooled = [pool(maps, self._pooling).flatten(1) for maps in found.values()]
-        joined = torch.cat(pooled, dim=1)
-        return F.normalize(joined) if self._normalize == "l2" else joined
+        layers = [maps.flatten(1) for maps in self._read(batch).values()]
+        if self._normalize == "l2":  # each by itself, or a wide layer would drown a narrow one
+            layers = [F.normalize(layer) / len(layers) ** 0.5 for layer in layers]
+        return torch.cat(layers, dim=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names that say layer and channel, and row and column of the grid where there is one.

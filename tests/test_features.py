@@ -29,10 +29,10 @@ def _activations(model, X, layer):
 
 def test_layers_of_a_convolutional_net(pictures):
     model = extractor(**IMAGES).fit(pictures)
-    assert model.layer_names_ == ["conv1", "conv2", "conv3", "dense", "recognition"]
-    np.testing.assert_allclose(
-        model.transform(pictures), _activations(model, pictures, "recognition"), atol=1e-5
-    )
+    assert model.layer_names_ == ["conv1", "conv2", "conv3", "dense", "recognition", "posterior"]
+    hidden, posterior = np.split(model.transform(pictures), [128], axis=1)
+    np.testing.assert_allclose(hidden, _activations(model, pictures, "recognition"), atol=1e-5)
+    np.testing.assert_allclose(posterior, model.encode(pictures).categorical[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv3"])
@@ -80,7 +80,9 @@ def test_layers_come_in_the_order_asked_for(pictures):
     ("settings", "layers"),
     [
         ({"layers": "all"}, {"dense1", "dense2"}),
-        ({"layers": "last"}, {"recognition"}),
+        ({"layers": "last"}, {"recognition", "posterior"}),
+        ({"layers": "posterior", "categorical_codes": (3, 2)}, {"posterior"}),
+        ({"layers": "last", "categorical_codes": (), "n_continuous": 1}, {"recognition"}),
         ({"layers": "last", "objective": "gan"}, {"dense2"}),
         ({"layers": "all", "depth": 3, "objective": "gan"}, {"dense1", "dense2", "dense3"}),
     ],
@@ -95,7 +97,8 @@ def test_layers_of_a_table(settings, layers, blobs):
 def test_rows_of_unit_length(pictures):
     features = extractor(**{**IMAGES, "normalize": "l2"}).fit_transform(pictures)
     assert features.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
+    for layer in np.split(features, [128], axis=1):  # what Q says in two layers, of equal weight
+        np.testing.assert_allclose(np.linalg.norm(layer, axis=1), 0.5**0.5, rtol=1e-5)
 
 
 def test_only_a_game_with_a_categorical_code_has_a_score(blobs):

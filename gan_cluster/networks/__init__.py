@@ -6,9 +6,10 @@ from gan_cluster.networks.build import (
     DiscriminatorOutput,
     build_networks,
 )
-from gan_cluster.networks.reading import choose_layers, column_names, pool
+from gan_cluster.networks.reading import POSTERIOR, choose_layers, column_names, pool, readable
 
 __all__ = [
+    "POSTERIOR",
     "RECOGNITION_LAYER",
     "Discriminator",
     "DiscriminatorOutput",
@@ -16,4 +17,5 @@ __all__ = [
     "choose_layers",
     "column_names",
     "pool",
+    "readable",
 ]

@@ -1,6 +1,6 @@
 """What is read off a discriminator: which layers, how their maps are pooled, under which names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,9 +9,17 @@ from torch.nn import functional as F
 from gan_cluster.networks.build import RECOGNITION_LAYER, Discriminator
 
 GRID = 4
+POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
 
 
-def choose_layers(discriminator: Discriminator, layers: str | list[str]) -> list[str]:
+def readable(discriminator: Discriminator, categorical: Sequence[int]) -> list[str]:
+    """Names of all that can be read, from the input on."""
+    return [*discriminator.layers, *([POSTERIOR] if categorical else [])]
+
+
+def choose_layers(
+    discriminator: Discriminator, categorical: Sequence[int], layers: str | list[str]
+) -> list[str]:
     """Names of the layers that "last", "all" or a list of names stands for.
 
     Raises
@@ -19,11 +27,11 @@ def choose_layers(discriminator: Discriminator, layers: str | list[str]) -> list
     ValueError
         If the discriminator has no layer of such a name, or none is named.
     """
-    names = list(discriminator.layers)
+    names = readable(discriminator, categorical)
     if layers == "last":
-        chosen = names[-1:]
+        chosen = names[-2:] if categorical else names[-1:]
     elif layers == "all":
-        hidden = [name for name in names if name != RECOGNITION_LAYER]
+        hidden = [name for name in names if name not in (RECOGNITION_LAYER, POSTERIOR)]
         chosen = discriminator.convolutions or hidden
     else:
         chosen = [layers] if isinstance(layers, str) else list(layers)
