@@ -155,7 +155,7 @@ class LatentGAN(FittedGAN):
         return Bunch(categorical=categorical, mean=mean, variance=variance)
 
     def _probabilities(self, output: torch.Tensor) -> list[torch.Tensor]:
-        """Of Q's output, the probabilities (n, size) of each categorical code, of clusters first."""
+        """Of Q's output, the probabilities (n, size) of each categorical code, clusters first."""
         logits = list(self.net_.code.posterior(output).logits)
         if logits:
             logits[0] = self.net_.clusters.logits(logits[0])[:, self._cluster_order]
