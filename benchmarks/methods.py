@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import gen_batches
 from trunks import SupervisedFeatures, pair
 from variants import VARIANTS, with_net
@@ -69,7 +69,8 @@ def _clustpy(name: str) -> Callable[[DataSet, int], Any]:
         except ImportError as error:
             raise ImportError(f"{name} needs pip install 'gan-cluster[benchmark]'") from error
         model = getattr(deep, name)(data.n_clusters, random_state=seed)
-        return make_pipeline(_unit_scaler(data), model)
+        bounded = name == "VaDE" and data.image_shape is None  # its loss takes values of [0, 1]
+        return make_pipeline(MinMaxScaler() if bounded else _unit_scaler(data), model)
 
     return make
 
