@@ -139,7 +139,8 @@ def test_pipeline_of_scaler_features_and_kmeans(blobs):
     labels = pipeline.fit_predict(blobs[0])
     np.testing.assert_array_equal(pipeline.predict(blobs[0]), labels)
     names = pipeline[:-1].get_feature_names_out()
-    assert names.tolist() == [f"recognition_{i}" for i in range(128)]
+    hidden, posterior = [f"recognition_{i}" for i in range(128)], ["posterior_0", "posterior_1"]
+    assert names.tolist() == [*hidden, *posterior, "posterior_2"]
 
 
 def test_pipeline_with_the_clusterer_at_its_end(blobs):

@@ -155,8 +155,8 @@ def test_features_are_written_where_asked(images, tmp_path):
     np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize(("shape", "dtype"), [((99, 128), np.float32), ((100, 128), np.int64)])
+@pytest.mark.parametrize(("shape", "dtype"), [((99, 131), np.float32), ((100, 131), np.int64)])
 def test_out_must_hold_the_features(shape, dtype, images):
     model = extractor(image_shape=(1, 8, 8)).fit(images)
-    with pytest.raises(ValueError, match=r"out has shape .* it should have shape \(100, 128\)"):
+    with pytest.raises(ValueError, match=r"out has shape .* it should have shape \(100, 131\)"):
         model.transform(images, out=np.empty(shape, dtype))
