@@ -21,9 +21,9 @@ those named probe or labels. ACC is the accuracy of the best matching of cluster
 seeds. Each is fitted on train and scored on test, two fits at a time, each on one core, but for
 that of the file alone, which had both; seconds of the files ablation_digits, ablation_mnist,
 cifar10, deep, features, infogan, learned, main_job, single_runs and unbalanced were taken beside
-other work and are up to three times as long as alone. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
-`InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
-and `KMeans`.
+other work and are up to three times as long as alone. Methods are those of `benchmarks/methods.py`:
+`infogan+consistency` is `InfoGANClusterer` with its defaults, `features+kmeans` is
+`GANFeatureExtractor` with its defaults and `KMeans`.
 """
 PLAIN = """## {title}
 
