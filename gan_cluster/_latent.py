@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted, check_scalar
 
 from gan_cluster._fitted import FittedGAN
-from gan_cluster.codes import Latent
+from gan_cluster.codes import Latent, Posterior
 from gan_cluster.training.inference import generate
 from gan_cluster.training.random import seeds, torch_generator
 
@@ -144,19 +144,18 @@ class LatentGAN(FittedGAN):
         net = self.net_
 
         def read(batch: torch.Tensor) -> torch.Tensor:
-            output = net.discriminator_(batch).code
-            posterior = net.code.posterior(output)
-            parts = [*self._probabilities(output), posterior.mean, posterior.log_variance.exp()]
-            return torch.cat(parts, dim=1)
+            posterior = net.code.posterior(net.discriminator_(batch).code)
+            probabilities = self._probabilities(posterior)
+            return torch.cat([*probabilities, posterior.mean, posterior.log_variance.exp()], dim=1)
 
         n_continuous = net.code.n_continuous
         ends = np.cumsum([*self._code_sizes(), n_continuous])
         *categorical, mean, variance = np.split(self._map(read, X), ends, axis=1)
         return Bunch(categorical=categorical, mean=mean, variance=variance)
 
-    def _probabilities(self, output: torch.Tensor) -> list[torch.Tensor]:
-        """Of Q's output, the probabilities (n, size) of each categorical code, clusters first."""
-        logits = list(self.net_.code.posterior(output).logits)
+    def _probabilities(self, posterior: Posterior) -> list[torch.Tensor]:
+        """Those (n, size) of each categorical code, that of the cluster first."""
+        logits = list(posterior.logits)
         if logits:
             logits[0] = self.net_.clusters.logits(logits[0])[:, self._cluster_order]
         return [part.softmax(1) for part in logits]

@@ -314,8 +314,8 @@ class GANFeatureExtractor(BaseGAN):
         found = discriminator.activations(batch, hidden)
         if POSTERIOR in self._chosen:
             assert discriminator.code is not None
-            codes = self._probabilities(discriminator.code(found[RECOGNITION_LAYER]))
-            found[POSTERIOR] = torch.cat(codes, dim=1)
+            posterior = self.net_.code.posterior(discriminator.code(found[RECOGNITION_LAYER]))
+            found[POSTERIOR] = torch.cat(self._probabilities(posterior), dim=1)
         return {name: pool(found[name], self._pooling) for name in self._chosen}
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
