@@ -105,17 +105,24 @@ def test_activations_stop_at_the_deepest_layer_asked_for():
     assert list(discriminator.activations(torch.zeros(2, 1, 16, 16), ["conv2"])) == ["conv2"]
 
 
-def test_spectral_norm_holds_the_trunk_at_one():
+@pytest.mark.parametrize(("architecture", "shape"), [("dcgan", (1, 16, 16)), ("mlp", (16,))])
+def test_spectral_norm_holds_the_trunk_at_one(architecture, shape):
     torch.manual_seed(0)
-    _, discriminator = build("dcgan", (1, 16, 16), width=8, spectral=True)
-    rows = torch.randn(4, 1, 16, 16)
+    _, discriminator = build(architecture, shape, width=8, spectral=True)
+    assert "BN" not in _layers(discriminator.trunk)  # it would undo the spectral one
+    assert all(layer.bias is not None for layer in discriminator.trunk.modules() if _weighs(layer))
+    rows = torch.randn(4, *shape)
     for _ in range(30):  # its power iteration runs once a forward pass
         discriminator(rows)
     discriminator.eval()
     for layer in discriminator.trunk.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if _weighs(layer):
             largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
             assert float(largest) == pytest.approx(1, abs=0.1)
+
+
+def _weighs(layer):
+    return isinstance(layer, nn.Linear | nn.Conv2d)
 
 
 def _layers(module):

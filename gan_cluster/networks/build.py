@@ -105,6 +105,9 @@ def build_networks(
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
 
+    A trunk of ours with spectral normalisation has no other one, as in SNGAN (Miyato et al., 2018,
+    arXiv:1802.05957): batch normalisation would undo it.
+
     Raises
     ------
     ValueError
@@ -120,12 +123,13 @@ def build_networks(
         scale = None
     elif architecture == "dcgan":
         image = (shape[0], shape[1], shape[2])
-        made, trunk = conv_generator(latent_dim, image, width, 2), conv_trunk(image, width, depth)
+        made = conv_generator(latent_dim, image, width, 2)
+        trunk = conv_trunk(image, width, depth, batch_norm=not spectral)
         n_features, scale = 16 * width, 0.02
     else:
         layers = 2 if depth is None else depth
         made = mlp_generator(latent_dim, shape[0], width, layers)
-        trunk = mlp_trunk(shape[0], width, layers)
+        trunk = mlp_trunk(shape[0], width, layers, batch_norm=not spectral)
         n_features, scale = 16 * width, None
     discriminator = Discriminator(trunk, n_features, posterior_dim, n_contrasted)
     user_made = isinstance(architecture, tuple)
@@ -133,7 +137,7 @@ def build_networks(
         if not (user_made and part is trunk):
             reset_parameters(part, scale, rng)
     if spectral:
-        for layer in trunk.modules():
+        for layer in [*trunk.modules(), discriminator.adversarial]:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 spectral_norm(layer)
     if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
