@@ -4,9 +4,10 @@
 
 Both sides of a row are measured in this process in turn, and the medians compared; ``ratio`` is
 ours by the reference's. The reference of a step is a loop written by hand over the same networks,
-losses and batches, in which all rows are encoded beforehand; that of predict and transform is
-the network alone, under inference mode; that of an epoch is an epoch of pre-training of ClustPy's
-DEC, left out where ClustPy is not installed.
+losses and batches, with torch's Adam as it is by default, in which all rows are encoded
+beforehand; that of predict and transform is the network alone, under inference mode, its results
+in one array; parts of a prediction of one row stand beside the whole of it; that of an epoch is
+one of pre-training of ClustPy's DEC, left out where ClustPy is not installed.
 """
 
 import argparse
@@ -27,8 +28,13 @@ from torch.nn import functional as F
 from gan_cluster import InfoGANClusterer
 from gan_cluster.objectives import agreement, discriminator_loss, generator_loss, imbalance
 from gan_cluster.training.augment import random_view
+from gan_cluster.training.data import fixed_batches
+from gan_cluster.training.inference import INFERENCE_BATCH
+from gan_cluster.training.processes import ALONE
 
 BATCH, N_CODES, NOISE = 128, 10, 62
+N_READ = 20_000
+CUTS = list(range(INFERENCE_BATCH, N_READ, INFERENCE_BATCH))
 KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
 SETTINGS = {
     "n_clusters": N_CODES,
@@ -36,6 +42,7 @@ SETTINGS = {
     "n_neighbors": 0,
     "n_init": 1,
     "n_iter_no_change": None,
+    "max_epochs": 4,
     "random_state": 0,
 }
 
@@ -55,9 +62,8 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
     """The same training without library, loop or loader: batches of encoded rows, by hand."""
     net, images = model.net_, len(X.shape) > 2
     generator, discriminator, rng = net.generator_, net.discriminator_, net.rng
-    adam = {"betas": (0.5, 0.999), "fused": True}
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, **adam)
-    g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, **adam)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, betas=(0.5, 0.999))
+    g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, betas=(0.5, 0.999))
     encoded = model._encoding.encode(X.reshape(len(X), -1))
     prior = torch.full((N_CODES,), 1 / N_CODES)
 
@@ -71,7 +77,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             noise = torch.randn(BATCH, NOISE, generator=rng)
             fake = generator(torch.cat([noise, F.one_hot(codes, N_CODES).float()], dim=1))
             twins = random_view(rows, rng) if images else rows
-            real_or_not, code = discriminator(torch.cat([rows, twins, fake.detach()]))
+            real_or_not, code, _ = discriminator(torch.cat([rows, twins, fake.detach()]))
             real, _, drawn = real_or_not.split(BATCH)
             logits, twin_logits, _ = code.split(BATCH)
             marginal = (logits.softmax(1).mean(0) + twin_logits.softmax(1).mean(0)) / 2
@@ -82,7 +88,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             d_optimizer.step()
             for weights in discriminator.parameters():
                 weights.requires_grad_(False)
-            real_or_not, code = discriminator(torch.cat([rows, fake]))
+            real_or_not, code, _ = discriminator(torch.cat([rows, fake]))
             adversarial = generator_loss(real_or_not[BATCH:], real_or_not[:BATCH], "non-saturating")
             g_loss = adversarial + F.cross_entropy(code[BATCH:], codes)
             g_optimizer.zero_grad()
@@ -115,7 +121,7 @@ def steps(repeats: int, **settings: object) -> list[dict]:
     for name, shape in KINDS.items():
         X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 25))
         model, twin = fitted(X, **settings), fitted(X)
-        batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
+        batches = model._batches(X.reshape(len(X), -1), model._batch_rng, ALONE)
 
         def ours(model=model, batches=batches) -> None:
             model.net_.partial_fit(batches, epochs=1)
@@ -129,17 +135,15 @@ def readings(repeats: int) -> list[dict]:
     """``predict`` and ``transform`` of many rows, and of one, beside the network alone."""
     rows = []
     for name, shape in KINDS.items():
-        X = rows_of(shape, 20_000)
+        X = rows_of(shape, N_READ)
         model = fitted(X)
         discriminator, encoding = model.discriminator_, model._encoding
         flat = X.reshape(len(X), -1)
 
-        def bare(network: Callable, flat=flat, encoding=encoding) -> list[torch.Tensor]:
+        def bare(network: Callable, flat=flat, encoding=encoding) -> np.ndarray:
             with torch.inference_mode():
-                return [
-                    network(encoding.encode(flat[start : start + 256]))
-                    for start in range(0, len(flat), 256)
-                ]
+                parts = [network(encoding.encode(part)) for part in np.split(flat, CUTS)]
+                return torch.cat(parts).numpy()
 
         def labels(batch: torch.Tensor, of=discriminator) -> torch.Tensor:
             return of(batch).code.argmax(1)
@@ -159,23 +163,43 @@ def readings(repeats: int) -> list[dict]:
                     repeats,
                 )
             )
-        one = encoding.encode(flat[:1])
+        rows += single_row(name, model, X, labels, repeats)
+    return rows
 
-        def single(one=one, labels=labels) -> None:
+
+def single_row(
+    name: str, model: InfoGANClusterer, X: np.ndarray, labels: Callable, repeats: int
+) -> list[dict]:
+    """``predict`` of one row beside the network, and its parts beside the whole."""
+    flat = X[:1].reshape(1, -1)
+    encoded = model._encoding.encode(flat)
+    (batch, _), *_ = fixed_batches(flat, model._encoding, INFERENCE_BATCH, "cpu")
+    calls: dict[str, Callable] = {
+        "": lambda: model.predict(X[:1]),
+        ": checking it": lambda: model._check_rows_like_fitted(X[:1]),
+        ": encoding it": lambda: list(fixed_batches(flat, model._encoding, INFERENCE_BATCH, "cpu")),
+        ": the network, on a batch of which it is part": lambda: labels(batch),
+    }
+
+    def repeated(call: Callable) -> Callable[[], None]:
+        def repeat() -> None:
             with torch.inference_mode():
                 for _ in range(100):
-                    labels(one)
+                    call()
 
-        rows.append(
-            compare(
-                f"predict one row, {name}",
-                lambda model=model, X=X: [model.predict(X[:1]) for _ in range(100)],
-                single,
-                100,
-                repeats,
-            )
+        return repeat
+
+    whole, alone = repeated(calls[""]), repeated(lambda: labels(encoded))
+    return [
+        compare(
+            f"predict one row, {name}{part}",
+            repeated(call),
+            whole if part else alone,
+            100,
+            repeats,
         )
-    return rows
+        for part, call in calls.items()
+    ]
 
 
 def imports(repeats: int) -> list[dict]:
@@ -200,7 +224,7 @@ def epochs(repeats: int) -> list[dict]:
         return []
     X = rows_of((1, 28, 28), 6_000)
     model = fitted(X)
-    batches = model._batches(X.reshape(len(X), -1), model._batch_rng)
+    batches = model._batches(X.reshape(len(X), -1), model._batch_rng, ALONE)
     flat = (X.reshape(len(X), -1) / 255).astype(np.float32)
 
     def pretraining(n_epochs: int) -> float:
@@ -227,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     rows = steps(options.repeats) + readings(options.repeats) + imports(options.repeats)

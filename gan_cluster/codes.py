@@ -118,9 +118,10 @@ class LatentCode:
     def posterior(self, output: torch.Tensor) -> Posterior:
         """Split the recognition network's output into the factors of Q(c | x)."""
         width, n = sum(self.categorical), self.n_continuous
-        logits = output[:, :width].split(self.categorical, dim=1) if width else ()
-        mean = output[:, width : width + n]
-        log_variance = output[:, width + n :] if self.learned_variance else torch.zeros_like(mean)
+        sizes = [*self.categorical, n, output.shape[1] - width - n]
+        *logits, mean, log_variance = output.split(sizes, dim=1)
+        if not self.learned_variance:
+            log_variance = torch.zeros_like(mean)
         return Posterior(tuple(logits), mean, log_variance)
 
     def log_likelihood(

@@ -111,6 +111,16 @@ def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
     return (marginal * (marginal.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
 
 
+def spread(rows: torch.Tensor) -> torch.Tensor:
+    """Root mean square of how far rows (n, ...) lie from their mean, over all their values.
+
+    >>> import torch
+    >>> float(spread(torch.tensor([[0.0, 1.0], [2.0, 3.0]])))
+    1.0
+    """
+    return (rows - rows.mean(0)).square().mean().sqrt()
+
+
 def virtual_adversarial_twin(
     predict: Callable[[torch.Tensor], torch.Tensor],
     rows: torch.Tensor,

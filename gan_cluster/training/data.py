@@ -205,6 +205,7 @@ class Batches:
                 drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
                 partners = self._encoded(X, near[positions, drawn.numpy()])
             yield rows, partners, numbers[batch].to(self.device)
+            del rows, partners  # the next ones take their place in the processor's cache
 
     def _encoded(self, X: np.ndarray, positions: np.ndarray) -> torch.Tensor:
         if self.held is not None:
@@ -256,3 +257,4 @@ def fixed_batches(
         if n < batch_size:
             rows = torch.cat([rows, rows.new_zeros(batch_size - n, *rows.shape[1:])])
         yield rows.to(device), n
+        del rows  # the next ones take its place in the processor's cache

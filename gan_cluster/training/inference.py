@@ -37,6 +37,7 @@ def map_rows(
     with torch.inference_mode():
         for batch, n in fixed_batches(X, encoding, INFERENCE_BATCH, net.device):
             part = function(batch)[:n].cpu().numpy()
+            del batch
             if not filled:
                 shape = (len(X), *part.shape[1:])
                 out = np.empty(shape, part.dtype) if out is None else out

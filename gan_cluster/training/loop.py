@@ -41,7 +41,8 @@ class Loop(NeuralNet):
         self.optimizer_.zero_grad()
         loss.backward()
         self.processes.average_gradients(player)
-        self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
+        if self.callbacks_:
+            self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
         self.optimizer_.step()
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
@@ -125,6 +126,7 @@ class Loop(NeuralNet):
             for name, value in step.items():
                 totals[name] = totals[name] + value if name in totals else value
             self.notify("on_batch_end", batch=batch, training=training, **step)
+            del batch
         means = {
             name: self.processes.mean(total / len(iterator)).tolist()
             for name, total in totals.items()

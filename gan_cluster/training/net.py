@@ -18,6 +18,7 @@ from gan_cluster.objectives import (
     generator_loss,
     gradient_penalty,
     imbalance,
+    spread,
     virtual_adversarial_twin,
 )
 from gan_cluster.training.augment import random_affine, random_view
@@ -101,7 +102,7 @@ class AdversarialNet(Players):
         terms = self.discriminator_step(rows, partners, fake.detach(), latent, shared)
         terms["generator_loss"] = self.generator_step(rows, fake, latent, shared)
         with torch.no_grad():
-            terms["variety"], terms["real_variety"] = fake.std(0).mean(), rows.std(0).mean()
+            terms["variety"], terms["real_variety"] = spread(fake), spread(rows)
         return terms
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:

@@ -107,7 +107,8 @@ class Players(Loop):
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """No gradients for the discriminator's weights, only through them."""
-        trained = [weights for weights in self.discriminator_.parameters() if weights.requires_grad]
+        own, _ = self.optimizer_.param_groups
+        trained = [weights for weights in own["params"] if weights.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)
         try:

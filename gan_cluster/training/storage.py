@@ -19,10 +19,12 @@ Block = slice | np.ndarray
 
 def mapped_file(X: np.ndarray) -> Any:
     """The memmap of which X is a view, where it is too large to be held in memory, or None."""
+    if X.nbytes <= HELD_BYTES:
+        return None
     base: Any = X
     while base is not None and not isinstance(getattr(base, "base", None), mmap.mmap):
         base = getattr(base, "base", None)
-    return base if isinstance(base, np.memmap) and X.nbytes > HELD_BYTES else None
+    return base if isinstance(base, np.memmap) else None
 
 
 def release(X: np.ndarray) -> None:
