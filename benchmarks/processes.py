@@ -1,9 +1,10 @@
 """One fit by one process of one thread and by two: throughput, accuracy and the bound.
 
-    python benchmarks/processes.py --data mnist --data-home DIR --rows 20000 \
+    python benchmarks/processes.py --data mnist --data-home DIR --rows 20000 --batch-size 512 \
         --json benchmarks/results/processes.json
 
-The processes are launched by ``torchrun`` and share each batch, so that its size is the same.
+The processes are launched by ``torchrun`` and share each batch, so that its size is the same. What
+they tell each other after each step takes the same time for small batches as for large ones.
 ``rows_a_second`` is that of epochs in which the generator plays, by their median.
 """
 
@@ -37,6 +38,7 @@ def worker(options: argparse.Namespace) -> None:
         data.n_clusters,
         image_shape=data.image_shape,
         n_init=1,
+        batch_size=options.batch_size,
         device="cpu",
         random_state=options.seed,
     )
@@ -49,6 +51,7 @@ def worker(options: argparse.Namespace) -> None:
     row = {
         "data": options.data,
         "rows": len(X),
+        "batch_size": options.batch_size,
         "processes": int(os.environ["WORLD_SIZE"]),
         "seed": options.seed,
         "seconds": round(seconds, 1),
@@ -66,6 +69,7 @@ def main() -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--data-home", type=Path)
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)  # of a worker
     parser.add_argument("--json", type=Path, required=True)
@@ -74,9 +78,10 @@ def main() -> None:
         worker(options)
         return
     rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(row["processes"], row["seed"]) for row in rows}
-    tasks = [(count, seed) for seed in range(options.seeds) for count in (1, 2)]
-    for count, seed in tqdm([task for task in tasks if task not in done], file=sys.stderr):
+    done = {(row["batch_size"], row["processes"], row["seed"]) for row in rows}
+    size = options.batch_size
+    tasks = [(size, count, seed) for seed in range(options.seeds) for count in (1, 2)]
+    for _, count, seed in tqdm([task for task in tasks if task not in done], file=sys.stderr):
         with TemporaryDirectory() as folder:
             found = Path(folder, "row.json")
             passed = [option for option in sys.argv[1:] if option != str(options.json)]

@@ -159,6 +159,33 @@ def test_measures_of_drawn_images_are_right_where_the_answer_is_known(monkeypatc
     assert generation.stroke_width(wide)[0] > 1.5 * generation.stroke_width(upright)[0]
 
 
+def test_both_sides_of_a_comparison_of_speed_do_their_work(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import speed
+
+    monkeypatch.setattr(speed, "KINDS", {"table": (4,), "image": (1, 8, 8)})
+    monkeypatch.setattr(speed, "BATCH", 16)
+    X = speed.rows_of((1, 8, 8), 48)
+    model = speed.fitted(X)
+    before = [w.detach().clone() for w in model.net_.discriminator_.parameters()]
+    speed.bare_epoch(model, X)()
+    after = model.net_.discriminator_.parameters()
+    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+    rows = speed.steps(repeats=1) + speed.readings(repeats=1)
+    assert [row["case"] for row in rows if row["case"].startswith("step")] == [
+        "step, table",
+        "step, image",
+    ]
+    assert {row["case"].partition(",")[0] for row in rows} == {
+        "step",
+        "predict",
+        "transform",
+        "predict one row",
+    }
+    assert all(row["ratio"] == round(row["ours"] / row["reference"], 3) > 0 for row in rows)
+
+
 def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import table
