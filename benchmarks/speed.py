@@ -119,6 +119,7 @@ def steps(repeats: int, **settings: object) -> list[dict]:
     """A training step of ours, inside ``partial_fit``, beside that of the bare loop."""
     rows = []
     for name, shape in KINDS.items():
+        torch.compiler.reset()  # what was compiled for other networks counts against these
         X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 25))
         model = fitted(X, **settings)
         twin = fitted(X) if settings else model  # the same weights at the same place in memory

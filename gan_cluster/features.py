@@ -134,8 +134,8 @@ class GANFeatureExtractor(BaseGAN):
     precision : {"float32", "bf16"}, default="float32"
         Of the forward passes in training: "bf16" is torch's automatic mixed precision.
     compile : bool, default=False
-        Whether ``torch.compile`` translates the networks: it takes up to a minute and a C++
-        compiler, and pays on long trainings.
+        Whether ``torch.compile`` translates the networks, with a C++ compiler and in up to a
+        minute. On CPUs, where networks are small, steps were slower with it than without.
     verbose : int or bool, default=0
         Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
