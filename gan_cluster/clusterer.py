@@ -57,8 +57,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Number of the discriminator's convolutions, or hidden layers of both MLPs. By default as
         many convolutions as leave a map of at least 2x2, and two hidden layers.
     spectral_norm : bool, default=False
-        Whether the trunk and the head that tells real from generated are spectrally normalised.
-        A trunk of ours then has no batch normalisation, which would undo it.
+        Whether the trunk's layers are spectrally normalised. One of ours then has no batch
+        normalisation, which would undo it.
     adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
         The game between generator and discriminator.
     info_weight : float, default=1.0

@@ -137,7 +137,7 @@ def build_networks(
         if not (user_made and part is trunk):
             reset_parameters(part, scale, rng)
     if spectral:
-        for layer in [*trunk.modules(), discriminator.adversarial]:
+        for layer in trunk.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 spectral_norm(layer)
     if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
