@@ -205,7 +205,6 @@ class Batches:
                 drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
                 partners = self._encoded(X, near[positions, drawn.numpy()])
             yield rows, partners, numbers[batch].to(self.device)
-            del rows, partners  # the next ones take their place in the processor's cache
 
     def _encoded(self, X: np.ndarray, positions: np.ndarray) -> torch.Tensor:
         if self.held is not None:

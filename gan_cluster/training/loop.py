@@ -126,7 +126,6 @@ class Loop(NeuralNet):
             for name, value in step.items():
                 totals[name] = totals[name] + value if name in totals else value
             self.notify("on_batch_end", batch=batch, training=training, **step)
-            del batch
         means = {
             name: self.processes.mean(total / len(iterator)).tolist()
             for name, total in totals.items()
