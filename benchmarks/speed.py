@@ -120,7 +120,7 @@ def steps(repeats: int, **settings: object) -> list[dict]:
     rows = []
     for name, shape in KINDS.items():
         torch.compiler.reset()  # what was compiled for other networks counts against these
-        X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 25))
+        X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 50))
         model = fitted(X, **settings)
         twin = fitted(X) if settings else model  # the same weights at the same place in memory
         batches = model._batches(X.reshape(len(X), -1), model._batch_rng, ALONE)
@@ -253,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     rows = steps(options.repeats) + readings(options.repeats) + imports(options.repeats)

@@ -51,12 +51,11 @@ class Encoding:
         scale = np.where(self.scale == 0, 1, self.scale)
         # far from zero, float32 would lose what the center removes
         is_single = np.can_cast(rows.dtype, np.float32) and _in_single_precision(scale)
-        with np.errstate(over="ignore"):
-            scaled: np.ndarray = rows.astype(np.float32 if is_single else np.float64)
-            scaled -= self.center.astype(scaled.dtype)
-            scaled /= scale.astype(scaled.dtype)
-            scaled = scaled.astype(np.float32, copy=False)
-        batch = torch.from_numpy(np.clip(scaled, -FAR, FAR, out=scaled))
+        single = np.float32 if is_single else np.float64
+        scaled = torch.from_numpy(rows.astype(single))
+        scaled -= torch.from_numpy(self.center.astype(single))
+        scaled /= torch.from_numpy(scale.astype(single))
+        batch = scaled.float().clamp_(-FAR, FAR)
         if len(self.shape) < 3:
             return batch
         if self.channels_last:
