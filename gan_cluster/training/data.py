@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -48,13 +49,10 @@ class Encoding:
 
     def encode(self, rows: np.ndarray) -> torch.Tensor:
         """Rows (n, n_features) as a float32 tensor (n, *shape)."""
-        scale = np.where(self.scale == 0, 1, self.scale)
-        # far from zero, float32 would lose what the center removes
-        is_single = np.can_cast(rows.dtype, np.float32) and _in_single_precision(scale)
-        single = np.float32 if is_single else np.float64
-        scaled = torch.from_numpy(rows.astype(single))
-        scaled -= torch.from_numpy(self.center.astype(single))
-        scaled /= torch.from_numpy(scale.astype(single))
+        dtype, center, scale = self._single_units
+        if not np.can_cast(rows.dtype, dtype):
+            dtype, center, scale = self._units
+        scaled = torch.from_numpy(rows.astype(dtype)).sub_(center).div_(scale)
         batch = scaled.float().clamp_(-FAR, FAR)
         if len(self.shape) < 3:
             return batch
@@ -63,6 +61,22 @@ class Encoding:
             return batch.view(-1, height, width, channels).permute(0, 3, 1, 2)
         return batch.view(-1, *self.shape).contiguous(memory_format=torch.channels_last)
 
+    @cached_property
+    def _units(self) -> tuple[type, torch.Tensor, torch.Tensor]:
+        """The dtype to scale rows in, the center, and the scale without zeros."""
+        scale = np.where(self.scale == 0, 1.0, self.scale)
+        return np.float64, torch.from_numpy(self.center.copy()), torch.from_numpy(scale)
+
+    @cached_property
+    def _single_units(self) -> tuple[type, torch.Tensor, torch.Tensor]:
+        """As ``_units``, in single precision where its exponents reach that far."""
+        # far from zero, float32 would lose what the center removes
+        dtype, center, scale = self._units
+        low, high = SINGLE
+        if not ((scale > low) & (scale < high)).all():
+            return dtype, center, scale
+        return np.float32, center.float(), scale.float()
+
     def decode(self, batch: torch.Tensor) -> np.ndarray:
         """A batch of the networks' as rows (n, n_features) in the units of X."""
         rows = batch.detach().cpu()
@@ -70,11 +84,6 @@ class Encoding:
             rows = rows.permute(0, 2, 3, 1)
         flat = rows.reshape(len(rows), -1).numpy().astype(np.float64)
         return flat * self.scale + self.center
-
-
-def _in_single_precision(scale: np.ndarray) -> bool:
-    low, high = SINGLE
-    return bool((scale > low).all() and (scale < high).all())
 
 
 def _chunks(X: np.ndarray) -> Iterator[np.ndarray]:
