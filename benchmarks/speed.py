@@ -2,8 +2,9 @@
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
-Both sides of a row are measured in this process in turn, and the medians compared; ``ratio`` is
-ours by the reference's. The reference of a step is a loop written by hand over the same networks,
+Both sides of a row are measured in this process in turn: their seconds are medians over all
+repeats, and ``ratio`` is the median of ours by the reference's within each, which does not drift
+with the machine. The reference of a step is a loop written by hand over the same networks,
 losses and batches, with torch's Adam as it is by default, in which all rows are encoded
 beforehand; that of predict and transform is the network alone, under inference mode, its results
 in one array; parts of a prediction of one row stand beside the whole of it; that of an epoch is
@@ -101,7 +102,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
 
 
 def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: int) -> dict:
-    """Median seconds of both, in turn, after one of each to warm up."""
+    """Median seconds of both, in turn, and of their ratio, after one of each to warm up."""
     times: tuple[list[float], list[float]] = ([], [])
     for repeat in range(repeats + 1):
         for call, found in zip((ours, reference), times, strict=True):
@@ -110,7 +111,8 @@ def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: i
             if repeat:
                 found.append((perf_counter() - started) / per)
     mine, its = (statistics.median(found) for found in times)
-    row = {"case": case, "ours": mine, "reference": its, "ratio": round(mine / its, 3)}
+    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
+    row = {"case": case, "ours": mine, "reference": its, "ratio": round(ratio, 3)}
     print(json.dumps(row), flush=True)
     return row
 
@@ -256,7 +258,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = steps(options.repeats) + readings(options.repeats) + imports(options.repeats)
+    rows = steps(options.repeats) + readings(3 * options.repeats) + imports(options.repeats)
     rows += steps(options.repeats, compile=True) + steps(options.repeats, precision="bf16")
     rows += epochs(options.repeats)
     threads = torch.get_num_threads()
