@@ -101,7 +101,7 @@ class AdversarialNet(Players):
             fake = self.generator_(inputs)
         fake = fake.float()
         terms = self.discriminator_step(rows, partners, fake.detach(), latent, shared)
-        terms["generator_loss"] = self.generator_step(rows, fake, latent, shared)
+        terms |= self.generator_step(rows, fake, latent, shared)
         with torch.no_grad():
             few = slice(VARIETY_ROWS)
             terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
@@ -158,7 +158,7 @@ class AdversarialNet(Players):
         aim = self.objective
         loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
-        loss = loss - self._information(generated.code, latent, terms, self.consistent)
+        loss = loss - self._information(generated.code, latent, continuous_only=self.consistent)
         if aim.gradient_penalty:
             loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
         return loss
@@ -184,18 +184,19 @@ class AdversarialNet(Players):
 
     def generator_step(
         self, rows: Tensor, fake: Tensor, latent: Latent, shared: Tensor | None
-    ) -> Tensor:
-        """Update the generator against the updated discriminator; return its adversarial loss."""
+    ) -> dict[str, Tensor]:
+        """Update the generator against the updated discriminator; return its terms, detached."""
         kind = self.objective.adversarial_loss
+        terms: dict[str, Tensor] = {}
         with self.frozen():
             real, *generated = self.together(rows, *fake.split(len(rows)))
             adversarial = generator_loss(generated[0].adversarial, real.adversarial, kind)
-            loss = adversarial - self._information(generated[0].code, latent)
+            loss = adversarial - self._information(generated[0].code, latent, terms)
             loss = loss + self._contrast(generated, shared)
         self.update(self.generator_, loss)
         if self.ema_decay:
             self.average_.update_parameters(self.generator_)
-        return adversarial.detach()
+        return {"generator_loss": adversarial.detach(), **terms}
 
     def _outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
         """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
@@ -238,8 +239,8 @@ class AdversarialNet(Players):
         terms: dict[str, Tensor] | None = None,
         continuous_only: bool = False,
     ) -> Tensor | float:
-        """The weighted bound L_I without its constant H(c); 0 where there is no code."""
-        if not self.code.posterior_dim:
+        """The weighted bound L_I without its constant H(c); 0 where no code counts."""
+        if not self.code.n_continuous and (continuous_only or not self.code.categorical):
             return 0.0
         categorical, continuous = self.code.log_likelihood(self.code.posterior(output), latent)
         if terms is not None:
