@@ -173,7 +173,7 @@ def _whitened(features: Callable[[DataSet, int], Any]) -> Callable[[DataSet, int
     def make(data: DataSet, seed: int) -> Any:
         scaled = [
             FunctionTransformer(_signed_root),
-            PCA(50, whiten=True, random_state=seed),
+            PCA(30, whiten=True, random_state=seed),
             Normalizer(),
         ]
         return make_pipeline(features(data, seed), *scaled, _kmeans(data, seed))
