@@ -2,13 +2,14 @@
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
-Both sides of a row are measured in this process in turn: their seconds are medians over all
-repeats, and ``ratio`` is the median of ours by the reference's within each, which does not drift
-with the machine. The reference of a step is a loop written by hand over the same networks,
-losses and batches, with torch's Adam as it is by default, in which all rows are encoded
-beforehand; that of predict and transform is the network alone, under inference mode, its results
-in one array; parts of a prediction of one row stand beside the whole of it; that of an epoch is
-one of pre-training of ClustPy's DEC, left out where ClustPy is not installed.
+Both sides of a row are measured in one process in turn: their seconds are medians over all repeats,
+and ``ratio`` is the median of ours by the reference's within each, which does not drift with the
+machine. Where things fall in memory can alone make some hundredths of a ratio, so most are measured
+in five new processes, and the medians of theirs are kept. The reference of a step is a loop written
+by hand over the same networks, losses and batches, with torch's Adam as it is by default, in which
+all rows are encoded beforehand; that of predict and transform is the network alone, under inference
+mode, its results in one array; parts of a prediction of one row stand beside the whole of it; that
+of an epoch is one of pre-training of ClustPy's DEC, left out where ClustPy is not installed.
 """
 
 import argparse
@@ -18,8 +19,12 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +37,9 @@ from gan_cluster.training.augment import random_view
 from gan_cluster.training.data import fixed_batches
 from gan_cluster.training.inference import INFERENCE_BATCH
 from gan_cluster.training.processes import ALONE
+
+Row = dict[str, Any]
+NUMBERS = ("ours", "reference", "ratio")
 
 BATCH, N_CODES, NOISE = 128, 10, 62
 N_READ = 20_000
@@ -101,7 +109,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
     return epoch
 
 
-def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: int) -> dict:
+def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: int) -> Row:
     """Median seconds of both, in turn, and of their ratio, after one of each to warm up."""
     times: tuple[list[float], list[float]] = ([], [])
     for repeat in range(repeats + 1):
@@ -112,12 +120,10 @@ def compare(case: str, ours: Callable, reference: Callable, per: int, repeats: i
                 found.append((perf_counter() - started) / per)
     mine, its = (statistics.median(found) for found in times)
     ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
-    row = {"case": case, "ours": mine, "reference": its, "ratio": round(ratio, 3)}
-    print(json.dumps(row), flush=True)
-    return row
+    return {"case": case, "ours": mine, "reference": its, "ratio": round(ratio, 3)}
 
 
-def steps(repeats: int, **settings: object) -> list[dict]:
+def steps(repeats: int, **settings: object) -> list[Row]:
     """A training step of ours, inside ``partial_fit``, beside that of the bare loop."""
     rows = []
     for name, shape in KINDS.items():
@@ -135,7 +141,7 @@ def steps(repeats: int, **settings: object) -> list[dict]:
     return rows
 
 
-def readings(repeats: int) -> list[dict]:
+def readings(repeats: int) -> list[Row]:
     """``predict`` and ``transform`` of many rows, and of one, beside the network alone."""
     rows = []
     for name, shape in KINDS.items():
@@ -173,7 +179,7 @@ def readings(repeats: int) -> list[dict]:
 
 def single_row(
     name: str, model: InfoGANClusterer, X: np.ndarray, labels: Callable, repeats: int
-) -> list[dict]:
+) -> list[Row]:
     """``predict`` of one row beside the network, and its parts beside the whole."""
     flat = X[:1].reshape(1, -1)
     encoded = model._encoding.encode(flat)
@@ -206,7 +212,7 @@ def single_row(
     ]
 
 
-def imports(repeats: int) -> list[dict]:
+def imports(repeats: int) -> list[Row]:
     """Seconds to import the library, and to use it, beside those of its parts, in new processes."""
 
     def importing(statement: str) -> Callable[[], None]:
@@ -220,7 +226,7 @@ def imports(repeats: int) -> list[dict]:
     ]
 
 
-def epochs(repeats: int) -> list[dict]:
+def epochs(repeats: int) -> list[Row]:
     """An epoch over 6,000 images of 28x28 beside one of pre-training of ClustPy's DEC."""
     try:
         from clustpy.deep import DEC
@@ -251,16 +257,35 @@ def epochs(repeats: int) -> list[dict]:
     ]
 
 
+def in_new_processes(count: int, part: Callable[..., list[Row]], *args: Any) -> list[Row]:
+    """The rows of a part, as medians of what processes measured one after the other."""
+    found = []
+    for _ in range(count):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            found.append(pool.submit(part, *args).result())
+    rows = []
+    for same in zip(*found, strict=True):
+        median = {key: statistics.median(row[key] for row in same) for key in NUMBERS}
+        rows.append({"case": same[0]["case"], **median})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = steps(options.repeats) + readings(3 * options.repeats) + imports(options.repeats)
-    rows += steps(options.repeats, compile=True) + steps(options.repeats, precision="bf16")
-    rows += epochs(options.repeats)
+    repeats = options.repeats
+    rows = in_new_processes(options.processes, steps, repeats)
+    rows += in_new_processes(options.processes, readings, 3 * repeats)
+    rows += in_new_processes(1, imports, repeats)
+    rows += in_new_processes(1, partial(steps, compile=True), repeats)
+    rows += in_new_processes(1, partial(steps, precision="bf16"), repeats)
+    rows += in_new_processes(1, epochs, repeats)
     threads = torch.get_num_threads()
     write(options.json, {**describe_machine(), "threads": threads, "rows": rows})
 
