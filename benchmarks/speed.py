@@ -4,7 +4,7 @@
 
 Both sides of a row are measured in one process in turn: their seconds are medians over all repeats,
 and ``ratio`` is the median of ours by the reference's within each, which does not drift with the
-machine; of most rows, the medians of five new processes are kept. In these, memory that a step
+machine; of most rows, the medians of three new processes are kept. In these, memory that a step
 frees is kept for the next one (``KEPT``): by default the system may take it back each time, by luck
 from the one side more than from the other. Steps are measured that way, too, as "memory given
 back". The reference of a step is a loop written by hand over the same networks, losses and batches,
@@ -281,7 +281,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     repeats = options.repeats
