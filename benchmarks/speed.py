@@ -7,11 +7,12 @@ and ``ratio`` is the median of ours by the reference's within each, which does n
 machine; of most rows, the medians of three new processes are kept. In these, memory that a step
 frees is kept for the next one (``KEPT``): by default the system may take it back each time, by luck
 from the one side more than from the other. Steps are measured that way, too, as "memory given
-back". The reference of a step is a loop written by hand over the same networks, losses and batches,
-with torch's Adam as it is by default, in which all rows are encoded beforehand; that of predict and
-transform is the network alone, under inference mode, its results in one array; parts of a
-prediction of one row stand beside the whole of it; that of an epoch is one of pre-training of
-ClustPy's DEC, left out where ClustPy is not installed.
+back". A file that is there is kept but for the parts that are named. The reference of a step is a
+loop written by hand over the same networks, losses and batches, with torch's Adam as it is by
+default, in which all rows are encoded beforehand; that of predict and transform is the network
+alone, under inference mode, its results in one array; parts of a prediction of one row stand beside
+the whole of it; that of an epoch is one of pre-training of ClustPy's DEC, left out where ClustPy is
+not installed.
 """
 
 import argparse
@@ -47,7 +48,7 @@ NUMBERS = ("ours", "reference", "ratio")
 KEPT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
 
 BATCH, N_CODES, NOISE = 128, 10, 62
-N_READ = 20_000
+N_READ = 80 * INFERENCE_BATCH  # what filling up the last batch costs shows in one row
 CUTS = list(range(INFERENCE_BATCH, N_READ, INFERENCE_BATCH))
 KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
 SETTINGS = {
@@ -262,16 +263,30 @@ def epochs(repeats: int) -> list[Row]:
     ]
 
 
-def in_new_processes(count: int, part: Callable[..., list[Row]], *args: Any) -> list[Row]:
-    """The rows of a part, as medians of what processes measured one after the other."""
-    found: list[list[Row]] = []
+# what is measured, and in how many processes
+PARTS: dict[str, tuple[int, Callable[[int], list[Row]]]] = {
+    "memory given back": (3, steps),
+    "steps": (3, steps),
+    "readings": (3, readings),
+    "imports": (1, imports),
+    "compile": (1, partial(steps, compile=True)),
+    "bf16": (1, partial(steps, precision="bf16")),
+    "epochs": (1, epochs),
+}
+
+
+def run_part(part: str, repeats: int) -> list[Row]:
+    """The rows of a part, as medians of what new processes measured one after the other."""
+    os.environ.update({} if part == "memory given back" else KEPT)
+    count, measure = PARTS[part]
+    found = []
     for _ in range(count):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            found.append(pool.submit(part, *args).result())
+            found.append(pool.submit(measure, repeats).result())
     rows = []
     for same in zip(*found, strict=True):
         median = {key: statistics.median(row[key] for row in same) for key in NUMBERS}
-        rows.append({"case": same[0]["case"], **median})
+        rows.append({"case": same[0]["case"], "part": part, **median})
         print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -280,24 +295,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    repeats = options.repeats
-    rows = [
-        {**row, "case": f"{row['case']}, memory given back"}
-        for row in in_new_processes(options.processes, steps, repeats)
-    ]
-    os.environ.update(KEPT)
-    rows += in_new_processes(options.processes, steps, repeats)
-    rows += in_new_processes(options.processes, readings, 3 * repeats)
-    rows += in_new_processes(1, imports, repeats)
-    rows += in_new_processes(1, partial(steps, compile=True), repeats)
-    rows += in_new_processes(1, partial(steps, precision="bf16"), repeats)
-    rows += in_new_processes(1, epochs, repeats)
-    threads = torch.get_num_threads()
-    write(options.json, {**describe_machine(), "threads": threads, "rows": rows})
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    for part in sorted(options.part, key=list(PARTS).index):
+        rows = [row for row in rows if row["part"] != part] + run_part(part, options.repeats)
+        rows.sort(key=lambda row: list(PARTS).index(row["part"]))
+        threads = torch.get_num_threads()
+        write(options.json, {**describe_machine(), "threads": threads, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -115,6 +115,10 @@ class LatentCode:
         ]
         return torch.cat([latent.noise, *hot, latent.continuous], dim=1)
 
+    def first_logits(self, output: torch.Tensor) -> torch.Tensor:
+        """The part of the recognition network's output that :meth:`posterior` puts first."""
+        return output[:, : self.categorical[0]]
+
     def posterior(self, output: torch.Tensor) -> Posterior:
         """Split the recognition network's output into the factors of Q(c | x)."""
         width, n = sum(self.categorical), self.n_continuous
