@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from torch.utils.data import Dataset, IterableDataset
 
 HELD_BYTES = 256 * 2**20  # a file of at most this size is read like an array in memory
 BLOCK_BYTES = 32 * 2**20
 BLOCK_ROWS = 10_000
 RUN = 64  # neighbouring rows that are read together
+READ_ROWS = 512  # until they are dropped; the system reads some pages around each, too
 
 Block = slice | np.ndarray
 
@@ -39,8 +41,11 @@ def read(X: np.ndarray, rows: Block) -> np.ndarray:
     """Some rows: a view where X is in memory and they are a slice, otherwise a copy."""
     if mapped_file(X) is None:
         return X[rows]
-    copied = np.array(X[rows])
-    release(X)
+    indices = np.arange(*rows.indices(len(X))) if isinstance(rows, slice) else rows
+    copied = np.empty((len(indices), *X.shape[1:]), X.dtype)
+    for part in gen_batches(len(indices), READ_ROWS):
+        copied[part] = X[indices[part]]
+        release(X)
     return copied
 
 
