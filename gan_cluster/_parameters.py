@@ -98,6 +98,10 @@ class GANParameters(BaseEstimator):
         """Whether labels of twins have to agree."""
         return bool(self.consistency_weight and self._categorical())
 
+    def _makes_twins(self) -> bool:
+        """Whether anything is made of twins."""
+        return self._is_consistent()
+
     def _n_epochs(self, n_steps: int) -> tuple[int, int]:
         """Passes over X that each training makes, and those that refine the best one."""
         explore = ceil(STAGE_STEPS / n_steps)
@@ -136,7 +140,7 @@ class GANParameters(BaseEstimator):
                 f"to tell apart, and there are {self._n_continuous()}: raise n_continuous or set "
                 "contrastive_weight=0"
             )
-        if self._is_consistent():
+        if self._makes_twins():
             check_augment(augment, encoding.encode(X[:2]).to(self.device_))
         return Objective(
             adversarial_loss=self.adversarial_loss,

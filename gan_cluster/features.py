@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch.nn import functional as F
 
@@ -22,6 +23,9 @@ from gan_cluster.networks import (
     readable,
 )
 from gan_cluster.training.data import Batches
+from gan_cluster.training.twins import Reduction, twin_reduction
+
+MAX_REDUCED = 4096  # features: their covariances are matrices of so many rows
 
 
 class GANFeatureExtractor(BaseGAN):
@@ -44,6 +48,11 @@ class GANFeatureExtractor(BaseGAN):
     pooling : {"avg", "max"}, default="avg"
         How convolutional maps are pooled: the average over space [2]_, or the maximum in each
         cell of a 4x4 grid [1]_.
+    n_components : int, default=None
+        Reduces what was read to so many directions in which rows differ most beside what twins of
+        one row, made by ``augment``, differ: Fisher's linear discriminant [6]_ with the twins of
+        each row as a class. Rows have variance 1 along each. It makes features of "gan" cluster,
+        and is not needed where labels of twins were made to agree.
     normalize : {"l2", None}, default="l2"
         Whether each row is scaled to unit length, in which all layers have the same share.
     image_shape : tuple of int (channels, height, width), default=None
@@ -179,6 +188,7 @@ class GANFeatureExtractor(BaseGAN):
        sequential information maximization.
     .. [5] Lin, Thekumparampil, Fanti & Oh (2020). InfoGAN-CR and ModelCentrality: self-supervised
        model training and selection for disentangling GANs. arXiv:1906.06034.
+    .. [6] Fisher (1936). The use of multiple measurements in taxonomic problems.
 
     Examples
     --------
@@ -197,6 +207,7 @@ class GANFeatureExtractor(BaseGAN):
         "objective": [StrOptions({"infogan", "gan"})],
         "layers": [str, list],
         "pooling": [StrOptions({"avg", "max"})],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "normalize": [StrOptions({"l2"}), None],
     }
 
@@ -206,6 +217,7 @@ class GANFeatureExtractor(BaseGAN):
         objective: str = "infogan",
         layers: str | list[str] = "last",
         pooling: str = "avg",
+        n_components: int | None = None,
         normalize: str | None = "l2",
         image_shape: tuple[int, int, int] | None = None,
         categorical_codes: Sequence[int] = (10,),
@@ -247,6 +259,7 @@ class GANFeatureExtractor(BaseGAN):
         self.objective = objective
         self.layers = layers
         self.pooling = pooling
+        self.n_components = n_components
         self.normalize = normalize
         self.image_shape = image_shape
         self.categorical_codes = categorical_codes
@@ -294,19 +307,52 @@ class GANFeatureExtractor(BaseGAN):
     def _n_continuous(self) -> int:
         return 0 if self.objective == "gan" else self.n_continuous
 
+    def _makes_twins(self) -> bool:
+        return self._is_consistent() or self.n_components is not None
+
     def _check_built(self, discriminator: Discriminator) -> None:
         self._chosen = choose_layers(discriminator, self._categorical(), self.layers)
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
         self._pooling, self._normalize = self.pooling, self.normalize
+        if self.n_components is not None:
+            self._check_components(discriminator, self.n_components)
         self.layer_names_ = readable(discriminator, self._categorical())
+
+    def _check_components(self, discriminator: Discriminator, n_components: int) -> None:
+        """Whether there are twins, and as many features as they are to be reduced to."""
+        images = len(self._encoding.shape) == 3
+        if self.augment in ("none", "adversarial") or (self.augment == "auto" and not images):
+            raise ValueError(
+                f"n_components={n_components} needs twins that are made of a row alone, and "
+                f'augment={self.augment!r} makes none here: set augment="image" or a function, or '
+                "n_components=None"
+            )
+        blank = torch.zeros(2, *self._encoding.shape, device=self.device_)
+        hidden = [name for name in self._chosen if name != POSTERIOR]
+        discriminator.eval()
+        with torch.inference_mode():
+            found = discriminator.activations(blank, hidden).values()
+        size = sum(pool(maps, self.pooling)[0].numel() for maps in found)
+        size += sum(self._categorical()) if POSTERIOR in self._chosen else 0
+        if not n_components <= size <= MAX_REDUCED:
+            raise ValueError(
+                f"n_components={n_components} cannot reduce the {size} features that layers="
+                f"{self.layers!r} give: it should be at most their number, and that at most "
+                f"{MAX_REDUCED}"
+            )
 
     def _describe(self, batches: Batches) -> None:
         rows = batches.encoding.encode(batches.X[:1]).to(self.device_)
         self.net_._set_training(False)
         with torch.inference_mode():
-            found = self._read(rows)
-        self._map_shapes = {name: maps.shape[1:] for name, maps in found.items()}
+            shapes = {name: maps.shape[1:] for name, maps in self._read(rows).items()}
+        self._reduction: Reduction | None = None
+        if self.n_components is not None:
+            given = self.net_, batches.encoding, batches.X, self._joined, self.n_components
+            self._reduction = twin_reduction(*given)
+            shapes = {"component": torch.Size([self.n_components])}
+        self._map_shapes = shapes
 
     def _read(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """The chosen layers by name, their maps pooled."""
@@ -319,7 +365,15 @@ class GANFeatureExtractor(BaseGAN):
             found[POSTERIOR] = torch.cat(self._probabilities(posterior), dim=1)
         return {name: pool(found[name], self._pooling) for name in self._chosen}
 
+    def _joined(self, batch: torch.Tensor) -> torch.Tensor:
+        """The chosen layers side by side, as they are."""
+        return torch.cat([maps.flatten(1) for maps in self._read(batch).values()], dim=1)
+
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
+        if self._reduction is not None:
+            center, directions = (torch.from_numpy(a).to(batch.device) for a in self._reduction)
+            reduced = (self._joined(batch) - center) @ directions
+            return F.normalize(reduced) if self._normalize == "l2" else reduced
         layers = [maps.flatten(1) for maps in self._read(batch).values()]
         if self._normalize == "l2":  # each by itself, or a wide layer would drown a narrow one
             layers = [F.normalize(layer) / len(layers) ** 0.5 for layer in layers]
@@ -327,6 +381,8 @@ class GANFeatureExtractor(BaseGAN):
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names that say layer and channel, and row and column of the grid where there is one.
+
+        With ``n_components`` they are numbered.
 
         Parameters
         ----------
@@ -336,7 +392,7 @@ class GANFeatureExtractor(BaseGAN):
         Returns
         -------
         names : ndarray of str
-            Such as ``conv2_7``, ``conv2_7_0_3`` or ``recognition_12``.
+            Such as ``conv2_7``, ``conv2_7_0_3``, ``recognition_12`` or ``component_0``.
 
         Raises
         ------

@@ -34,6 +34,7 @@ PLAIN = (
     "mutual_information_",
     "n_features_in_",
 )
+REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "augment"}  # without which a model is not what it was
 # what Python and torch raise where a document says what cannot be
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -86,6 +87,9 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         "random.batch": estimator._batch_rng.get_state(),
         "order": torch.from_numpy(estimator._order),
     }
+    if getattr(estimator, "_reduction", None) is not None:
+        parts = map(torch.from_numpy, estimator._reduction)
+        tensors |= dict(zip(REDUCTION, parts, strict=True))
     if hasattr(estimator, "labels_"):
         tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
     parameters = {k: plain(v) for k, v in estimator.get_params(deep=False).items()}
@@ -170,6 +174,13 @@ def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.T
     scales = tensors["encoding.center"].numpy(), tensors["encoding.scale"].numpy()
     estimator._encoding = Encoding(tuple(shape), last, *scales)
     estimator._order = tensors["order"].numpy()
+    if isinstance(estimator, GANFeatureExtractor):
+        estimator._reduction = None
+        if REDUCTION[0] in tensors:
+            center, directions = (tensors[name].numpy() for name in REDUCTION)
+            if center.shape != directions.shape[:1]:
+                raise ValueError("the reduction of features has parts of different sizes")
+            estimator._reduction = center, directions
     if "labels" in tensors:
         estimator.labels_ = tensors["labels"].numpy()
 

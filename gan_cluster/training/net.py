@@ -203,7 +203,7 @@ class AdversarialNet(Players):
         if not self.consistent:
             return *self.together(rows, *fake), None
         if self.objective.augment != "adversarial":
-            real, twins, *rest = self.together(rows, self.twins(partners), *fake)
+            real, twins, *rest = self.together(rows, self.twins(partners, self.rng), *fake)
             return real, *rest, self.cluster_logits(twins.code)
 
         def predict(batch: Tensor) -> Tensor:
@@ -222,7 +222,7 @@ class AdversarialNet(Players):
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
         return self.cluster_logits(self.discriminator_(rows).code)
 
-    def twins(self, rows: Tensor) -> Tensor:
+    def twins(self, rows: Tensor, rng: torch.Generator) -> Tensor:
         """Rows changed in a way that should not change their label."""
         augment = self.objective.augment
         if callable(augment):
@@ -230,7 +230,7 @@ class AdversarialNet(Players):
         if augment == "none":
             return rows
         # while clusters form, exposure may be what tells them apart
-        return (random_view if self.playing else random_affine)(rows, self.rng)
+        return (random_view if self.playing else random_affine)(rows, rng)
 
     def _information(
         self,

@@ -1,0 +1,68 @@
+"""Directions of the features in which rows differ, rather than a row from its own twins."""
+
+from collections.abc import Callable
+from math import ceil
+
+import numpy as np
+import torch
+from scipy.linalg import eigh
+
+from gan_cluster.training.data import Encoding, fixed_batches
+from gan_cluster.training.inference import INFERENCE_BATCH
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import globally_seeded, torch_generator
+from gan_cluster.training.storage import read
+
+TWIN_ROWS = 20_000
+RIDGE = 0.01  # of the mean variance: a feature may be the same in all twins
+
+Reduction = tuple[np.ndarray, np.ndarray]
+
+
+def discriminant(total: np.ndarray, within: np.ndarray, n_components: int) -> np.ndarray:
+    """Directions (n_features, n_components) in which rows vary most beside what twins do.
+
+    Fisher's linear discriminant (1936) with the twins of each row as a class: the leading
+    generalised eigenvectors of the covariance of rows and that within twins, such that rows have
+    variance 1 along each.
+
+    >>> import numpy as np
+    >>> total, within = np.diag([9.0, 4.0, 1.0]), np.diag([9.0, 1.0, 1.0])
+    >>> discriminant(total, within, 1).round(2).ravel().tolist()
+    [0.0, 0.5, 0.0]
+    """
+    size = len(within)
+    ridge = RIDGE * np.trace(within) / size or 1.0
+    leading = size - n_components, size - 1
+    values, vectors = eigh(total, within + ridge * np.eye(size), subset_by_index=leading)
+    scale = np.sqrt(np.maximum(values, np.finfo(np.float64).eps))
+    return (vectors / scale)[:, ::-1]
+
+
+def twin_reduction(
+    net: AdversarialNet,
+    encoding: Encoding,
+    X: np.ndarray,
+    features: Callable[[torch.Tensor], torch.Tensor],
+    n_components: int,
+) -> Reduction:
+    """Center (n_features,) and directions (n_features, n_components) of a function of batches.
+
+    Two twins are made of each of at most ``TWIN_ROWS`` rows of X.
+    """
+    rows = read(X, slice(None, None, ceil(len(X) / TWIN_ROWS)))
+    rng = torch_generator(0, net.device)
+    net._set_training(False)
+    sums = products = apart = torch.zeros((), dtype=torch.float64)
+    with torch.inference_mode(), globally_seeded(0):
+        for batch, n in fixed_batches(rows, encoding, INFERENCE_BATCH, net.device):
+            both = [features(net.twins(batch, rng))[:n].cpu().double() for _ in range(2)]
+            for twin in both:
+                sums, products = sums + twin.sum(0), products + twin.T @ twin
+            difference = both[0] - both[1]
+            apart = apart + difference.T @ difference
+    center = sums / (2 * len(rows))
+    total = products / (2 * len(rows)) - torch.outer(center, center)
+    within = apart / (2 * len(rows))
+    directions = discriminant(total.numpy(), within.numpy(), n_components)
+    return center.float().numpy(), np.ascontiguousarray(directions, np.float32)

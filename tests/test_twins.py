@@ -1,0 +1,129 @@
+"""Features reduced to the directions in which rows differ more than their twins do."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import eigh
+from small import extractor
+
+from gan_cluster import load, save
+from gan_cluster.training.twins import discriminant, twin_reduction
+
+GAN = {"objective": "gan", "image_shape": (1, 16, 16), "width": 2, "n_components": 5}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.RandomState(0).uniform(size=(60, 256)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(pictures):
+    return extractor(**GAN).fit(pictures)
+
+
+def test_directions_are_those_of_fishers_discriminant():
+    rng = np.random.RandomState(0)
+    spread, noise = rng.normal(size=(2, 50, 6))
+    total, within = np.cov(spread.T), np.cov(noise.T)
+    found = discriminant(total, within, 3)
+    ridge = 0.01 * np.trace(within) / 6 * np.eye(6)
+    ratios = np.diag(found.T @ total @ found) / np.diag(found.T @ (within + ridge) @ found)
+    np.testing.assert_allclose(ratios, eigh(total, within + ridge)[0][::-1][:3])
+    np.testing.assert_allclose(found.T @ total @ found, np.eye(3), atol=1e-10)
+
+
+def test_features_that_never_vary_are_no_error():
+    assert np.isfinite(discriminant(np.zeros((3, 3)), np.zeros((3, 3)), 2)).all()
+
+
+def test_what_twins_share_is_found():
+    """Of two columns, the one that the twin of a row keeps."""
+
+    class Net:
+        device = "cpu"
+
+        def _set_training(self, training):
+            pass
+
+        def twins(self, rows, rng):
+            noise = torch.randn(len(rows), generator=rng)
+            return torch.stack([rows[:, 0], noise], dim=1)
+
+    class Encoding:
+        def encode(self, rows):
+            return torch.from_numpy(rows)
+
+    X = np.random.RandomState(0).normal(3, 2, size=(2_000, 2)).astype(np.float32)
+    center, directions = twin_reduction(Net(), Encoding(), X, lambda batch: batch, 1)
+    kept, lost = np.abs(directions.ravel())
+    assert kept > 0.45 > 10 * lost  # one over the deviation of 2
+    assert center == pytest.approx([X[:, 0].mean(), 0], abs=0.1)
+
+
+def test_rows_are_projected_and_scaled(model, pictures):
+    features = model.transform(pictures)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    center, directions = model._reduction
+    whole = extractor(**{**GAN, "n_components": None, "normalize": None}).fit(pictures)
+    expected = (whole.transform(pictures) - center) @ directions
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(features, expected, atol=1e-4)
+
+
+def test_columns_are_numbered(model):
+    assert model.get_feature_names_out().tolist() == [f"component_{i}" for i in range(5)]
+
+
+def test_saved_and_pickled(model, pictures, tmp_path):
+    save(model, tmp_path)
+    expected = model.transform(pictures)
+    for same in (load(tmp_path), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(same.transform(pictures), expected)
+
+
+def test_training_is_the_same_without(model, pictures):
+    plain = extractor(**{**GAN, "n_components": None}).fit(pictures)
+    for ours, its in zip(
+        model.discriminator_.parameters(), plain.discriminator_.parameters(), strict=True
+    ):
+        assert torch.equal(ours, its)
+
+
+def test_partial_fit_reduces_to_what_is_learned_last(pictures):
+    model = extractor(**GAN).partial_fit(pictures)
+    before = model._reduction[1]
+    assert model.partial_fit(pictures).transform(pictures).shape == (60, 5)
+    assert not np.array_equal(model._reduction[1], before)
+
+
+def test_twins_by_a_function(pictures):
+    model = extractor(**GAN, augment=lambda rows: rows + 0.1 * torch.randn_like(rows))
+    state = torch.get_rng_state()
+    features = model.fit(pictures).transform(pictures)
+    np.testing.assert_array_equal(features, model.fit(pictures).transform(pictures))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"augment": "none"}, 'augment="image"'),
+        ({"augment": "adversarial"}, 'augment="image"'),
+        ({"image_shape": None}, 'augment="image"'),
+        ({"n_components": 33}, "the 32 features"),
+        ({"n_components": 0}, "n_components"),
+        ({"augment": lambda rows: rows[:1]}, "augment should map"),
+    ],
+)
+def test_what_cannot_be_reduced(settings, message, pictures):
+    with pytest.raises(ValueError, match=message):
+        extractor(**{**GAN, **settings}).fit(pictures)
+
+
+def test_more_features_than_a_covariance_is_made_of(pictures, monkeypatch):
+    monkeypatch.setattr("gan_cluster.features.MAX_REDUCED", 31)
+    with pytest.raises(ValueError, match="at most 31"):
+        extractor(**GAN).fit(pictures)
