@@ -44,6 +44,13 @@ GAME: dict[str, Any] = {
     "pooling": "max",
     "n_components": 20,
 }
+# what that makes of networks that are not trained: with such rates weights stay as they are
+UNTRAINED: dict[str, Any] = {
+    **GAME,
+    "max_epochs": 1,
+    "discriminator_lr": 1e-12,
+    "generator_lr": 1e-12,
+}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
 GRID: dict[str, Any] = {"layers": "all", "pooling": "max", "normalize": None}
 
@@ -225,6 +232,8 @@ METHODS: dict[str, Method] = {
         )
     ),
     "gan-features+kmeans": Method(_features(**GAME)),
+    "gan-features+kmeans, untrained": Method(_features(**UNTRAINED)),
+    "gan-features+kmeans, all directions": Method(_features(**{**GAME, "n_components": None})),
     "infogan-features+kmeans": Method(_features(**INFOGAN)),
     "probe": _probe(_extractor(**GRID)),
     "probe, 100 labels a class": _probe(_extractor(**GRID), 100),
