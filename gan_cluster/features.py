@@ -315,6 +315,7 @@ class GANFeatureExtractor(BaseGAN):
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
         self._pooling, self._normalize = self.pooling, self.normalize
+        self._reduction: Reduction | None = None
         if self.n_components is not None:
             self._check_components(discriminator, self.n_components)
         self.layer_names_ = readable(discriminator, self._categorical())
@@ -347,7 +348,6 @@ class GANFeatureExtractor(BaseGAN):
         self.net_._set_training(False)
         with torch.inference_mode():
             shapes = {name: maps.shape[1:] for name, maps in self._read(rows).items()}
-        self._reduction: Reduction | None = None
         if self.n_components is not None:
             given = self.net_, batches.encoding, batches.X, self._joined, self.n_components
             self._reduction = twin_reduction(*given)

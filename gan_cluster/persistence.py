@@ -174,13 +174,6 @@ def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.T
     scales = tensors["encoding.center"].numpy(), tensors["encoding.scale"].numpy()
     estimator._encoding = Encoding(tuple(shape), last, *scales)
     estimator._order = tensors["order"].numpy()
-    if isinstance(estimator, GANFeatureExtractor):
-        estimator._reduction = None
-        if REDUCTION[0] in tensors:
-            center, directions = (tensors[name].numpy() for name in REDUCTION)
-            if center.shape != directions.shape[:1]:
-                raise ValueError("the reduction of features has parts of different sizes")
-            estimator._reduction = center, directions
     if "labels" in tensors:
         estimator.labels_ = tensors["labels"].numpy()
 
@@ -214,13 +207,18 @@ def _restore_net(
     document: dict,
     tensors: dict[str, torch.Tensor],
 ) -> None:
-    """Networks, optimizer, clusters, random numbers and history."""
+    """Networks, optimizer, clusters, random numbers, history, and directions of features."""
     objective = Objective(**{"augment": estimator.augment, **_tuples(document["objective"])})
     net = estimator._new_net(architecture, objective, 0, torch_generator(0, estimator.device_))
     restore_net(net, document, tensors)
     estimator._batch_rng = torch_generator(0)
     estimator._batch_rng.set_state(tensors["random.batch"])
     estimator.net_ = net
+    if REDUCTION[0] in tensors:
+        center, directions = (tensors[name].numpy() for name in REDUCTION)
+        if center.shape != directions.shape[:1]:
+            raise ValueError("the directions of features have another number of features")
+        estimator._reduction = center, directions
 
 
 def _tuples(value: Any) -> Any:
