@@ -50,9 +50,10 @@ class GANFeatureExtractor(BaseGAN):
         cell of a 4x4 grid [1]_.
     n_components : int, default=None
         Reduces what was read to so many directions in which rows differ most beside what twins of
-        one row, made by ``augment``, differ: Fisher's linear discriminant [6]_ with the twins of
-        each row as a class. Rows have variance 1 along each. It makes features of "gan" cluster,
-        and is not needed where labels of twins were made to agree.
+        one row differ: Fisher's linear discriminant [6]_ with the twins of each row as a class.
+        They are made by ``augment``, or are near rows where it is "none" or "adversarial". Rows
+        have variance 1 along each direction. It makes features of "gan" cluster, and is not
+        needed where labels of twins were made to agree.
     normalize : {"l2", None}, default="l2"
         Whether each row is scaled to unit length, in which all layers have the same share.
     image_shape : tuple of int (channels, height, width), default=None
@@ -320,14 +321,19 @@ class GANFeatureExtractor(BaseGAN):
             self._check_components(discriminator, self.n_components)
         self.layer_names_ = readable(discriminator, self._categorical())
 
+    @property
+    def _augments(self) -> bool:
+        """Whether twins can be made of a row alone; otherwise near rows stand for them."""
+        images = len(self._encoding.shape) == 3
+        return callable(self.augment) or self.augment in (("image", "auto") if images else ())
+
     def _check_components(self, discriminator: Discriminator, n_components: int) -> None:
         """Whether there are twins, and as many features as they are to be reduced to."""
-        images = len(self._encoding.shape) == 3
-        if self.augment in ("none", "adversarial") or (self.augment == "auto" and not images):
+        if not self._augments and not self._resolved("n_neighbors", self._encoding.shape):
             raise ValueError(
-                f"n_components={n_components} needs twins that are made of a row alone, and "
-                f'augment={self.augment!r} makes none here: set augment="image" or a function, or '
-                "n_components=None"
+                f"n_components={n_components} needs twins of rows, and augment={self.augment!r} "
+                f"with n_neighbors={self.n_neighbors} makes none: raise n_neighbors, or set "
+                "augment to a function or n_components to None"
             )
         blank = torch.zeros(2, *self._encoding.shape, device=self.device_)
         hidden = [name for name in self._chosen if name != POSTERIOR]
@@ -349,8 +355,9 @@ class GANFeatureExtractor(BaseGAN):
         with torch.inference_mode():
             shapes = {name: maps.shape[1:] for name, maps in self._read(rows).items()}
         if self.n_components is not None:
-            given = self.net_, batches.encoding, batches.X, self._joined, self.n_components
-            self._reduction = twin_reduction(*given)
+            near = 0 if self._augments else self._resolved("n_neighbors", self._encoding.shape)
+            given = self.net_, batches.encoding, batches.X, self._joined
+            self._reduction = twin_reduction(*given, self.n_components, near)
             shapes = {"component": torch.Size([self.n_components])}
         self._map_shapes = shapes
 

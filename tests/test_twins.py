@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import eigh
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
 from small import extractor
 
 from gan_cluster import load, save
@@ -57,7 +60,7 @@ def test_what_twins_share_is_found():
             return torch.from_numpy(rows)
 
     X = np.random.RandomState(0).normal(3, 2, size=(2_000, 2)).astype(np.float32)
-    center, directions = twin_reduction(Net(), Encoding(), X, lambda batch: batch, 1)
+    center, directions = twin_reduction(Net(), Encoding(), X, lambda batch: batch, 1, 0)
     kept, lost = np.abs(directions.ravel())
     assert kept > 0.45 > 10 * lost  # one over the deviation of 2
     assert center == pytest.approx([X[:, 0].mean(), 0], abs=0.1)
@@ -107,12 +110,22 @@ def test_twins_by_a_function(pictures):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("augment", ["auto", "none", "adversarial"])
+def test_near_rows_stand_for_twins_of_tables(augment):
+    blobs, classes = make_blobs(300, n_features=4, centers=3, cluster_std=0.1, random_state=0)
+    X = np.hstack([blobs, np.random.RandomState(0).normal(size=(300, 4))])
+    settings = {"objective": "gan", "width": 4, "n_components": 2, "normalize": None}
+    model = extractor(**settings, augment=augment).fit(X)
+    found = KMeans(3, n_init=3, random_state=0).fit_predict(model.transform(X))
+    assert adjusted_rand_score(classes, found) > 0.9
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"augment": "none"}, 'augment="image"'),
-        ({"augment": "adversarial"}, 'augment="image"'),
-        ({"image_shape": None}, 'augment="image"'),
+        ({"augment": "none", "n_neighbors": 0}, "raise n_neighbors"),
+        ({"augment": "adversarial", "n_neighbors": 0}, "raise n_neighbors"),
+        ({"image_shape": None, "n_neighbors": 0}, "raise n_neighbors"),
         ({"n_components": 33}, "the 32 features"),
         ({"n_components": 0}, "n_components"),
         ({"augment": lambda rows: rows[:1]}, "augment should map"),

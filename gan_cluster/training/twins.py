@@ -1,6 +1,6 @@
 """Directions of the features in which rows differ, rather than a row from its own twins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.linalg import eigh
 
 from gan_cluster.training.data import Encoding, fixed_batches
 from gan_cluster.training.inference import INFERENCE_BATCH
+from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 from gan_cluster.training.storage import read
@@ -45,18 +46,31 @@ def twin_reduction(
     X: np.ndarray,
     features: Callable[[torch.Tensor], torch.Tensor],
     n_components: int,
+    n_neighbors: int,
 ) -> Reduction:
     """Center (n_features,) and directions (n_features, n_components) of a function of batches.
 
-    Two twins are made of each of at most ``TWIN_ROWS`` rows of X.
+    Two twins are made of each of at most ``TWIN_ROWS`` rows of X, or are two of its ``n_neighbors``
+    nearest and itself where that is not 0.
     """
     rows = read(X, slice(None, None, ceil(len(X) / TWIN_ROWS)))
-    rng = torch_generator(0, net.device)
+    rng, drawing = torch_generator(0, net.device), np.random.default_rng(0)
+    pairs = [rows, rows]
+    if n_neighbors:
+        near = drawing.permuted(
+            nearest_rows(rows, encoding, n_neighbors, torch_generator(0)), axis=1
+        )
+        pairs = [rows[near[:, 0]], rows[near[:, 1]]]
     net._set_training(False)
+
+    def seen(X: np.ndarray) -> Iterator[torch.Tensor]:
+        for batch, n in fixed_batches(X, encoding, INFERENCE_BATCH, net.device):
+            twins = batch if n_neighbors else net.twins(batch, rng)
+            yield features(twins)[:n].cpu().double()
+
     sums = products = apart = torch.zeros((), dtype=torch.float64)
     with torch.inference_mode(), globally_seeded(0):
-        for batch, n in fixed_batches(rows, encoding, INFERENCE_BATCH, net.device):
-            both = [features(net.twins(batch, rng))[:n].cpu().double() for _ in range(2)]
+        for both in zip(*map(seen, pairs), strict=True):
             for twin in both:
                 sums, products = sums + twin.sum(0), products + twin.T @ twin
             difference = both[0] - both[1]
