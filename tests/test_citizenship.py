@@ -116,7 +116,7 @@ def test_fits_in_threads_leave_the_compiler_on(blobs):
         return graph.forward
 
     for _ in range(3):
-        _at_once(*[partial(extractor().fit, blobs[0])] * 4)
+        _at_once(*[partial(extractor().fit, blobs[0]) for _ in range(4)])
     torch.compile(lambda x: x + 1, backend=backend)(torch.zeros(2))
     assert len(graphs) == 1
 
