@@ -3,7 +3,7 @@
 import os
 from math import ceil
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -98,6 +98,12 @@ class GANParameters(BaseEstimator):
         """Whether labels of twins have to agree."""
         return bool(self.consistency_weight and self._categorical())
 
+    def _resolved_augment(self, shape: tuple[int, ...]) -> Any:
+        """How twins of rows of a shape are made: what "auto" stands for."""
+        if self.augment == "auto":
+            return "image" if len(shape) == 3 else "none"
+        return self.augment
+
     def _makes_twins(self) -> bool:
         """Whether anything is made of twins."""
         return self._is_consistent()
@@ -124,10 +130,8 @@ class GANParameters(BaseEstimator):
 
     def _objective(self, X: np.ndarray, encoding: Encoding) -> Objective:
         """Weights of the terms, and how twins of rows are made."""
-        augment, images = self.augment, len(encoding.shape) == 3
-        if augment == "auto":
-            augment = "image" if images else "none"
-        if augment == "image" and not images:
+        augment = self._resolved_augment(encoding.shape)
+        if augment == "image" and len(encoding.shape) < 3:
             raise ValueError('augment="image" needs images: set image_shape or augment="auto"')
         if self.compile and self.gradient_penalty:
             raise ValueError(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import ceil
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.random import globally_seeded, seeds, torch_generator
-from gan_cluster.training.storage import deal, read
+from gan_cluster.training.storage import deal, read, spread_rows
 
 JUDGED_ROWS = 10_000
 
@@ -165,7 +164,7 @@ class TrainableGAN(LatentGAN):
 
     def _judged(self, X: np.ndarray) -> Judged:
         """The rows by which codes are merged and trainings compared, with those near them."""
-        kept = read(X, slice(None, None, ceil(len(X) / JUDGED_ROWS)))
+        kept = spread_rows(X, JUDGED_ROWS)
         return self._encoding, kept, near_rows(self._encoding, kept)
 
     def _merge(self, net: AdversarialNet, batches: Batches, judged: Judged | None) -> None:

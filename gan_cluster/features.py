@@ -324,8 +324,8 @@ class GANFeatureExtractor(BaseGAN):
     @property
     def _augments(self) -> bool:
         """Whether twins can be made of a row alone; otherwise near rows stand for them."""
-        images = len(self._encoding.shape) == 3
-        return callable(self.augment) or self.augment in (("image", "auto") if images else ())
+        augment = self._resolved_augment(self._encoding.shape)
+        return callable(augment) or augment == "image"
 
     def _check_components(self, discriminator: Discriminator, n_components: int) -> None:
         """Whether there are twins, and as many features as they are to be reduced to."""

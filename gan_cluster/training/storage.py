@@ -49,6 +49,11 @@ def read(X: np.ndarray, rows: Block) -> np.ndarray:
     return copied
 
 
+def spread_rows(X: np.ndarray, n_rows: int) -> np.ndarray:
+    """At most so many rows, evenly spread over X."""
+    return read(X, slice(None, None, ceil(len(X) / n_rows)))
+
+
 def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
     """Blocks of rows that are held in memory at a time: one of all rows that are there already.
 

@@ -1,7 +1,6 @@
 """Directions of the features in which rows differ, rather than a row from its own twins."""
 
 from collections.abc import Callable, Iterator
-from math import ceil
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from gan_cluster.training.inference import INFERENCE_BATCH
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
-from gan_cluster.training.storage import read
+from gan_cluster.training.storage import spread_rows
 
 TWIN_ROWS = 20_000
 RIDGE = 0.01  # of the mean variance: a feature may be the same in all twins
@@ -53,14 +52,13 @@ def twin_reduction(
     Two twins are made of each of at most ``TWIN_ROWS`` rows of X, or are two of its ``n_neighbors``
     nearest and itself where that is not 0.
     """
-    rows = read(X, slice(None, None, ceil(len(X) / TWIN_ROWS)))
-    rng, drawing = torch_generator(0, net.device), np.random.default_rng(0)
+    rows = spread_rows(X, TWIN_ROWS)
+    rng = torch_generator(0, net.device)
     pairs = [rows, rows]
     if n_neighbors:
-        near = drawing.permuted(
-            nearest_rows(rows, encoding, n_neighbors, torch_generator(0)), axis=1
-        )
-        pairs = [rows[near[:, 0]], rows[near[:, 1]]]
+        near = nearest_rows(rows, encoding, n_neighbors, torch_generator(0))
+        drawn = np.random.default_rng(0).permuted(near, axis=1)
+        pairs = [rows[drawn[:, 0]], rows[drawn[:, 1]]]
     net._set_training(False)
 
     def seen(X: np.ndarray) -> Iterator[torch.Tensor]:
