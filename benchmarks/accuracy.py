@@ -4,7 +4,8 @@
         --json benchmarks/results/digits.json
 
 Each row is fitted in a process of its own, so that its peak memory is its own. The file is
-rewritten after every row; rows that it has already are not run again.
+rewritten after every row; rows that it has already are not run again. With --states, features of
+the same training, such as those of gan-features+kmeans and gan-probe, are trained once.
 """
 
 import argparse
@@ -26,12 +27,24 @@ from methods import METHODS, find
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from tqdm import tqdm
 
+from gan_cluster import GANFeatureExtractor
+from gan_cluster._checkpoint import identity
 from gan_cluster.metrics import purity
 
 PACKAGES = ("gan-cluster", "torch", "scikit-learn", "skorch", "numpy", "umap-learn", "clustpy")
 
 
-def run_row(name: str, method: str, seed: int, home: Path | None, n_rows: int | None) -> dict:
+def keep_training(model: Any, X: Any, states: Path) -> list[GANFeatureExtractor]:
+    """Let trainings for features be kept in a folder; those of them that are there already."""
+    parts = [part for part in model.get_params().values() if type(part) is GANFeatureExtractor]
+    for part in parts:
+        part.checkpoint_dir = states / identity(part.get_params(deep=False), X)[:12]
+    return [part for part in parts if part.checkpoint_dir.exists()]
+
+
+def run_row(
+    name: str, method: str, seed: int, home: Path | None, n_rows: int | None, states: Path | None
+) -> dict:
     """Fit one method on one data set with one seed; errors become part of the row."""
     row: dict[str, Any] = {"data": name, "method": method, "seed": seed}
     if n_rows is not None:
@@ -39,9 +52,13 @@ def run_row(name: str, method: str, seed: int, home: Path | None, n_rows: int | 
     try:
         data = load(name, home)
         chosen = find(method)
+        X = data.X_train[:n_rows]
+        model = chosen.make(data, seed)
+        trained = keep_training(model, X, states) if states else []
         started = perf_counter()
-        model = chosen.make(data, seed).fit(data.X_train[:n_rows])
-        row["seconds"] = round(perf_counter() - started, 2)
+        model.fit(X)
+        before = sum(epoch["seconds"] for part in trained for epoch in part.history_)
+        row["seconds"] = round(perf_counter() - started + before, 2)
         labels = chosen.predict(model, data.X_test)
         row["acc"] = round(float(chosen.accuracy(data.y_test, labels)), 4)
         row["purity"] = round(purity(data.y_test, labels), 4)
@@ -104,6 +121,7 @@ def main() -> None:
         default=Path(default_home) if default_home else None,
         help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
     )
+    parser.add_argument("--states", type=Path, help="folder for trainings that features share")
     parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
     options = parser.parse_args()
     for kind, names, known in (("data", options.data, KNOWN), ("method", options.method, METHODS)):
@@ -115,6 +133,8 @@ def main() -> None:
     if options.seeds < 1:
         parser.error(f"--seeds: {options.seeds} is not a positive number")
     options.json.parent.mkdir(parents=True, exist_ok=True)
+    if options.states:
+        options.states.mkdir(parents=True, exist_ok=True)
 
     rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
     done = {(r["data"], r["method"], r["seed"], r.get("rows")) for r in rows if "error" not in r}
@@ -127,7 +147,8 @@ def main() -> None:
     for key in tqdm([key for key in wanted if key not in done], unit="fit", file=sys.stderr):
         name, method, seed, n_rows = key
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            row = pool.submit(run_row, name, method, seed, options.data_home, n_rows).result()
+            given = options.data_home, n_rows, options.states
+            row = pool.submit(run_row, name, method, seed, *given).result()
         rows = [r for r in rows if (r["data"], r["method"], r["seed"], r.get("rows")) != key]
         rows.append(row)
         write(options.json, {**describe_machine(), "rows": rows})

@@ -51,8 +51,15 @@ UNTRAINED: dict[str, Any] = {
     "discriminator_lr": 1e-12,
     "generator_lr": 1e-12,
 }
+# more maps and fewer passes, for images in colour
+WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
-GRID: dict[str, Any] = {"layers": "all", "pooling": "max", "normalize": None}
+GRID: dict[str, Any] = {
+    "layers": "all",
+    "pooling": "max",
+    "normalize": None,
+    "n_components": None,
+}
 
 
 class Method(NamedTuple):
@@ -232,15 +239,17 @@ METHODS: dict[str, Method] = {
         )
     ),
     "gan-features+kmeans": Method(_features(**GAME)),
+    "gan-features+kmeans, width 32": Method(_features(**WIDE)),
     "gan-features+kmeans, untrained": Method(_features(**UNTRAINED)),
     "gan-features+kmeans, all directions": Method(_features(**{**GAME, "n_components": None})),
     "infogan-features+kmeans": Method(_features(**INFOGAN)),
     "probe": _probe(_extractor(**GRID)),
     "probe, 100 labels a class": _probe(_extractor(**GRID), 100),
     "probe, 400 labels a class": _probe(_extractor(**GRID), 400),
-    "gan-probe": _probe(_extractor(objective="gan", **GRID)),
-    "gan-probe, 100 labels a class": _probe(_extractor(objective="gan", **GRID), 100),
-    "gan-probe, 400 labels a class": _probe(_extractor(objective="gan", **GRID), 400),
+    "gan-probe": _probe(_extractor(**{**GAME, **GRID})),
+    "gan-probe, width 32": _probe(_extractor(**{**WIDE, **GRID})),
+    "gan-probe, 100 labels a class": _probe(_extractor(**{**GAME, **GRID}), 100),
+    "gan-probe, 400 labels a class": _probe(_extractor(**{**GAME, **GRID}), 400),
     "pixels-probe, 100 labels a class": _probe(lambda data, seed: _unit_scaler(data), 100),
     "pca-probe, 100 labels a class": _probe(
         lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100

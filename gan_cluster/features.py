@@ -132,7 +132,8 @@ class GANFeatureExtractor(BaseGAN):
         the optimizers as they were, for ``max_epochs`` or the epochs of the second stage.
     checkpoint_dir : path-like, default=None
         A folder for the state of ``fit``. After a crash, fit again with the same folder, parameters
-        and X goes on where the last one stood and ends as that would have.
+        and X goes on where the last one stood and ends as that would have. ``layers``, ``pooling``,
+        ``normalize`` and ``n_components`` may be others: what was trained is then read anew.
     checkpoint_every : int, default=1
         Epochs after which the state is written.
     callbacks : list of skorch callbacks, default=None

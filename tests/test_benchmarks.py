@@ -119,6 +119,27 @@ def test_the_code_and_the_features_of_a_protocol_come_from_the_same_networks(dep
         assert torch.equal(mine, other)
 
 
+def test_features_of_the_same_training_are_trained_once(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from accuracy import keep_training
+    from data import DataSet
+    from methods import METHODS
+
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    digits = DataSet(X, y, X[:50], y[:50], (1, 8, 8))
+    accuracies = []
+    for name in ("gan-features+kmeans", "gan-probe", "gan-probe", "gan-probe, width 32"):
+        model = METHODS[name].make(digits, 0)
+        features = getattr(model, "features", None) or model[0]
+        features.set_params(max_epochs=2, layers="all", n_components=None)
+        assert len(keep_training(model, X, tmp_path)) == (name == "gan-probe")
+        accuracies.append((model.fit(X).predict(X) == y).mean())
+    assert len(list(tmp_path.iterdir())) == 2
+    assert accuracies[1] == accuracies[2] > 0.8
+    assert keep_training(METHODS["kmeans"].make(digits, 0), X, tmp_path) == []
+
+
 def test_the_ceiling_of_a_protocol_learns_the_labels(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from trunks import SupervisedFeatures

@@ -139,6 +139,18 @@ def test_another_fit_is_refused(changed, blobs, tmp_path, no_training):
         clusterer(checkpoint_dir=folder, **changed).fit(X)
 
 
+def test_a_training_that_is_done_is_read_another_way(blobs, tmp_path):
+    X, _ = blobs
+    given = {"max_epochs": 3, "objective": "gan", "random_state": 0}
+    extractor(**given, checkpoint_dir=tmp_path / "state").fit(X)
+    for reading in ({"layers": ["dense1"], "normalize": None}, {"n_components": 2}):
+        counts = Counts()
+        kept = {"checkpoint_dir": tmp_path / "state", "callbacks": [counts]}
+        found = extractor(**given, **reading, **kept).fit(X)
+        assert counts.epochs_ == 0
+        _same(found, extractor(**given, **reading).fit(X), X)
+
+
 def test_parameters_and_rows_tell_fits_apart(blobs):
     X, _ = blobs
     base = _checkpoint.identity(clusterer().get_params(), X)
