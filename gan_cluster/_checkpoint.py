@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,20 @@ READING = {"layers", "pooling", "normalize", "n_components"}  # of networks that
 def identity(parameters: dict[str, Any], X: np.ndarray) -> str:
     """What two fits must share for one to go on with the other: parameters, and rows of X."""
     free = IRRELEVANT | READING
-    given = {k: repr(plain(v)) for k, v in parameters.items() if k not in free}
+    given = {k: repr(_said(v)) for k, v in parameters.items() if k not in free}
     rows = np.ascontiguousarray(read(X, slice(None, None, ceil(len(X) / SAMPLED_ROWS))))
     said = json.dumps([given, X.shape, str(X.dtype)], sort_keys=True)
     return hashlib.sha256(said.encode() + rows.tobytes()).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    """A parameter as far as it can be written down; functions and classes by their names."""
+    if isinstance(value, partial):
+        return _said([value.func, value.args, sorted(value.keywords.items())])
+    if isinstance(value, list | tuple):
+        return [_said(part) for part in value]
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    return f"{value.__module__}.{name}" if callable(value) else plain(value)
 
 
 @dataclass

@@ -10,8 +10,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._base import BaseGAN
+from gan_cluster._checkpoint import READING
 from gan_cluster._folder import CorruptModelError, read_model, write_model
-from gan_cluster._validation import resolve_device
+from gan_cluster._validation import changed_parameters, resolve_device
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.features import GANFeatureExtractor
@@ -60,6 +61,8 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         Before fit.
     TypeError
         If it is no estimator of this library.
+    ValueError
+        If parameters that shaped it were changed since fit.
     OSError
         If it cannot be written; an older model then stays as it was.
 
@@ -79,6 +82,12 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
     if type(estimator) not in ESTIMATORS.values():
         raise TypeError(f"estimator should be one of {list(ESTIMATORS)}, got {estimator!r}")
     check_is_fitted(estimator)
+    changed = changed_parameters(estimator, estimator._trained_params).keys() - {"device"}
+    if changed:
+        raise ValueError(
+            f"{', '.join(sorted(changed))} changed since fit: a model is read as its parameters "
+            "say, and would be another; set them back, or fit again"
+        )
     net, encoding = estimator.net_, estimator._encoding
     learned, tensors = net_state(net)
     tensors |= {
@@ -134,8 +143,8 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     TypeError
         If networks or a function of yours are not given again.
     ValueError
-        If a parameter is unknown or cannot be used here, or networks of yours have not the
-        shapes of those saved.
+        If a parameter is unknown, cannot be used here or says how networks are read, or networks
+        of yours have not the shapes of those saved.
     """
     document, tensors = read_model(path)
     try:
@@ -147,6 +156,9 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     if missing:
         raise TypeError(f"give load() again what could not be saved: {', '.join(missing)}")
     estimator.set_params(**parameters)
+    fixed = sorted(READING & parameters.keys())
+    if fixed:
+        raise ValueError(f"{', '.join(fixed)} cannot be other than in fit: the model is read so")
     estimator._validate_params()
     estimator.device_ = resolve_device(estimator.device)
     with global_state_kept():
@@ -163,11 +175,15 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     return estimator
 
 
-def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.Tensor]) -> None:
-    """What an estimator knows of the rows of fit."""
+def _restore_attributes(estimator: BaseGAN, document: dict) -> None:
     for name in PLAIN:
         if name in document["attributes"]:
             setattr(estimator, name, _tuples(document["attributes"][name]))
+
+
+def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.Tensor]) -> None:
+    """What an estimator knows of the rows of fit."""
+    _restore_attributes(estimator, document)
     if document["feature_names"]:
         estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
     shape, last = document["encoding"]["shape"], document["encoding"]["channels_last"]
@@ -210,6 +226,7 @@ def _restore_net(
     """Networks, optimizer, clusters, random numbers, history, and directions of features."""
     objective = Objective(**{"augment": estimator.augment, **_tuples(document["objective"])})
     net = estimator._new_net(architecture, objective, 0, torch_generator(0, estimator.device_))
+    _restore_attributes(estimator, document)  # which say how networks are read
     restore_net(net, document, tensors)
     estimator._batch_rng = torch_generator(0)
     estimator._batch_rng.set_state(tensors["random.batch"])

@@ -127,7 +127,7 @@ def test_rows_to_go_on_with(bad, message, fitted):
 
 
 @pytest.mark.parametrize("method", ["predict", "partial_fit"])
-@pytest.mark.parametrize("shape", [(8, 8, 3), (3, 4, 16)])
+@pytest.mark.parametrize("shape", [(8, 8, 3), (3, 4, 16), (3, 16, 16), (8, 8)])
 def test_new_images_with_other_axes(method, shape, fitted):
     with pytest.raises(ValueError, match=r"fitted on rows of shape \(3, 8, 8\)"):
         getattr(fitted[1], method)(np.zeros((5, *shape)))

@@ -104,6 +104,31 @@ def test_parameters_and_names_come_back(images, tmp_path):
         same.set_params(width=4).partial_fit(table)
 
 
+def test_parameters_that_were_changed_since_fit_are_not_saved(images, tmp_path):
+    model = extractor(image_shape=(1, 8, 8), layers="conv1").fit(images)
+    model.set_params(layers="dense", width=5)
+    with pytest.raises(ValueError, match="layers, width changed since fit"):
+        save(model, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    save(model.set_params(layers="conv1", width=2, device="cpu", verbose=1), tmp_path / "model")
+    np.testing.assert_array_equal(
+        load(tmp_path / "model").transform(images), model.transform(images)
+    )
+
+
+def test_a_model_is_read_as_it_was(images, tmp_path):
+    model = extractor(image_shape=(1, 8, 8), objective="gan").fit(images)
+    save(model, tmp_path)
+    for other in ({"layers": "all"}, {"pooling": "avg"}, {"normalize": None}, {"n_components": 2}):
+        with pytest.raises(ValueError, match=f"{next(iter(other))} cannot be other than in fit"):
+            load(tmp_path, **other)
+    document, tensors = _folder.read_model(tmp_path)
+    document["parameters"]["layers"] = "dense"  # as if "last" had stood for another layer
+    _folder.write_model(tmp_path, document, tensors)
+    same = load(tmp_path)
+    np.testing.assert_array_equal(same.transform(images), model.transform(images))
+
+
 def test_networks_of_the_users_are_given_again(blobs, tmp_path):
     X, _ = blobs
     model = clusterer(architecture=(Drawn, trunk)).fit(X)

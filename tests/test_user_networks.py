@@ -1,6 +1,7 @@
 """Networks of the user's own: classes, functions or instances, and those that cannot work."""
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -74,10 +75,17 @@ def test_layers_of_the_users_sequential_trunk_have_its_names(images):
         return nn.Sequential(nn.Linear(latent_dim, 64), nn.Unflatten(1, shape))
 
     model = extractor(
-        architecture=(generator, trunk), image_shape=(1, 8, 8), layers=["0"], normalize=None
+        architecture=(generator, trunk), image_shape=(1, 8, 8), layers=["0"], pooling="avg"
     ).fit(images)
     assert model.get_feature_names_out().tolist() == ["0_0", "0_1", "0_2"]
     assert model.transform(images).shape == (len(images), 3)
+
+
+@pytest.mark.parametrize("name", ["recognition", "posterior", "last", "all"])
+def test_names_that_mean_something_else_are_refused(name, blobs, no_training):
+    trunk = nn.Sequential(OrderedDict([(name, nn.Linear(4, 3))]))
+    with pytest.raises(ValueError, match=f"calls layers .*{name}"):
+        extractor(architecture=(lambda latent, shape: nn.Linear(latent, 4), trunk)).fit(blobs[0])
 
 
 @pytest.mark.parametrize(

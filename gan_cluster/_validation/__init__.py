@@ -1,6 +1,7 @@
 """The one place where input is looked at: every error here comes before any training."""
 
 from gan_cluster._validation.parameters import (
+    changed_parameters,
     check_augment,
     check_callbacks,
     check_code_sizes,
@@ -15,6 +16,7 @@ from gan_cluster._validation.rows import Rows, check_fit_rows, check_rows, check
 
 __all__ = [
     "Rows",
+    "changed_parameters",
     "check_augment",
     "check_callbacks",
     "check_code_sizes",

@@ -183,14 +183,26 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
     ValueError
         If a parameter that shaped the training so far has another value.
     """
+    changed = changed_parameters(estimator, before)
+    if changed:
+        name, (old, value) = next(iter(changed.items()))
+        raise ValueError(
+            f"{name} changed from {old!r} to {value!r}: this would go on with the training "
+            "that was begun; call fit to start anew, with warm_start=False"
+        )
+
+
+def changed_parameters(
+    estimator: BaseEstimator, before: dict[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Old and new values of the parameters that are not what they were."""
+    found = {}
     for name, old in before.items():
         value = getattr(estimator, name)
         arrays = hasattr(value, "__array__") or hasattr(old, "__array__")
         if value is not old and (not np.array_equal(value, old) if arrays else value != old):
-            raise ValueError(
-                f"{name} changed from {old!r} to {value!r}: this would go on with the training "
-                "that was begun; call fit to start anew, with warm_start=False"
-            )
+            found[name] = old, value
+    return found
 
 
 @contextmanager

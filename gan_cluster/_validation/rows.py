@@ -70,6 +70,12 @@ def check_rows(
         image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
         row_shape = array.shape[1:]
         X = array.reshape(len(array), int(np.prod(array.shape[1:])))
+        if not reset and X.shape[1] != estimator.n_features_in_:
+            name = type(estimator).__name__
+            raise ValueError(
+                f"X holds images of shape {row_shape}, but {name} was fitted on rows of shape "
+                f"{estimator._row_shape}: give images of that size"
+            )
     given = X
     on_disk = isinstance(X, np.ndarray) and mapped_file(X) is not None
     try:

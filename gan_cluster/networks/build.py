@@ -13,6 +13,7 @@ from gan_cluster.networks.heads import RECOGNITION_UNITS, PairHead, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 
 RECOGNITION_LAYER = "recognition"
+RESERVED = {RECOGNITION_LAYER, "posterior", "last", "all"}  # what else names a layer to read
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -216,6 +217,12 @@ def _check_user_generator(made: nn.Module, latent_dim: int, shape: tuple[int, ..
 
 
 def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
+    taken = RESERVED & {name for name, _ in trunk.named_children()}
+    if taken and isinstance(trunk, nn.Sequential):
+        raise ValueError(
+            f"architecture: the discriminator's trunk calls layers {sorted(taken)}, which mean "
+            "something else here: give them other names"
+        )
     wanted = "features of shape (n, ...)"
     features = _tried(trunk, torch.zeros(2, *shape), "discriminator's trunk", wanted)
     if features.ndim < 2 or len(features) != 2 or not features.numel():
