@@ -25,25 +25,12 @@ from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.augment import random_affine
 from gan_cluster.training.net import AdversarialNet
 
-# InfoGAN's objective (arXiv:1606.03657, eq. 6) and networks; R1 steadies the game, and of finer
-# codes those that near rows share are merged, once training is over
-INFOGAN: dict[str, Any] = {
-    "consistency_weight": 0,
-    "codes_per_cluster": 4,
-    "gradient_penalty": 1.0,
-    "n_init": 1,
-    "max_epochs": 24,
-}
-# the game alone (arXiv:1406.2661), steadied alike; what its last convolution saw, and where, in
-# the directions in which images differ more than their twins
-GAME: dict[str, Any] = {
-    "objective": "gan",
-    "gradient_penalty": 1.0,
-    "max_epochs": 16,
-    "layers": "conv3",
-    "pooling": "max",
-    "n_components": 20,
-}
+# InfoGAN's objective (arXiv:1606.03657, eq. 6) and networks
+INFOGAN: dict[str, Any] = {"consistency_weight": 0}
+# without what else is set by default where there is no consistency term
+BARE: dict[str, Any] = {**INFOGAN, "codes_per_cluster": 1, "gradient_penalty": 0}
+# the game alone (arXiv:1406.2661)
+GAME: dict[str, Any] = {"objective": "gan"}
 # what that makes of networks that are not trained: with such rates weights stay as they are
 UNTRAINED: dict[str, Any] = {
     **GAME,
@@ -52,14 +39,15 @@ UNTRAINED: dict[str, Any] = {
     "generator_lr": 1e-12,
 }
 # more maps and fewer passes, for images in colour
-WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
-# DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
-GRID: dict[str, Any] = {
-    "layers": "all",
-    "pooling": "max",
-    "normalize": None,
-    "n_components": None,
+WIDE: dict[str, Any] = {
+    **GAME,
+    "width": 32,
+    "max_epochs": 12,
+    "layers": "conv3",
+    "n_components": 20,
 }
+# DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
+GRID: dict[str, Any] = {"layers": "all", "normalize": None, "n_components": None}
 
 
 class Method(NamedTuple):
@@ -172,6 +160,11 @@ def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
     return _clustered(features)
 
 
+def _code(model: GANFeatureExtractor, X: np.ndarray) -> np.ndarray:
+    """The clusters of rows, read off the code."""
+    return model.encode(X).categorical[0].argmax(1)
+
+
 def _clustered(features: Callable[[DataSet, int], Any]) -> Callable[[DataSet, int], Any]:
     return lambda data, seed: make_pipeline(features(data, seed), _kmeans(data, seed))
 
@@ -188,7 +181,7 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
 def _by_protocol(depth: int) -> dict[str, Method]:
     """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
     game: dict[str, Any] = {"architecture": pair(depth), "consistency_weight": 0, "n_init": 1}
-    last: dict[str, Any] = {**game, "layers": f"conv{depth}"}
+    last: dict[str, Any] = {**game, "layers": f"conv{depth}", "pooling": "avg"}
 
     def ceiling(data: DataSet, seed: int) -> Any:
         features = SupervisedFeatures(depth, data.image_shape, data.y_train, seed)
@@ -218,13 +211,14 @@ METHODS: dict[str, Method] = {
     "dec": Method(_clustpy("DEC")),
     "idec": Method(_clustpy("IDEC")),
     "vade": Method(_clustpy("VaDE")),
-    "infogan": Method(_clusterer(**INFOGAN)),
+    # what InfoGANClusterer predicts, of the same training as its features
+    "infogan": Method(_extractor(**INFOGAN), _code),
     "infogan+consistency": Method(_clusterer()),
     "features+kmeans": Method(_features()),
     "learned-prior": Method(_clusterer(prior="learned")),
     # the clusterer's defaults with one training, and what is left without each part of them
     "single": Method(_clusterer(n_init=1)),
-    "single, no consistency": Method(_clusterer(n_init=1, consistency_weight=0)),
+    "single, no consistency": Method(_clusterer(n_init=1, **BARE)),
     "single, no balance": Method(_clusterer(n_init=1, balance_weight=0)),
     "single, no near rows": Method(_clusterer(n_init=1, n_neighbors=0)),
     "single, no augmentation": Method(_clusterer(n_init=1, augment="none")),

@@ -102,16 +102,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(row["data"], row["method"].partition(":")[0], row["seed"]) for row in rows}
+    done = {(r["data"], r["method"].partition(":")[0], r["seed"], r.get("rows")) for r in rows}
     wanted = [
-        (name, objective, seed)
+        (name, objective, seed, options.rows)
         for name in options.data
         for seed in range(options.seeds)
         for objective in options.objective
     ]
-    for name, objective, seed in tqdm([key for key in wanted if key not in done], file=sys.stderr):
+    for name, objective, seed, n_rows in tqdm(
+        [key for key in wanted if key not in done], file=sys.stderr
+    ):
         data = load(name, options.data_home)
-        rows += rows_of(data, name, objective, seed, options.rows)
+        rows += rows_of(data, name, objective, seed, n_rows)
         write(options.json, {**describe_machine(), "rows": rows})
 
 

@@ -70,11 +70,10 @@ class BaseGAN(CallbackSupportMixin, TrainableGAN):
             return self._go_on(X, y)
         with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=True, min_rows=2)
-            n_init = self.n_init if self._categorical() else 1  # nothing else could choose
             processes, device = launched(resolve_device(self.device))
             checkpoint = self._open_checkpoint(rows.X)
             drawn = checkpoint.seeds if checkpoint and checkpoint.seeds else None
-            drawn = processes.agreed(drawn or seeds(self.random_state, n_init + 1))
+            drawn = processes.agreed(drawn or seeds(self.random_state, self._n_runs() + 1))
             first, *others = drawn
             start = self._prepare(rows, torch_generator(first), processes, device)
             runs = [start(seed) for seed in others]

@@ -17,6 +17,10 @@ from gan_cluster.training.neighbors import local_radius
 
 STAGE_STEPS = 900
 REFINING_EPOCHS = 8
+N_INIT = 3
+# of the game alone, without the consistency term
+GAME_EPOCHS = 16
+GAME_CODES = 4
 AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change between two calls of partial_fit
 FREE = {
@@ -55,13 +59,13 @@ class GANParameters(BaseEstimator):
         "balance_weight": [Interval(Real, 0, None, closed="left")],
         "augment": [StrOptions({"auto", "image", "adversarial", "none"}), callable],
         "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "ema_decay": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "discriminator_lr": [Interval(Real, 0, None, closed="neither")],
         "generator_lr": [Interval(Real, 0, None, closed="neither")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, 1, closed="both")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "warm_start": ["boolean"],
@@ -115,15 +119,31 @@ class GANParameters(BaseEstimator):
         if self.max_epochs != "auto":
             explore = min(explore, self.max_epochs // 2)
             refine = self.max_epochs - explore
-        if not self._is_consistent():
-            return explore + refine, 0  # the objectives of the papers are one game
-        return explore, refine
+        if self._is_consistent():
+            return explore, refine
+        passes = explore + refine  # the objectives of the papers are one game
+        return max(passes, GAME_EPOCHS) if self.max_epochs == "auto" else passes, 0
+
+    def _n_runs(self) -> int:
+        """How many trainings the best is chosen of."""
+        if not self._categorical():
+            return 1  # nothing could choose
+        if self.n_init == "auto":
+            return N_INIT if self._is_consistent() else 1
+        return self.n_init
+
+    def _resolved_penalty(self) -> float:
+        """The weight of R1: what "auto" stands for."""
+        if self.gradient_penalty != "auto":
+            return self.gradient_penalty
+        return 0.0 if self._is_consistent() or self.spectral_norm else 1.0
 
     def _code(self, shape: tuple[int, ...]) -> LatentCode:
         """The latent code, of which the first categorical part may be finer than clusters."""
         first, *others = self._categorical() or (0,)
-        plain = self.codes_per_cluster == "auto" and not self.consistency_weight
-        split = 1 if plain else self._resolved("codes_per_cluster", shape)
+        split = self._resolved("codes_per_cluster", shape)
+        if self.codes_per_cluster == "auto" and not self._is_consistent():
+            split = GAME_CODES
         sizes = (first * split, *others) if first else ()
         learned = self.continuous_variance == "learned"
         return LatentCode(self.noise_dim, sizes, self._n_continuous(), learned)
@@ -132,8 +152,12 @@ class GANParameters(BaseEstimator):
         """Weights of the terms, and how twins of rows are made."""
         augment = self._resolved_augment(encoding.shape)
         if augment == "image" and len(encoding.shape) < 3:
-            raise ValueError('augment="image" needs images: set image_shape or augment="auto"')
-        if self.compile and self.gradient_penalty:
+            raise ValueError(
+                'augment="image" needs images, and networks for them: set image_shape, leave '
+                'architecture="auto", or set augment="auto"'
+            )
+        penalty = self._resolved_penalty()
+        if self.compile and penalty:
             raise ValueError(
                 "compile=True and gradient_penalty do not go together: compiled networks have no "
                 "second derivatives; set compile=False or gradient_penalty=0"
@@ -152,7 +176,7 @@ class GANParameters(BaseEstimator):
             continuous_weight=self.continuous_weight,
             consistency_weight=self.consistency_weight,
             balance_weight=self.balance_weight,
-            gradient_penalty=self.gradient_penalty,
+            gradient_penalty=penalty,
             augment=augment,
             radius=local_radius(X, encoding) if augment == "adversarial" else 0.0,
             prior=self._prior(),

@@ -40,7 +40,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many values for each cluster; once clusters have formed
         they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
-        for images and 4 for tables, but 1 without the consistency term.
+        for images, and 4 for tables and without the consistency term.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -83,21 +83,24 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         rows do.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
-    gradient_penalty : float, default=0.0
-        Weight of R1, the squared gradient of the discriminator at real rows.
+    gradient_penalty : float or "auto", default="auto"
+        Weight of R1, the squared gradient of the discriminator at real rows, which steadies the
+        game. "auto" is 1 without the consistency term, and 0 with it or ``spectral_norm``.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
         Passes over X: of one training while clusters form, and of the best once the generator
         has joined. "auto" gives each 900 steps, but the second at least eight epochs; of a
-        number, at most half go to the first. Without the consistency term all are one game.
+        number, at most half go to the first. Without the consistency term all are one game, of
+        16 epochs at least.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=3
+    n_init : int or "auto", default="auto"
         How often clusters are formed anew; the generator joins those with the best
-        :meth:`score`.
+        :meth:`score`. "auto" is 3, and 1 without the consistency term, where each would be a
+        whole training.
     tol : float, default=0.02
         Training is at rest while no larger share of the labels changes in an epoch, and the
         bound on the information gains no larger share of its ceiling.
@@ -162,7 +165,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     The paper's InfoGAN for 28x28 images (appendix C.1 of [1]_) is::
 
         InfoGANClusterer(10, image_shape=(1, 28, 28), n_continuous=2, width=64, depth=2,
-                         consistency_weight=0, discriminator_lr=2e-4, generator_lr=1e-3, n_init=1)
+                         consistency_weight=0, codes_per_cluster=1, gradient_penalty=0,
+                         discriminator_lr=2e-4, generator_lr=1e-3)
 
     References
     ----------
@@ -217,13 +221,13 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         balance_weight: float = 5.0,
         augment: Any = "auto",
         n_neighbors: int | str = "auto",
-        gradient_penalty: float = 0.0,
+        gradient_penalty: float | str = "auto",
         ema_decay: float = 0.0,
         max_epochs: int | str = "auto",
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 3,
+        n_init: int | str = "auto",
         tol: float = 0.02,
         n_iter_no_change: int | None = 10,
         warm_start: bool = False,

@@ -19,12 +19,14 @@ from gan_cluster.networks import (
     Discriminator,
     choose_layers,
     column_names,
+    n_features,
     pool,
     readable,
 )
 from gan_cluster.training.data import Batches
 from gan_cluster.training.twins import Reduction, twin_reduction
 
+N_COMPONENTS = 20
 MAX_REDUCED = 4096  # features: their covariances are matrices of so many rows
 
 
@@ -42,18 +44,20 @@ class GANFeatureExtractor(BaseGAN):
         :class:`InfoGANClusterer` adds; "gan" is the game alone, without any code.
     layers : {"last", "all"}, str or list of str, default="last"
         Layers to read. "last" is what Q has to say, its hidden layer "recognition" and beside it
-        "posterior", the probabilities of the categorical codes; or the trunk's end for "gan".
+        "posterior", the probabilities of the categorical codes; for "gan", where there is no Q,
+        the last convolution or, in an MLP, the last hidden layer.
         "all" is all convolutions [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2",
         ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP.
-    pooling : {"avg", "max"}, default="avg"
+    pooling : {"auto", "avg", "max"}, default="auto"
         How convolutional maps are pooled: the average over space [2]_, or the maximum in each
-        cell of a 4x4 grid [1]_.
-    n_components : int, default=None
+        cell of a 4x4 grid [1]_, which is what "auto" does. Other layers are read as they are.
+    n_components : int, "auto" or None, default="auto"
         Reduces what was read to so many directions in which rows differ most beside what twins of
         one row differ: Fisher's linear discriminant [6]_ with the twins of each row as a class.
-        They are made by ``augment``, or are near rows where it is "none" or "adversarial". Rows
-        have variance 1 along each direction. It makes features of "gan" cluster, and is not
-        needed where labels of twins were made to agree.
+        They are made by ``augment``, or are near rows where it is "none" or "adversarial", of at
+        most 20,000 rows, and have variance 1 along each direction. It makes the last layer of
+        "gan" cluster, so "auto" is 20 there, and None for other ``layers``, for "infogan" and for
+        more than 4096 features.
     normalize : {"l2", None}, default="l2"
         Whether each row is scaled to unit length, in which all layers have the same share.
     image_shape : tuple of int (channels, height, width), default=None
@@ -64,7 +68,7 @@ class GANFeatureExtractor(BaseGAN):
     codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many values for each cluster; once clusters have formed
         they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
-        for images and 4 for tables, but 1 without the consistency term.
+        for images, and 4 for tables and without the consistency term.
     n_continuous : int, default=0
         Number of continuous codes, uniform on [-1, 1].
     noise_dim : int, default=62
@@ -107,21 +111,24 @@ class GANFeatureExtractor(BaseGAN):
         rows do.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
-    gradient_penalty : float, default=0.0
-        Weight of R1, the squared gradient of the discriminator at real rows.
+    gradient_penalty : float or "auto", default="auto"
+        Weight of R1, the squared gradient of the discriminator at real rows, which steadies the
+        game. "auto" is 1 without the consistency term, and 0 with it or ``spectral_norm``.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
         Passes over X: of one training while clusters form, and of the best once the generator
         has joined. "auto" gives each 900 steps, but the second at least eight epochs; of a
-        number, at most half go to the first. Without the consistency term all are one game.
+        number, at most half go to the first. Without the consistency term all are one game, of
+        16 epochs at least.
     batch_size : int, default=128
         Rows a step, clipped to n_samples.
     discriminator_lr, generator_lr : float, default=1e-3
         Adam's learning rates.
-    n_init : int, default=3
+    n_init : int or "auto", default="auto"
         How often clusters are formed anew; the generator joins those with the best
-        :meth:`score`. Without a categorical code there are none, and it is 1.
+        :meth:`score`. "auto" is 3, and 1 without the consistency term, where each would be a
+        whole training. Without a categorical code it is 1.
     tol : float, default=0.02
         Training is at rest while no larger share of the labels changes in an epoch, and the
         bound on the information gains no larger share of its ceiling.
@@ -208,8 +215,12 @@ class GANFeatureExtractor(BaseGAN):
         **BaseGAN._parameter_constraints,
         "objective": [StrOptions({"infogan", "gan"})],
         "layers": [str, list],
-        "pooling": [StrOptions({"avg", "max"})],
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "pooling": [StrOptions({"auto", "avg", "max"})],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "normalize": [StrOptions({"l2"}), None],
     }
 
@@ -218,8 +229,8 @@ class GANFeatureExtractor(BaseGAN):
         *,
         objective: str = "infogan",
         layers: str | list[str] = "last",
-        pooling: str = "avg",
-        n_components: int | None = None,
+        pooling: str = "auto",
+        n_components: int | str | None = "auto",
         normalize: str | None = "l2",
         image_shape: tuple[int, int, int] | None = None,
         categorical_codes: Sequence[int] = (10,),
@@ -239,13 +250,13 @@ class GANFeatureExtractor(BaseGAN):
         balance_weight: float = 5.0,
         augment: Any = "auto",
         n_neighbors: int | str = "auto",
-        gradient_penalty: float = 0.0,
+        gradient_penalty: float | str = "auto",
         ema_decay: float = 0.0,
         max_epochs: int | str = "auto",
         batch_size: int = 128,
         discriminator_lr: float = 1e-3,
         generator_lr: float = 1e-3,
-        n_init: int = 3,
+        n_init: int | str = "auto",
         tol: float = 0.02,
         n_iter_no_change: int | None = 10,
         warm_start: bool = False,
@@ -310,16 +321,23 @@ class GANFeatureExtractor(BaseGAN):
         return 0 if self.objective == "gan" else self.n_continuous
 
     def _makes_twins(self) -> bool:
-        return self._is_consistent() or self.n_components is not None
+        return self._is_consistent() or self._may_reduce
+
+    @property
+    def _may_reduce(self) -> bool:
+        """Whether features are to be reduced, where there are twins."""
+        if self.n_components == "auto":
+            return self.objective == "gan" and self.layers == "last"
+        return self.n_components is not None
 
     def _check_built(self, discriminator: Discriminator) -> None:
         self._chosen = choose_layers(discriminator, self._categorical(), self.layers)
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
-        self._pooling, self._normalize = self.pooling, self.normalize
+        self._pooling = "max" if self.pooling == "auto" else self.pooling
+        self._normalize = self.normalize
         self._reduction: Reduction | None = None
-        if self.n_components is not None:
-            self._check_components(discriminator, self.n_components)
+        self._n_components = self._components(discriminator)
         self.layer_names_ = readable(discriminator, self._categorical())
 
     @property
@@ -328,38 +346,42 @@ class GANFeatureExtractor(BaseGAN):
         augment = self._resolved_augment(self._encoding.shape)
         return callable(augment) or augment == "image"
 
-    def _check_components(self, discriminator: Discriminator, n_components: int) -> None:
-        """Whether there are twins, and as many features as they are to be reduced to."""
+    def _components(self, discriminator: Discriminator) -> int | None:
+        """How many directions features are reduced to, where there are twins and features."""
+        if not self._may_reduce:
+            return None
+        auto = self.n_components == "auto"
+        wanted: Any = self.n_components
         if not self._augments and not self._resolved("n_neighbors", self._encoding.shape):
+            if auto:
+                return None
             raise ValueError(
-                f"n_components={n_components} needs twins of rows, and augment={self.augment!r} "
+                f"n_components={wanted} needs twins of rows, and augment={self.augment!r} "
                 f"with n_neighbors={self.n_neighbors} makes none: raise n_neighbors, or set "
                 "augment to a function or n_components to None"
             )
-        blank = torch.zeros(2, *self._encoding.shape, device=self.device_)
-        hidden = [name for name in self._chosen if name != POSTERIOR]
-        discriminator.eval()
-        with torch.inference_mode():
-            found = discriminator.activations(blank, hidden).values()
-        size = sum(pool(maps, self.pooling)[0].numel() for maps in found)
-        size += sum(self._categorical()) if POSTERIOR in self._chosen else 0
-        if not n_components <= size <= MAX_REDUCED:
+        given = self._categorical(), self._chosen, self._pooling, self._encoding.shape
+        size = n_features(discriminator, *given)
+        if auto:
+            return min(N_COMPONENTS, size) if size <= MAX_REDUCED else None
+        if not wanted <= size <= MAX_REDUCED:
             raise ValueError(
-                f"n_components={n_components} cannot reduce the {size} features that layers="
-                f"{self.layers!r} give: it should be at most their number, and that at most "
+                f"n_components={wanted} cannot reduce the {size} features that "
+                f"layers={self.layers!r} give: it should be at most their number, and that at most "
                 f"{MAX_REDUCED}"
             )
+        return wanted
 
     def _describe(self, batches: Batches) -> None:
         rows = batches.encoding.encode(batches.X[:1]).to(self.device_)
         self.net_._set_training(False)
         with torch.inference_mode():
             shapes = {name: maps.shape[1:] for name, maps in self._read(rows).items()}
-        if self.n_components is not None:
+        if self._n_components is not None:
             near = 0 if self._augments else self._resolved("n_neighbors", self._encoding.shape)
             given = self.net_, batches.encoding, batches.X, self._joined
-            self._reduction = twin_reduction(*given, self.n_components, near)
-            shapes = {"component": torch.Size([self.n_components])}
+            self._reduction = twin_reduction(*given, self._n_components, near)
+            shapes = {"component": torch.Size([self._n_components])}
         self._map_shapes = shapes
 
     def _read(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -379,7 +401,7 @@ class GANFeatureExtractor(BaseGAN):
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         if self._reduction is not None:
-            center, directions = (torch.from_numpy(a).to(batch.device) for a in self._reduction)
+            center, directions = (torch.tensor(a, device=batch.device) for a in self._reduction)
             reduced = (self._joined(batch) - center) @ directions
             return F.normalize(reduced) if self._normalize == "l2" else reduced
         layers = [maps.flatten(1) for maps in self._read(batch).values()]

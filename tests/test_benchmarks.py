@@ -133,8 +133,10 @@ def test_features_of_the_same_training_are_trained_once(monkeypatch, tmp_path):
         model = METHODS[name].make(digits, 0)
         features = getattr(model, "features", None) or model[0]
         features.set_params(max_epochs=2, layers="all", n_components=None)
-        assert len(keep_training(model, X, tmp_path)) == (name == "gan-probe")
+        (seconds,) = keep_training(model, X, tmp_path)
+        assert features.checkpoint_dir.exists() == (name == "gan-probe")
         accuracies.append((model.fit(X).predict(X) == y).mean())
+        assert seconds.parent == features.checkpoint_dir.parent
     assert len(list(tmp_path.iterdir())) == 2
     assert accuracies[1] == accuracies[2] > 0.8
     assert keep_training(METHODS["kmeans"].make(digits, 0), X, tmp_path) == []

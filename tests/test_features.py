@@ -37,7 +37,7 @@ def test_layers_of_a_convolutional_net(pictures):
 
 @pytest.mark.parametrize("layer", ["conv1", "conv3"])
 def test_average_over_space(layer, pictures):
-    model = extractor(layers=layer, **IMAGES).fit(pictures)
+    model = extractor(layers=layer, pooling="avg", **IMAGES).fit(pictures)
     expected = _activations(model, pictures, layer).mean((2, 3))
     np.testing.assert_allclose(model.transform(pictures), expected, atol=1e-5)
     assert model.get_feature_names_out().tolist() == [
@@ -70,7 +70,7 @@ def test_all_convolutions_as_in_dcgan(pictures):
 
 
 def test_layers_come_in_the_order_asked_for(pictures):
-    model = extractor(layers=["dense", "conv1"], **IMAGES).fit(pictures)
+    model = extractor(layers=["dense", "conv1"], pooling="avg", **IMAGES).fit(pictures)
     found = model.transform(pictures)
     np.testing.assert_allclose(found[:, :-2], _activations(model, pictures, "dense"), atol=1e-5)
     assert model.get_feature_names_out()[-1] == "conv1_1"
@@ -83,7 +83,8 @@ def test_layers_come_in_the_order_asked_for(pictures):
         ({"layers": "last"}, {"recognition", "posterior"}),
         ({"layers": "posterior", "categorical_codes": (3, 2)}, {"posterior"}),
         ({"layers": "last", "categorical_codes": (), "n_continuous": 1}, {"recognition"}),
-        ({"layers": "last", "objective": "gan"}, {"dense2"}),
+        ({"layers": "last", "objective": "gan", "n_components": None}, {"dense2"}),
+        ({"layers": "last", "objective": "gan"}, {"component"}),
         ({"layers": "all", "depth": 3, "objective": "gan"}, {"dense1", "dense2", "dense3"}),
     ],
 )

@@ -186,7 +186,7 @@ def test_documented_settings_are_infogan_of_the_paper():
         assert {id(p) for p in group["params"]} == {id(p) for p in player.parameters()}
         assert group["initial_lr"] == rate
         assert group["betas"][0] == 0.5
-    assert paper.n_init == 1
+    assert paper._n_runs() == 1
     assert net.objective.adversarial_loss == "non-saturating"
     assert net.objective.info_weight == net.objective.continuous_weight == 1
     assert not net.code.learned_variance

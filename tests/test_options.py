@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 from small import clusterer, extractor
 from torch import nn
 
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.training import neighbors
 
 MLP = {"architecture": "mlp"}
@@ -231,10 +232,38 @@ def test_partial_fit_keeps_the_numbers_of_its_clusters(blobs):
     assert (model.partial_fit(blobs[0]).labels_ == before).mean() > 0.8
 
 
-def test_without_the_consistency_term_a_code_is_a_cluster(blobs):
+@pytest.mark.parametrize(
+    ("given", "weight"),
+    [
+        ({}, 0.0),
+        ({"consistency_weight": 0}, 1.0),
+        ({"consistency_weight": 0, "spectral_norm": True}, 0.0),
+        ({"consistency_weight": 0, "gradient_penalty": 0.5}, 0.5),
+    ],
+)
+def test_the_game_alone_is_steadied(given, weight, blobs):
+    assert clusterer(**given).fit(blobs[0]).net_.objective.gradient_penalty == weight
+
+
+@pytest.mark.parametrize(
+    ("model", "n_runs", "steps", "epochs"),
+    [
+        (InfoGANClusterer(10), 3, 469, (2, 8)),
+        (InfoGANClusterer(10, consistency_weight=0), 1, 469, (16, 0)),
+        (InfoGANClusterer(10, consistency_weight=0), 1, 10, (180, 0)),
+        (InfoGANClusterer(10, consistency_weight=0, n_init=2, max_epochs=5), 2, 469, (5, 0)),
+        (GANFeatureExtractor(objective="gan"), 1, 469, (16, 0)),
+        (GANFeatureExtractor(objective="gan", n_init=4), 1, 469, (16, 0)),
+    ],
+)
+def test_how_long_is_trained_by_default(model, n_runs, steps, epochs):
+    assert model._n_runs() == n_runs
+    assert model._n_epochs(steps) == epochs
+
+
+def test_the_game_alone_has_four_codes_a_cluster(blobs):
     model = clusterer(consistency_weight=0, codes_per_cluster="auto").fit(blobs[0])
-    assert model.net_.code.categorical == (3,)
-    assert model.net_.clusters.groups is None
+    assert model.net_.code.categorical == (12,)
 
 
 def test_finer_codes_of_the_game_alone_are_merged_at_its_end(blobs):

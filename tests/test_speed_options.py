@@ -8,7 +8,9 @@ from small import clusterer, extractor
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns itself while it compiles
-@pytest.mark.parametrize("settings", [{"image_shape": (1, 8, 8)}, {"consistency_weight": 0}])
+@pytest.mark.parametrize(
+    "settings", [{"image_shape": (1, 8, 8)}, {"consistency_weight": 0, "gradient_penalty": 0}]
+)
 def test_compiled_networks_learn_the_same(settings, images):
     settings = {**settings, "max_epochs": 1}
     plain = extractor(**settings).fit(images)

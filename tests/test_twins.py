@@ -38,8 +38,20 @@ def test_directions_are_those_of_fishers_discriminant():
     np.testing.assert_allclose(found.T @ total @ found, np.eye(3), atol=1e-10)
 
 
-def test_features_that_never_vary_are_no_error():
-    assert np.isfinite(discriminant(np.zeros((3, 3)), np.zeros((3, 3)), 2)).all()
+def test_directions_in_which_nothing_varies_are_zero():
+    assert not discriminant(np.zeros((3, 3)), np.zeros((3, 3)), 2).any()
+    rng = np.random.RandomState(0)
+    low = rng.normal(size=(100, 4)) @ rng.normal(size=(4, 30)).astype(np.float32)
+    found = discriminant(np.cov(low.T), 0.1 * np.cov(low.T), 20)
+    np.testing.assert_allclose((low @ found[:, :4]).std(0, ddof=1), 1, rtol=1e-3)
+    assert not found[:, 4:].any()
+
+
+def test_more_directions_than_rows(pictures):
+    found = extractor(**{**GAN, "n_components": 20, "normalize": None, "augment": "none"})
+    stds = found.fit_transform(pictures[:8]).std(0)
+    assert stds.max() < 10
+    assert (stds == 0).any()
 
 
 def test_what_twins_share_is_found():
@@ -102,6 +114,39 @@ def test_partial_fit_reduces_to_what_is_learned_last(pictures):
     assert not np.array_equal(model._reduction[1], before)
 
 
+def test_twins_by_a_function_that_follows_gradients(pictures):
+    def sharpened(rows):
+        rows = rows.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(rows.square().sum(), rows)
+        return rows + 0.1 * slope
+
+    features = extractor(**GAN, augment=sharpened).fit_transform(pictures)
+    assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_components"),
+    [
+        ({"n_components": "auto"}, 20),
+        ({"n_components": "auto", "width": 1, "depth": 1}, 16),
+        ({"n_components": "auto", "layers": "conv3"}, None),
+        ({"n_components": "auto", "objective": "infogan"}, None),
+        ({"n_components": "auto", "augment": "none", "n_neighbors": 0}, None),
+        ({"n_components": 3, "layers": "all"}, 3),
+    ],
+)
+def test_how_many_components(settings, n_components, pictures):
+    model = extractor(**{**GAN, **settings}).fit(pictures)
+    assert model._n_components == n_components
+    first = model.get_feature_names_out()[0].split("_")[0]
+    assert (first == "component") == (n_components is not None)
+
+
+def test_the_last_layer_of_the_game_alone_is_its_last_convolution(pictures):
+    model = extractor(**{**GAN, "n_components": None}).fit(pictures)
+    assert model.get_feature_names_out()[-1] == "conv3_7_1_1"
+
+
 def test_twins_by_a_function(pictures):
     model = extractor(**GAN, augment=lambda rows: rows + 0.1 * torch.randn_like(rows))
     state = torch.get_rng_state()
@@ -113,11 +158,15 @@ def test_twins_by_a_function(pictures):
 @pytest.mark.parametrize("augment", ["auto", "none", "adversarial"])
 def test_near_rows_stand_for_twins_of_tables(augment):
     blobs, classes = make_blobs(300, n_features=4, centers=3, cluster_std=0.1, random_state=0)
-    X = np.hstack([blobs, np.random.RandomState(0).normal(size=(300, 4))])
-    settings = {"objective": "gan", "width": 4, "n_components": 2, "normalize": None}
-    model = extractor(**settings, augment=augment).fit(X)
-    found = KMeans(3, n_init=3, random_state=0).fit_predict(model.transform(X))
-    assert adjusted_rand_score(classes, found) > 0.9
+    X = np.hstack([blobs, np.random.RandomState(0).normal(size=(300, 12))])
+    settings = {"objective": "gan", "width": 4, "normalize": None, "augment": augment}
+
+    def agreement(n_components):
+        features = extractor(**settings, n_components=n_components).fit_transform(X)
+        found = KMeans(3, n_init=3, random_state=0).fit_predict(features)
+        return adjusted_rand_score(classes, found)
+
+    assert agreement(2) > 0.9 > agreement(None)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ from gan_cluster.networks.build import (
     DiscriminatorOutput,
     build_networks,
 )
-from gan_cluster.networks.reading import POSTERIOR, choose_layers, column_names, pool, readable
+from gan_cluster.networks.reading import (
+    POSTERIOR,
+    choose_layers,
+    column_names,
+    n_features,
+    pool,
+    readable,
+)
 
 __all__ = [
     "POSTERIOR",
@@ -16,6 +23,7 @@ __all__ = [
     "build_networks",
     "choose_layers",
     "column_names",
+    "n_features",
     "pool",
     "readable",
 ]

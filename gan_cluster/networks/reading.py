@@ -22,14 +22,18 @@ def choose_layers(
 ) -> list[str]:
     """Names of the layers that "last", "all" or a list of names stands for.
 
+    The last is what Q has to say or, without a Q, the last convolution or hidden layer.
+
     Raises
     ------
     ValueError
         If the discriminator has no layer of such a name, or none is named.
     """
     names = readable(discriminator, categorical)
-    if layers == "last":
+    if layers == "last" and RECOGNITION_LAYER in names:
         chosen = names[-2:] if categorical else names[-1:]
+    elif layers == "last":
+        chosen = (discriminator.convolutions or names)[-1:]
     elif layers == "all":
         hidden = [name for name in names if name not in (RECOGNITION_LAYER, POSTERIOR)]
         chosen = discriminator.convolutions or hidden
@@ -38,7 +42,8 @@ def choose_layers(
     unknown = [name for name in chosen if name not in names]
     if unknown or not chosen:
         raise ValueError(
-            f'layers={layers!r} names no layer {unknown}: there are {names}, and "last" and "all"'
+            f"layers={layers!r} names no layer {unknown}: there are {names}, and, each by itself, "
+            '"last" and "all"'
         )
     return chosen
 
@@ -58,6 +63,23 @@ def pool(maps: torch.Tensor, pooling: str) -> torch.Tensor:
     if pooling == "avg":
         return maps.mean((2, 3))
     return F.adaptive_max_pool2d(maps, (min(GRID, maps.shape[2]), min(GRID, maps.shape[3])))
+
+
+def n_features(
+    discriminator: Discriminator,
+    categorical: Sequence[int],
+    chosen: Sequence[str],
+    pooling: str,
+    shape: Sequence[int],
+) -> int:
+    """How many features the chosen layers give of a row of that shape."""
+    blank = torch.zeros(2, *shape, device=next(discriminator.parameters()).device)
+    discriminator.eval()
+    with torch.inference_mode():
+        hidden = [name for name in chosen if name != POSTERIOR]
+        found = discriminator.activations(blank, hidden).values()
+    size = sum(pool(maps, pooling)[0].numel() for maps in found)
+    return size + (sum(categorical) if POSTERIOR in chosen else 0)
 
 
 def column_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:

@@ -15,6 +15,7 @@ from gan_cluster.training.storage import spread_rows
 
 TWIN_ROWS = 20_000
 RIDGE = 0.01  # of the mean variance: a feature may be the same in all twins
+ROUNDING = np.finfo(np.float32).eps  # features are float32
 
 Reduction = tuple[np.ndarray, np.ndarray]
 
@@ -23,8 +24,8 @@ def discriminant(total: np.ndarray, within: np.ndarray, n_components: int) -> np
     """Directions (n_features, n_components) in which rows vary most beside what twins do.
 
     Fisher's linear discriminant (1936) with the twins of each row as a class: the leading
-    generalised eigenvectors of the covariance of rows and that within twins, such that rows have
-    variance 1 along each.
+    generalised eigenvectors of the covariance of all twins and that within those of a row, such
+    that twins have variance 1 along each; beyond the rank of what was seen directions are 0.
 
     >>> import numpy as np
     >>> total, within = np.diag([9.0, 4.0, 1.0]), np.diag([9.0, 1.0, 1.0])
@@ -35,8 +36,8 @@ def discriminant(total: np.ndarray, within: np.ndarray, n_components: int) -> np
     ridge = RIDGE * np.trace(within) / size or 1.0
     leading = size - n_components, size - 1
     values, vectors = eigh(total, within + ridge * np.eye(size), subset_by_index=leading)
-    scale = np.sqrt(np.maximum(values, np.finfo(np.float64).eps))
-    return (vectors / scale)[:, ::-1]
+    seen = values > size * ROUNDING * values[-1]
+    return np.where(seen, vectors / np.sqrt(np.where(seen, values, 1.0)), 0.0)[:, ::-1]
 
 
 def twin_reduction(
@@ -63,11 +64,12 @@ def twin_reduction(
 
     def seen(X: np.ndarray) -> Iterator[torch.Tensor]:
         for batch, n in fixed_batches(X, encoding, INFERENCE_BATCH, net.device):
-            twins = batch if n_neighbors else net.twins(batch, rng)
+            with torch.enable_grad():  # a function of the user's may need it
+                twins = batch if n_neighbors else net.twins(batch, rng).detach()
             yield features(twins)[:n].cpu().double()
 
     sums = products = apart = torch.zeros((), dtype=torch.float64)
-    with torch.inference_mode(), globally_seeded(0):
+    with torch.no_grad(), globally_seeded(0):
         for both in zip(*map(seen, pairs), strict=True):
             for twin in both:
                 sums, products = sums + twin.sum(0), products + twin.T @ twin
