@@ -39,13 +39,7 @@ UNTRAINED: dict[str, Any] = {
     "generator_lr": 1e-12,
 }
 # more maps and fewer passes, for images in colour
-WIDE: dict[str, Any] = {
-    **GAME,
-    "width": 32,
-    "max_epochs": 12,
-    "layers": "conv3",
-    "n_components": 20,
-}
+WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
 GRID: dict[str, Any] = {"layers": "all", "normalize": None, "n_components": None}
 

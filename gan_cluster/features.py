@@ -45,7 +45,7 @@ class GANFeatureExtractor(BaseGAN):
     layers : {"last", "all"}, str or list of str, default="last"
         Layers to read. "last" is what Q has to say, its hidden layer "recognition" and beside it
         "posterior", the probabilities of the categorical codes; for "gan", where there is no Q,
-        the last convolution or, in an MLP, the last hidden layer.
+        the last convolution with maps larger than 2x2 or, in an MLP, the last hidden layer.
         "all" is all convolutions [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2",
         ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP.
     pooling : {"auto", "avg", "max"}, default="auto"
@@ -331,7 +331,9 @@ class GANFeatureExtractor(BaseGAN):
         return self.n_components is not None
 
     def _check_built(self, discriminator: Discriminator) -> None:
-        self._chosen = choose_layers(discriminator, self._categorical(), self.layers)
+        self._chosen = choose_layers(
+            discriminator, self._categorical(), self.layers, self._encoding.shape
+        )
         if self.pooling == "max" and not discriminator.convolutions:
             raise ValueError('pooling="max" needs convolutional maps; these networks have none')
         self._pooling = "max" if self.pooling == "auto" else self.pooling

@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from small import extractor
+from torch import nn
 
 from gan_cluster import load, save
 from gan_cluster.training.twins import discriminant, twin_reduction
@@ -142,9 +143,13 @@ def test_how_many_components(settings, n_components, pictures):
     assert (first == "component") == (n_components is not None)
 
 
-def test_the_last_layer_of_the_game_alone_is_its_last_convolution(pictures):
+def test_the_last_layer_of_the_game_alone_still_sees_where_things_are(pictures):
     model = extractor(**{**GAN, "n_components": None}).fit(pictures)
-    assert model.get_feature_names_out()[-1] == "conv3_7_1_1"
+    assert model.get_feature_names_out()[-1] == "conv2_3_3_3"
+    generator = nn.Sequential(nn.Linear(2, 256), nn.Unflatten(1, (1, 16, 16)))
+    trunk = nn.Sequential(nn.Conv2d(1, 3, 8, 8), nn.Conv2d(3, 5, 1), nn.Flatten())
+    small = extractor(**{**GAN, "n_components": None, "architecture": (generator, trunk)})
+    assert small.fit(pictures).get_feature_names_out()[-1] == "1_4_1_1"
 
 
 def test_twins_by_a_function(pictures):
@@ -175,7 +180,7 @@ def test_near_rows_stand_for_twins_of_tables(augment):
         ({"augment": "none", "n_neighbors": 0}, "raise n_neighbors"),
         ({"augment": "adversarial", "n_neighbors": 0}, "raise n_neighbors"),
         ({"image_shape": None, "n_neighbors": 0}, "raise n_neighbors"),
-        ({"n_components": 33}, "the 32 features"),
+        ({"n_components": 65}, "the 64 features"),
         ({"n_components": 0}, "n_components"),
         ({"augment": lambda rows: rows[:1]}, "augment should map"),
     ],

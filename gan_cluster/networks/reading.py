@@ -18,11 +18,15 @@ def readable(discriminator: Discriminator, categorical: Sequence[int]) -> list[s
 
 
 def choose_layers(
-    discriminator: Discriminator, categorical: Sequence[int], layers: str | list[str]
+    discriminator: Discriminator,
+    categorical: Sequence[int],
+    layers: str | list[str],
+    shape: Sequence[int],
 ) -> list[str]:
-    """Names of the layers that "last", "all" or a list of names stands for.
+    """Names of the layers that "last", "all" or a list of names stands for, on rows of a shape.
 
-    The last is what Q has to say or, without a Q, the last convolution or hidden layer.
+    The last is what Q has to say or, without a Q, the last convolution that still sees where
+    something is, in maps larger than 2x2; the last hidden layer of an MLP.
 
     Raises
     ------
@@ -33,7 +37,9 @@ def choose_layers(
     if layers == "last" and RECOGNITION_LAYER in names:
         chosen = names[-2:] if categorical else names[-1:]
     elif layers == "last":
-        chosen = (discriminator.convolutions or names)[-1:]
+        maps = _activations(discriminator, discriminator.convolutions, shape)
+        large = [name for name, found in maps.items() if min(found.shape[2:], default=0) > 2]
+        chosen = (large or [*maps] or names)[-1:]
     elif layers == "all":
         hidden = [name for name in names if name not in (RECOGNITION_LAYER, POSTERIOR)]
         chosen = discriminator.convolutions or hidden
@@ -73,13 +79,19 @@ def n_features(
     shape: Sequence[int],
 ) -> int:
     """How many features the chosen layers give of a row of that shape."""
+    found = _activations(discriminator, [name for name in chosen if name != POSTERIOR], shape)
+    size = sum(pool(maps, pooling)[0].numel() for maps in found.values())
+    return size + (sum(categorical) if POSTERIOR in chosen else 0)
+
+
+def _activations(
+    discriminator: Discriminator, names: Sequence[str], shape: Sequence[int]
+) -> dict[str, torch.Tensor]:
+    """What the named layers give of two empty rows."""
     blank = torch.zeros(2, *shape, device=next(discriminator.parameters()).device)
     discriminator.eval()
     with torch.inference_mode():
-        hidden = [name for name in chosen if name != POSTERIOR]
-        found = discriminator.activations(blank, hidden).values()
-    size = sum(pool(maps, pooling)[0].numel() for maps in found)
-    return size + (sum(categorical) if POSTERIOR in chosen else 0)
+        return discriminator.activations(blank, names)
 
 
 def column_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
