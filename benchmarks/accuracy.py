@@ -36,7 +36,8 @@ PACKAGES = ("gan-cluster", "torch", "scikit-learn", "skorch", "numpy", "umap-lea
 
 def keep_training(model: Any, X: Any, states: Path) -> list[Path]:
     """Let trainings for features be kept in a folder, each by its name, beside how long it took."""
-    parts = [part for part in model.get_params().values() if type(part) is GANFeatureExtractor]
+    parts = [model, *model.get_params().values()]
+    parts = [part for part in parts if type(part) is GANFeatureExtractor]
     for part in parts:
         part.checkpoint_dir = states / identity(part.get_params(deep=False), X)[:12]
     return [part.checkpoint_dir.with_suffix(".seconds") for part in parts]

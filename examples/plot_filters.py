@@ -19,7 +19,7 @@ from gan_cluster.datasets import make_sprites
 from gan_cluster.inspection import FiltersDisplay
 
 X, _ = make_sprites(2000, image_size=32, random_state=0)
-extractor = GANFeatureExtractor(objective="gan", max_epochs=30, random_state=0, verbose=1).fit(X)
+extractor = GANFeatureExtractor(objective="gan", max_epochs=16, random_state=0, verbose=1).fit(X)
 print(extractor.layer_names_)
 
 # %%

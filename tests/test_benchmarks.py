@@ -139,6 +139,10 @@ def test_features_of_the_same_training_are_trained_once(monkeypatch, tmp_path):
         assert seconds.parent == features.checkpoint_dir.parent
     assert len(list(tmp_path.iterdir())) == 2
     assert accuracies[1] == accuracies[2] > 0.8
+    code, (features, _) = (
+        METHODS[name].make(digits, 0) for name in ("infogan", "infogan-features+kmeans")
+    )
+    assert keep_training(code, X, tmp_path) == keep_training(features, X, tmp_path) != []
     assert keep_training(METHODS["kmeans"].make(digits, 0), X, tmp_path) == []
 
 
