@@ -174,8 +174,12 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
 
 def _by_protocol(depth: int) -> dict[str, Method]:
     """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
-    game: dict[str, Any] = {"architecture": pair(depth), "consistency_weight": 0, "n_init": 1}
-    last: dict[str, Any] = {**game, "layers": f"conv{depth}", "pooling": "avg"}
+    last: dict[str, Any] = {
+        **INFOGAN,
+        "architecture": pair(depth),
+        "layers": f"conv{depth}",
+        "pooling": "avg",
+    }
 
     def ceiling(data: DataSet, seed: int) -> Any:
         features = SupervisedFeatures(depth, data.image_shape, data.y_train, seed)
@@ -184,7 +188,7 @@ def _by_protocol(depth: int) -> dict[str, Method]:
     return {
         f"gan-conv{depth}+kmeans": Method(_features(objective="gan", **last)),
         f"infogan-conv{depth}+kmeans": Method(_features(**last)),
-        f"infogan-code, conv{depth}": Method(_clusterer(**game)),  # of the same trained networks
+        f"infogan-code, conv{depth}": Method(_extractor(**last), _code),  # of the same training
         f"labels-conv{depth}+kmeans": Method(ceiling),
     }
 
