@@ -288,6 +288,7 @@ def test_fit_starts_anew(blobs):
 def test_the_best_training_is_refined(settings, explored, refined, augment, monkeypatch, blobs):
     monkeypatch.setattr("gan_cluster._parameters.STAGE_STEPS", 9)  # of 3 steps an epoch
     monkeypatch.setattr("gan_cluster._parameters.REFINING_EPOCHS", 4)
+    monkeypatch.setattr("gan_cluster._parameters.GAME_EPOCHS", 5)
     seen = []
 
     class Watch(Callback):
