@@ -61,9 +61,9 @@ class LatentGAN(FittedGAN):
         ------
         NotFittedError
             Before fit.
-        ValueError
-            If ``cluster`` is not one of 0 .. n_clusters - 1, n_samples is not positive, or codes or
-            noise have another shape or values that there are not.
+        TypeError, ValueError
+            If ``cluster`` is not one of 0 .. n_clusters - 1 or codes say another, n_samples is not
+            positive, or codes or noise have another shape or values that there are not.
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -77,7 +77,13 @@ class LatentGAN(FittedGAN):
             check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
             latent.categories[:, 0] = self._values(np.full(n_samples, cluster), rng)
         if codes is not None:
-            self._put_codes(latent, self._checked_codes(codes, n_samples, missing=True), rng)
+            given = self._checked_codes(codes, n_samples, missing=True)
+            if cluster is not None and not np.isnan(given[:, 0]).all():
+                raise ValueError(
+                    f"cluster={cluster} and codes[:, 0] both say the cluster: leave one out, or "
+                    "set codes[:, 0] to NaN"
+                )
+            self._put_codes(latent, given, rng)
         if noise is not None:
             latent.noise.copy_(self._checked_noise(noise, n_samples))
         drawn = generate(net, self._encoding, latent)
@@ -88,11 +94,11 @@ class LatentGAN(FittedGAN):
 
         Parameters
         ----------
-        codes : array-like of shape (n_samples, n_codes)
+        codes : array-like of shape (n_samples, n_codes) or (n_codes,)
             Columns as ``code_names_`` says: the cluster, further categories, each as an integer,
             then continuous codes, uniform on [-1, 1] in training.
-        noise : array-like of shape (n_samples, noise_dim)
-            Standard normal in training.
+        noise : array-like of shape (n_samples, noise_dim) or (noise_dim,)
+            Standard normal in training. One row of either goes with all of the other.
 
         Returns
         -------
@@ -109,11 +115,12 @@ class LatentGAN(FittedGAN):
             are not.
         """
         check_is_fitted(self)
-        n_samples = len(np.atleast_2d(np.asarray(noise)))
+        n_samples = max(len(np.atleast_2d(np.asarray(part))) for part in (codes, noise))
         given = self._checked_codes(codes, n_samples, missing=False)
         code, device = self.net_.code, self.device_
         categories = torch.zeros(n_samples, len(code.categorical), dtype=torch.long, device=device)
-        continuous = torch.zeros(n_samples, code.n_continuous, device=device)
+        size = n_samples, code.n_continuous
+        continuous = torch.zeros(*size, dtype=torch.float32, device=device)
         latent = Latent(self._checked_noise(noise, n_samples), categories, continuous)
         self._put_codes(latent, given, None)
         made = generate(self.net_, self._encoding, latent)
@@ -226,4 +233,6 @@ def _rows_of(values: Any, name: str, n_samples: int, width: int, missing: bool) 
         rows = np.repeat(rows, n_samples, axis=0)
     if rows.shape != (n_samples, width):
         raise ValueError(f"{name} has shape {rows.shape}: it should be ({n_samples}, {width})")
+    if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float32).max:
+        raise ValueError(f"{name} has values that are too large for float32")
     return rows

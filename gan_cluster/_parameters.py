@@ -165,8 +165,8 @@ class GANParameters(BaseEstimator):
         if self.contrastive_weight and self._n_continuous() < 2:
             raise ValueError(
                 f"contrastive_weight={self.contrastive_weight} needs at least two continuous codes "
-                f"to tell apart, and there are {self._n_continuous()}: raise n_continuous or set "
-                "contrastive_weight=0"
+                f"to tell apart, and there are {self._n_continuous()}: raise n_continuous (the "
+                'objective "gan" has none) or set contrastive_weight=0'
             )
         if self._makes_twins():
             check_augment(augment, encoding.encode(X[:2]).to(self.device_))

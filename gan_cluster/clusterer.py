@@ -70,7 +70,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     contrastive_weight : float, default=0.0
         Weight of InfoGAN-CR's regulariser [5]_: generated rows that share one continuous code are
         paired, and a classifier has to tell which; it needs two continuous codes. It counts in
-        the last quarter of the epochs, all of which training then takes.
+        the last quarter of the epochs in which the generator plays, all of which training then
+        takes, and always in ``partial_fit``.
     consistency_weight : float, default=1.0
         Weight of the agreement between labels of real rows and of their twins. With 0 the
         objective is InfoGAN's.

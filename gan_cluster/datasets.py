@@ -1,5 +1,6 @@
 """Made images of which every factor is known."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,8 @@ def make_sprites(
     >>> X.shape, factors.shape
     ((100, 1, 32, 32), (100, 5))
     """
-    check_scalar(n_samples, "n_samples", int, min_val=1)
-    check_scalar(image_size, "image_size", int, min_val=8)
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
+    check_scalar(image_size, "image_size", Integral, min_val=8)
     rng = check_random_state(random_state)
     factors = np.stack([rng.randint(n, size=n_samples) for n in SPRITE_FACTORS.values()], axis=1)
     X = np.empty((n_samples, 1, image_size, image_size), dtype=np.uint8)

@@ -70,7 +70,7 @@ class GANFeatureExtractor(BaseGAN):
         they are merged, so that near rows say most of each other's cluster [4]_. "auto" is 2
         for images, and 4 for tables and without the consistency term.
     n_continuous : int, default=0
-        Number of continuous codes, uniform on [-1, 1].
+        Number of continuous codes, uniform on [-1, 1]; ignored for "gan".
     noise_dim : int, default=62
         Number of noise variables.
     architecture : {"auto", "mlp", "dcgan"} or tuple, default="auto"
@@ -98,7 +98,8 @@ class GANFeatureExtractor(BaseGAN):
     contrastive_weight : float, default=0.0
         Weight of InfoGAN-CR's regulariser [5]_: generated rows that share one continuous code are
         paired, and a classifier has to tell which; it needs two continuous codes. It counts in
-        the last quarter of the epochs, all of which training then takes.
+        the last quarter of the epochs in which the generator plays, all of which training then
+        takes, and always in ``partial_fit``.
     consistency_weight : float, default=1.0
         Weight of the agreement between labels of real rows and of their twins [3]_. With 0 the
         objective is InfoGAN's.

@@ -108,3 +108,50 @@ def test_the_probe_tells_codes_from_noise():
     assert scores["codes"] == 1
     assert abs(scores["noise"] - scores["guess"]) < 0.15
     assert code_probe(rng.normal(size=(600, 5)), codes, y, random_state=0)["noise"] == 1
+
+
+def test_the_order_of_rows_does_not_matter():
+    factors = np.indices((3, 4, 30)).reshape(3, -1).T[:, :2]
+    mixed = factors[:, [0]] * 10 + factors[:, [1]]
+    order = np.random.RandomState(0).permutation(len(factors))
+    sap = separated_attribute_predictability
+    assert sap(mixed, factors[:, 1:]) == pytest.approx(
+        sap(mixed[order], factors[order, 1:]), abs=0.1
+    )
+    assert sap(mixed, factors[:, 1:]) > 0.5
+
+
+def test_many_rows_are_all_counted_and_draw_nothing():
+    factors = np.indices((4, 50_001)).reshape(2, -1).T
+    codes = factors + np.random.RandomState(0).normal(size=factors.shape)
+    state = np.random.get_state()[1].tobytes()  # noqa: NPY002
+    first, again = (mutual_information_gap(codes[:, :1], factors[:, :1]) for _ in "ab")
+    assert first == again
+    assert np.random.get_state()[1].tobytes() == state  # noqa: NPY002
+
+
+@pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score])
+def test_votes_and_a_single_factor(score, factors):
+    with pytest.raises(ValueError, match="n_votes == 19, must be >= 20"):
+        score(factors, factors, n_votes=19)
+    assert score(factors, factors[:, :1], random_state=0) == 1
+
+
+def test_values_in_too_few_rows_are_named(factors):
+    rare = factors.copy()
+    rare[:2, 1] = 99
+    with pytest.raises(ValueError, match=r"factors\[:, 1\] has a value in 2 rows only"):
+        separated_attribute_predictability(factors, rare)
+
+
+def test_the_probe_splits_alike_and_names_what_is_wrong():
+    rng = np.random.RandomState(0)
+    y, values = rng.randint(3, size=90), rng.normal(size=(90, 4))
+    scores = code_probe(values, values, y, random_state=np.random.RandomState(0))
+    assert scores["codes"] == scores["noise"]
+    with pytest.raises(ValueError, match="noise contains NaN"):
+        code_probe(values, values * np.nan, y)
+    with pytest.raises(ValueError, match="y has one class only"):
+        code_probe(values, values, y * 0)
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        code_probe(values, values, np.stack([y, y], axis=1))

@@ -190,7 +190,7 @@ def test_bad_input_is_named(model, images, blobs):
         ValueError, match=r"'dense' is no convolution: there are \['conv1', 'conv2'\]"
     ):
         show(model, images, "dense")
-    with pytest.raises(ValueError, match=r"channels=\[9\]: those of conv2 are 0 \.\. 3"):
+    with pytest.raises(ValueError, match=r"channels=\[9\]: give at least one of 0 \.\. 3"):
         show(model, images, channels=[9])
     with pytest.raises(ValueError, match="give at least one"):
         show(model, images, channels=[])
@@ -201,3 +201,30 @@ def test_bad_input_is_named(model, images, blobs):
     flat = clusterer(image_shape=IMAGE, architecture=(Maker, Flat)).fit(images)
     with pytest.raises(ValueError, match=r"gives \(8,\) a row, no maps"):
         show(flat, images)
+
+
+def test_a_trunk_that_came_with_weights_is_drawn_anew(images):
+    trunk = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten())
+    generator = nn.Sequential(nn.Linear(5, 64), nn.Unflatten(1, IMAGE))
+    model = extractor(image_shape=IMAGE, architecture=(generator, trunk)).fit(images)
+    first, again, other = (
+        FiltersDisplay.from_estimator(model, images, "0", random_state=seed, ax=Figure().subplots())
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.gradients[1], again.gradients[1])
+    assert not np.array_equal(first.gradients[1], other.gradients[1])
+
+
+def test_under_inference_mode_and_another_default_dtype(model, images, ax):
+    expected = FiltersDisplay.from_estimator(model, images, ax=ax).gradients
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode():
+            found = FiltersDisplay.from_estimator(model, images, ax=Figure().subplots())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_allclose(found.gradients[0], expected[0], atol=1e-5)
+
+
+def test_one_channel_may_be_a_number(model, images, ax):
+    assert FiltersDisplay.from_estimator(model, images, channels=1, ax=ax).channels == [1]

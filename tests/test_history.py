@@ -121,3 +121,19 @@ def test_bad_input_is_named(model):
         HistoryDisplay.from_estimator(clusterer())
     with pytest.raises(TypeError, match="got Linear"):
         HistoryDisplay.from_estimator(nn.Linear(1, 1))
+
+
+def test_continuous_codes_alone_have_their_information(blobs):
+    model = extractor(categorical_codes=(), n_continuous=2, max_epochs=3).fit(blobs[0])
+    display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(2))
+    drawn = lines(display.ax_[1])
+    assert drawn.keys() == {"bound of continuous codes"}
+    expected = column(model.history_, "continuous_information")
+    np.testing.assert_array_equal(drawn["bound of continuous codes"], expected)
+
+
+def test_a_second_picture_takes_the_place_of_the_first(model):
+    whole = Figure().subplots()
+    for _ in "ab":
+        display = HistoryDisplay.from_estimator(model, ax=whole)
+    assert [*display.ax_] == whole.child_axes

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, inspection
 from gan_cluster.inspection import ClusterDisplay, MembersDisplay
-from gan_cluster.inspection._images import GAP, LINE
+from gan_cluster.inspection._images import GAP, LINE, Layout, as_images
 
 SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
 LAYOUTS = ["flat", "channels first", "channels last", "no channels", "mlp"]
@@ -191,7 +191,7 @@ def test_members_of_an_empty_cluster_are_blank(digits, ax):
 @pytest.mark.parametrize("clusters", [[3], [-1], [0.5], []])
 def test_a_cluster_out_of_range_says_which_there_are(digits, ax, clusters):
     clusterer, X = fit_images(digits, 1, "flat")
-    with pytest.raises(ValueError, match=r"they should be among 0 \.\. 2, at least one"):
+    with pytest.raises(ValueError, match=r"give at least one of 0 \.\. 2"):
         MembersDisplay.from_estimator(clusterer, X, clusters=clusters, ax=ax)
 
 
@@ -243,3 +243,9 @@ def test_importing_the_package_does_not_import_matplotlib():
     code = "import sys, gan_cluster, gan_cluster.inspection; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_images_of_small_integers_do_not_overflow():
+    rows = np.array([[-20_000, 0, 0, 20_000]], dtype=np.int16)
+    (shown,) = as_images(Layout((1, 2, 2), False), rows)
+    np.testing.assert_allclose(shown.ravel(), [0, 0.5, 0.5, 1])

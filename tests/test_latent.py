@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from small import clusterer, extractor
 
 CODES = {"categorical_codes": (4,), "n_continuous": 2, "codes_per_cluster": 2}
@@ -111,3 +112,33 @@ def test_codes_that_cannot_be_are_named(codes, noise, message, model):
 def test_a_code_that_is_not_there_is_named(model, blobs):
     with pytest.raises(ValueError, match="code == 2, must be <= 1"):
         model.predict(blobs[0], code=2)
+
+
+def test_one_row_of_noise_serves_all(model):
+    codes = [[k % 3, 1, 0.5, -0.5] for k in range(5)]
+    rows = model.generate(codes, [0.1, -0.2])
+    np.testing.assert_array_equal(rows, model.generate(codes, [[0.1, -0.2]] * 5))
+
+
+def test_a_cluster_is_said_once(model):
+    with pytest.raises(ValueError, match="both say the cluster"):
+        model.sample(5, cluster=1, codes=[0, 0, 0, 0])
+    given = model.sample(5, cluster=1, codes=[np.nan, 0, 0, 0], random_state=0)
+    assert given.shape == (5, 4)
+
+
+def test_what_float32_cannot_hold_is_named(model):
+    with pytest.raises(ValueError, match="noise has values that are too large"):
+        model.generate([0, 0, 0, 0], [1e300, 0])
+    with pytest.raises(ValueError, match="codes has values that are too large"):
+        model.sample(codes=[np.nan, 0, 1e300, 0])
+
+
+def test_torchs_default_dtype_does_not_matter(model):
+    expected = model.generate([1, 2, 0.5, -0.5], [0.1, -0.2])
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = model.generate([1, 2, 0.5, -0.5], [0.1, -0.2])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(found, expected)

@@ -51,6 +51,13 @@ def test_profiles_are_means_and_quartiles_of_groups(model, frame, ax):
     assert (display.ax_, display.figure_) == (ax, ax.figure)
 
 
+def test_the_scale_of_colours_is_of_the_profiles(model, frame, ax):
+    ax.imshow(np.zeros((2, 2)))
+    display = ProfileDisplay.from_estimator(model, frame, ax=ax)
+    assert [each.colorbar is not None for each in ax.images] == [False, True]
+    assert display.im_ is ax.images[1]
+
+
 def test_profiles_without_numbers_and_names(blobs, ax):
     model = clusterer().fit(blobs[0])
     display = ProfileDisplay.from_estimator(model, blobs[0], include_values=False, ax=ax)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._latent import LatentGAN
@@ -28,3 +29,17 @@ def check_estimator(display: type, estimator: Any, kind: type[LatentGAN] = Laten
             f"estimator should be an InfoGANClusterer{either}, got {type(estimator).__name__}"
         )
     check_is_fitted(estimator)
+
+
+def check_numbers(name: str, given: Any, n: int) -> list[int]:
+    """One or more numbers of clusters or channels, of which there are n.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or others.
+    """
+    numbers = np.atleast_1d(np.asarray(given))
+    if not numbers.size or not np.isin(numbers, np.arange(n)).all():
+        raise ValueError(f"{name}={given!r}: give at least one of 0 .. {n - 1}")
+    return [int(number) for number in numbers]

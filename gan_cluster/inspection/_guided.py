@@ -44,7 +44,7 @@ def guided_gradients(
     gradients : Tensor of shape (n, channels, height, width)
     """
     with gradients_on(), _guided(discriminator):
-        rows = rows.clone().requires_grad_()
+        rows, channels = rows.clone().requires_grad_(), channels.clone()
         maps = discriminator.activations(rows, [layer])[layer]
         chosen = maps[torch.arange(len(rows)), channels].flatten(1)
         return torch.autograd.grad(chosen.amax(1).sum(), rows)[0]

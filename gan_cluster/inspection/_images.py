@@ -46,6 +46,7 @@ def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
 
     All parts are scaled by one range; NaN stays.
     """
+    parts = tuple(np.asarray(part, dtype=np.float64) for part in parts)
     known = np.concatenate([part[~np.isnan(part)] for part in parts])
     low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
     return [_unflattened(layout, (part - low) / (high - low or 1.0)) for part in parts]

@@ -34,8 +34,8 @@ def check_points(estimator: LatentGAN, name: str, pair: Any) -> Points:
         If it is no pair, or has no rows, or codes or noise have a wrong shape or values that
         there are not.
     """
-    if len(pair) != 2:
-        raise ValueError(f"{name} should be a pair (codes, noise), got {len(pair)} parts")
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise ValueError(f"{name} should be a pair (codes, noise), got {pair!r:.80}")
     codes, noise = pair
     if not np.size(noise):
         raise ValueError(f"{name} is empty: give at least one row of codes and noise")

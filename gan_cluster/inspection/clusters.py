@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_scalar
 
 from gan_cluster.clusterer import InfoGANClusterer
-from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 
 
@@ -223,11 +223,8 @@ class MembersDisplay:
         check_estimator(cls, estimator, InfoGANClusterer)
         check_scalar(n_members, "n_members", Integral, min_val=1)
         n_clusters = len(estimator.net_.clusters)
-        shown = range(n_clusters) if clusters is None else list(clusters)
-        if not shown or not np.isin(shown, np.arange(n_clusters)).all():
-            raise ValueError(
-                f"clusters={clusters!r}: they should be among 0 .. {n_clusters - 1}, at least one"
-            )
+        wanted = range(n_clusters) if clusters is None else clusters
+        shown = check_numbers("clusters", wanted, n_clusters)
         layout = image_layout(estimator)
         rows, members = _members(estimator, X)
         most = [members[cluster][:n_members] for cluster in shown]

@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.utils.validation import check_scalar
+from torch import nn
 
 from gan_cluster._latent import LatentGAN
-from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 from gan_cluster.networks import Discriminator
-from gan_cluster.training.random import globally_seeded, seeds, torch_generator
+from gan_cluster.training.random import globally_seeded, gradients_on, seeds, torch_generator
 
 SHOWN = 6  # channels, as in DCGAN
 
@@ -133,12 +134,8 @@ class FiltersDisplay:
         layout = image_layout(estimator)
         rows = estimator._check_rows(X, reset=False).X
         n_channels = _n_channels(estimator, layer)
-        shown = range(min(SHOWN, n_channels)) if channels is None else list(channels)
-        if not shown or not np.isin(shown, np.arange(n_channels)).all():
-            raise ValueError(
-                f"channels={channels!r}: those of {layer} are 0 .. {n_channels - 1}; give at least "
-                "one"
-            )
+        wanted = range(min(SHOWN, n_channels)) if channels is None else channels
+        shown = check_numbers("channels", wanted, n_channels)
         exciting, gradients = [], []
         for network in (trained, _untrained(estimator, seeds(random_state, 1)[0])):
             strength = estimator._map(partial(responses, network, layer), rows)
@@ -191,7 +188,8 @@ def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
 
 def _n_channels(estimator: LatentGAN, layer: str) -> int:
     """Number of maps of a layer."""
-    blank = torch.zeros(1, *estimator._encoding.shape, device=estimator.device_)
+    shape = estimator._encoding.shape
+    blank = torch.zeros(1, *shape, dtype=torch.float32, device=estimator.device_)
     estimator.net_._set_training(False)
     with torch.inference_mode():
         maps = estimator.discriminator_.activations(blank, [layer])[layer]
@@ -205,8 +203,14 @@ def _n_channels(estimator: LatentGAN, layer: str) -> int:
 
 def _untrained(estimator: LatentGAN, seed: int) -> Discriminator:
     """A discriminator made as the fitted one was, with the weights of a seed."""
-    with globally_seeded(seed):
+    with gradients_on(), globally_seeded(seed):
         _, discriminator = estimator.net_.build(rng=torch_generator(seed))
+        given = isinstance(estimator.architecture, tuple) and estimator.architecture[1]
+        if isinstance(given, nn.Module):  # a copy of it, with the weights that it came with
+            for module in discriminator.trunk.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
     return discriminator.to(estimator.device_).eval()
 
 

@@ -14,7 +14,11 @@ LOSSES = {
     "generator_loss": "generator",
     "agreement": "agreement of twins",
 }
-INFORMATION = {"mutual_information": "bound on the information", "code_entropy": "ceiling H(c)"}
+INFORMATION = {
+    "mutual_information": "bound on the information",
+    "code_entropy": "ceiling H(c)",
+    "continuous_information": "bound of continuous codes",
+}
 USAGE = "cluster_usage"
 MARKED = ".-"  # so that an epoch between two gaps is seen
 PART = 0.85  # of its place is filled by a panel
@@ -134,10 +138,12 @@ class HistoryDisplay:
         return self
 
     def _draw_lines(self, ax: Any, epochs: np.ndarray, terms: dict[str, str]) -> None:
+        bound = "mutual_information", "code_entropy"  # 0 where no code is categorical
+        ceiling = [row.get("code_entropy") for row in self.history]
         for term, label in terms.items():
             values = np.array([row.get(term, np.nan) for row in self.history], dtype=float)
             values[~np.isfinite(values)] = np.nan
-            if not np.isnan(values).all():
+            if not np.isnan(values).all() and (term not in bound or any(ceiling)):
                 style = "--" if term == "code_entropy" else MARKED
                 ax.plot(epochs, values, style, markersize=3, label=label)
         ax.legend(loc="best", fontsize="small")
@@ -166,6 +172,9 @@ def _axes(ax: Any, panels: list[str]) -> np.ndarray:
     given = np.asarray(ax, dtype=object).ravel()
     if len(given) == 1 < n_panels:
         ax = given[0]
+        if not ax.axison:  # a picture of before
+            for panel in list(ax.child_axes):
+                panel.remove()
         ax.set_axis_off()
         places = [(0, 1 - (i + 1) / n_panels, 1, PART / n_panels) for i in range(n_panels)]
         given = np.array([ax.inset_axes(place) for place in places], dtype=object)

@@ -1,6 +1,6 @@
 """TraversalDisplay: what one code changes while all else is held."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -116,7 +116,10 @@ class TraversalDisplay:
         check_estimator(cls, estimator)
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
         check_scalar(n_values, "n_values", Integral, min_val=2)
+        check_scalar(limit, "limit", Real, min_val=0, include_boundaries="neither")
         names = estimator.code_names_
+        if not names:
+            raise ValueError("there is no code to change: this estimator was fitted without one")
         if code not in names:
             raise ValueError(f"code={code!r} is none of those that there are: {names}")
         layout = image_layout(estimator)

@@ -138,7 +138,7 @@ class ProfileDisplay:
         labels = range(len(self.means)), self.feature_names
         colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
         ax = heat_map(self, self.means, texts if include_values else None, labels, ax, **colours)
-        ax.figure.colorbar(ax.images[0], ax=ax, label="standard deviations")
+        ax.figure.colorbar(ax.images[-1], ax=ax, label="standard deviations")
         return self
 
 

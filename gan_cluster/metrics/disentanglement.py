@@ -1,5 +1,6 @@
 """How well each coordinate of a representation stands for one known factor, from 0 to 1."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,22 @@ from scipy.stats import entropy
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
-from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    check_scalar,
+    column_or_1d,
+)
 
 TINY = 1e-12
 DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing
+FOLDS = 3
+MIN_VOTES = 20
 GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
 
 
@@ -80,7 +89,7 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
 def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
     if np.ptp(column) < TINY:
         return np.zeros(len(column), dtype=int)
-    edges = KBinsDiscretizer(n_bins, encode="ordinal", strategy="uniform")
+    edges = KBinsDiscretizer(n_bins, encode="ordinal", strategy="uniform", subsample=None)
     return edges.fit_transform(column[:, None]).ravel().astype(int)
 
 
@@ -88,7 +97,8 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     """SAP: by how much the most predictive coordinate is ahead of the next (Kumar et al., 2018).
 
     For each factor the difference of the two best accuracies with which one coordinate alone
-    predicts it, by thresholds on it, above what guessing reaches; the mean over factors.
+    predicts it, by thresholds on it, in cross-validation; the mean over factors. Accuracies are
+    counted from what guessing reaches, 0, to 1, so that scores are not those of other programs.
 
     Parameters
     ----------
@@ -104,7 +114,8 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a factor has one value only.
+        If lengths differ, values are not finite, a factor has one value only, or fewer than three
+        rows have one of its values.
 
     References
     ----------
@@ -120,7 +131,12 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     """
     codes, factors = _checked(codes, factors)
     gaps = []
-    for factor in factors.T:
+    for k, factor in enumerate(factors.T):
+        fewest = np.bincount(factor).min()
+        if fewest < FOLDS:
+            raise ValueError(
+                f"factors[:, {k}] has a value in {fewest} rows only: give at least {FOLDS} of each"
+            )
         guess = np.bincount(factor).max() / len(factor)
         found = sorted(_predictability(column, factor, guess) for column in codes.T)
         gaps.append(found[-1] - (found[-2] if len(found) > 1 else 0.0))
@@ -130,7 +146,8 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
 def _predictability(column: np.ndarray, factor: np.ndarray, guess: float) -> float:
     """Cross-validated accuracy of thresholds on a coordinate, 0 for guessing and 1 at best."""
     thresholds = DecisionTreeClassifier(max_leaf_nodes=2 * (factor.max() + 1), random_state=0)
-    accuracy = cross_val_score(thresholds, column[:, None], factor, cv=3).mean()
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)  # rows may be sorted
+    accuracy = cross_val_score(thresholds, column[:, None], factor, cv=folds).mean()
     return float(np.clip((accuracy - guess) / (1 - guess), 0, 1))
 
 
@@ -208,11 +225,12 @@ def factor_vae_score(
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
-        Coordinates that hardly vary are left out.
+        In one unit: coordinates that vary less than a twentieth of what the one that varies most
+        does are left out.
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_votes : int, default=800
-        Half of them choose the majority, half are scored.
+        At least 20; half of them choose the majority, half are scored.
     random_state : int, RandomState or None, default=None
         Of the draws.
 
@@ -238,6 +256,7 @@ def factor_vae_score(
     1.0
     """
     codes, factors = _checked(codes, factors)
+    check_scalar(n_votes, "n_votes", Integral, min_val=MIN_VOTES)
     rng = check_random_state(random_state)
     spread = codes.std(0)
     alive = spread > DEAD * spread.max()
@@ -269,7 +288,7 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_votes : int, default=800
-        Half of them train the classifier, half are scored.
+        At least 20; half of them train the classifier, half are scored.
     random_state : int, RandomState or None, default=None
         Of the draws.
 
@@ -296,6 +315,9 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     1.0
     """
     codes, factors = _checked(codes, factors)
+    check_scalar(n_votes, "n_votes", Integral, min_val=MIN_VOTES)
+    if factors.shape[1] == 1:
+        return 1.0  # nothing else could be held
     rng = check_random_state(random_state)
     chosen = rng.randint(factors.shape[1], size=n_votes)
     differences = []
@@ -354,12 +376,15 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     >>> scores["codes"], scores["noise"] < 0.5
     (1.0, True)
     """
-    found = {}
+    classes, target = np.unique(column_or_1d(y), return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError("y has one class only: there is nothing to read")
+    found = {"guess": float(np.bincount(target).max() / len(target))}
+    seed = check_random_state(random_state).randint(2**31)
     for name, values in {"codes": codes, "noise": noise}.items():
-        checked, numbered = _checked(values, np.asarray(y).reshape(-1, 1))
-        target = numbered[:, 0]
-        parts = train_test_split(checked, target, test_size=1 / 3, random_state=random_state)
+        checked = check_array(values, dtype=np.float64, input_name=name)
+        check_consistent_length(checked, target)
+        parts = train_test_split(checked, target, test_size=1 / 3, random_state=seed)
         linear = _linear_classifier()
         found[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
-        found["guess"] = float(np.bincount(target).max() / len(target))
     return found
