@@ -21,10 +21,10 @@ those named probe or labels. ACC is the accuracy of the best matching of cluster
 seeds. Each is fitted on train and scored on test, two fits at a time, each on one core, but for
 that of the file alone, which had both; seconds of the files ablation_digits, ablation_mnist,
 chunks, cifar10, deep, features, game_cifar10, game_features, infogan, infogan_features, learned,
-main_job, probes, single_runs and unbalanced were taken beside other work and are up to three times as long as alone.
-Methods are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its
-defaults, `features+kmeans` is `GANFeatureExtractor` with
-its defaults and `KMeans`.
+main_job, probes, single_runs and unbalanced were taken beside other work and are up to three times
+as long as alone. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
+`InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
+and `KMeans`.
 """
 PLAIN = """## {title}
 
