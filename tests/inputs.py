@@ -270,7 +270,7 @@ CASES: dict[str, list[Case]] = {
             "(n, height, width) and another image_shape",
             lambda X: X[:, 0],
             "ValueError: X holds images of shape (8, 9), but image_shape=(1, 9, 8) asks for",
-            "ValueError: X has 72 features, but ",
+            "ValueError: X holds images of shape (8, 9), but ",
             settings={"image_shape": (1, 9, 8)},
         ),
         Case(
@@ -284,7 +284,7 @@ CASES: dict[str, list[Case]] = {
             "images of less than 8x8",
             lambda X: X[:, :, 1:],
             "ValueError: images of 7x9 are too small for convolutions",
-            "ValueError: X has 189 features, but ",
+            "ValueError: X holds images of shape (3, 7, 9), but ",
         ),
     ],
 }
