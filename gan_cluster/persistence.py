@@ -183,7 +183,6 @@ def _restore_attributes(estimator: BaseGAN, document: dict) -> None:
 
 def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.Tensor]) -> None:
     """What an estimator knows of the rows of fit."""
-    _restore_attributes(estimator, document)
     if document["feature_names"]:
         estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
     shape, last = document["encoding"]["shape"], document["encoding"]["channels_last"]

@@ -14,7 +14,7 @@ from gan_cluster._latent import LatentGAN
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks import Discriminator, activations_of_blank
 from gan_cluster.training.random import globally_seeded, gradients_on, seeds, torch_generator
 
 SHOWN = 6  # channels, as in DCGAN
@@ -188,11 +188,8 @@ def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
 
 def _n_channels(estimator: LatentGAN, layer: str) -> int:
     """Number of maps of a layer."""
-    shape = estimator._encoding.shape
-    blank = torch.zeros(1, *shape, dtype=torch.float32, device=estimator.device_)
-    estimator.net_._set_training(False)
-    with torch.inference_mode():
-        maps = estimator.discriminator_.activations(blank, [layer])[layer]
+    given = estimator.discriminator_, [layer], estimator._encoding.shape
+    maps = activations_of_blank(*given)[layer]
     if maps.ndim != 4:
         raise ValueError(
             f"layer={layer!r} gives {tuple(maps.shape[1:])} a row, no maps (channels, height, "

@@ -13,7 +13,8 @@ from gan_cluster.networks.heads import RECOGNITION_UNITS, PairHead, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 
 RECOGNITION_LAYER = "recognition"
-RESERVED = {RECOGNITION_LAYER, "posterior", "last", "all"}  # what else names a layer to read
+POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
+RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # what else names a layer to read
 
 
 class DiscriminatorOutput(NamedTuple):

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gan_cluster.networks.build import RECOGNITION_LAYER, Discriminator
+from gan_cluster.networks.build import POSTERIOR, RECOGNITION_LAYER, Discriminator
 
 GRID = 4
-POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
 
 
 def readable(discriminator: Discriminator, categorical: Sequence[int]) -> list[str]:
@@ -37,7 +36,7 @@ def choose_layers(
     if layers == "last" and RECOGNITION_LAYER in names:
         chosen = names[-2:] if categorical else names[-1:]
     elif layers == "last":
-        maps = _activations(discriminator, discriminator.convolutions, shape)
+        maps = activations_of_blank(discriminator, discriminator.convolutions, shape)
         large = [name for name, found in maps.items() if min(found.shape[2:], default=0) > 2]
         chosen = (large or [*maps] or names)[-1:]
     elif layers == "all":
@@ -79,16 +78,19 @@ def n_features(
     shape: Sequence[int],
 ) -> int:
     """How many features the chosen layers give of a row of that shape."""
-    found = _activations(discriminator, [name for name in chosen if name != POSTERIOR], shape)
+    found = activations_of_blank(
+        discriminator, [name for name in chosen if name != POSTERIOR], shape
+    )
     size = sum(pool(maps, pooling)[0].numel() for maps in found.values())
     return size + (sum(categorical) if POSTERIOR in chosen else 0)
 
 
-def _activations(
+def activations_of_blank(
     discriminator: Discriminator, names: Sequence[str], shape: Sequence[int]
 ) -> dict[str, torch.Tensor]:
     """What the named layers give of two empty rows."""
-    blank = torch.zeros(2, *shape, device=next(discriminator.parameters()).device)
+    device = next(discriminator.parameters()).device
+    blank = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     discriminator.eval()
     with torch.inference_mode():
         return discriminator.activations(blank, names)
