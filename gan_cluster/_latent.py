@@ -64,6 +64,15 @@ class LatentGAN(FittedGAN):
         TypeError, ValueError
             If ``cluster`` is not one of 0 .. n_clusters - 1 or codes say another, n_samples is not
             positive, or codes or noise have another shape or values that there are not.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0)
+        >>> clusterer = InfoGANClusterer(3, max_epochs=4, random_state=0).fit(X)
+        >>> clusterer.sample(5, cluster=1, random_state=0).shape
+        (5, 2)
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -75,7 +84,7 @@ class LatentGAN(FittedGAN):
             if not n_clusters:
                 raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
             check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
-            latent.categories[:, 0] = self._values(np.full(n_samples, cluster), rng)
+            latent.categories[:, 0] = self._values(np.full(n_samples, int(cluster)), rng)
         if codes is not None:
             given = self._checked_codes(codes, n_samples, missing=True)
             if cluster is not None and not np.isnan(given[:, 0]).all():
@@ -110,9 +119,22 @@ class LatentGAN(FittedGAN):
         ------
         NotFittedError
             Before fit.
-        ValueError
-            If codes or noise have another shape, are not finite, or name categories that there
-            are not.
+        TypeError, ValueError
+            If codes or noise are missing, have another shape or other columns, are not finite, or
+            name categories that there are not.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, n_features=4, random_state=0)
+        >>> settings = {"n_continuous": 1, "noise_dim": 5, "max_epochs": 4, "random_state": 0}
+        >>> clusterer = InfoGANClusterer(3, **settings).fit(X)
+        >>> clusterer.code_names_
+        ['cluster', 'continuous0']
+        >>> clusterer.generate([[0, -1.0], [0, 1.0]], np.zeros(5)).shape
+        (2, 4)
         """
         check_is_fitted(self)
         n_samples = max(len(np.atleast_2d(np.asarray(part))) for part in (codes, noise))
@@ -146,6 +168,16 @@ class LatentGAN(FittedGAN):
             Before fit.
         ValueError, TypeError
             For rows that cannot be read, or not of the kind that was fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0)
+        >>> clusterer = InfoGANClusterer(3, n_continuous=1, max_epochs=4, random_state=0).fit(X)
+        >>> posterior = clusterer.encode(X[:5])
+        >>> posterior.categorical[0].shape, posterior.mean.shape
+        ((5, 3), (5, 1))
         """
         X = self._check_rows_like_fitted(X)
         net = self.net_
@@ -208,6 +240,9 @@ class LatentGAN(FittedGAN):
 
     def _checked_codes(self, codes: Any, n_samples: int, *, missing: bool) -> np.ndarray:
         names = self.code_names_
+        columns = list(getattr(codes, "columns", []))
+        if all(isinstance(column, str) for column in columns) and columns not in ([], names):
+            raise ValueError(f"codes has columns {columns}: they should be {names}")
         checked = _rows_of(codes, "codes", n_samples, len(names), missing)
         for j, size in enumerate(self._code_sizes()):
             given = checked[~np.isnan(checked[:, j]), j]
@@ -225,14 +260,21 @@ class LatentGAN(FittedGAN):
 def _rows_of(values: Any, name: str, n_samples: int, width: int, missing: bool) -> np.ndarray:
     """A float array (n_samples, width), one row repeated where only one is given."""
     kept = "allow-nan" if missing else True
+    if values is None:
+        raise TypeError(f"{name} is None: it should be of shape ({n_samples}, {width})")
     rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if not rows.size and not width:
         return np.empty((n_samples, 0))
-    rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name)
+    size = {"ensure_min_samples": 0, "ensure_min_features": 0}
+    rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name, **size)
     if len(rows) == 1:
         rows = np.repeat(rows, n_samples, axis=0)
     if rows.shape != (n_samples, width):
-        raise ValueError(f"{name} has shape {rows.shape}: it should be ({n_samples}, {width})")
+        raise ValueError(
+            f"{name} has shape {rows.shape}: it should be ({n_samples}, {width}), a row for each "
+            "sample and a column for each of "
+            + ("code_names_" if name == "codes" else "the noise variables")
+        )
     if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float32).max:
         raise ValueError(f"{name} has values that are too large for float32")
     return rows

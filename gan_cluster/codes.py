@@ -131,13 +131,15 @@ class LatentCode:
     def log_likelihood(
         self, posterior: Posterior, latent: Latent
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean log Q(c | x) in nats, of the categorical and of the continuous codes apart."""
-        zero = latent.noise.new_zeros(())
-        categorical = zero
-        for logits, target in zip(posterior.logits, latent.categories.unbind(1), strict=True):
-            categorical = categorical - F.cross_entropy(logits, target)
+        """Mean log Q(c | x) in nats: of each categorical code, and of all continuous ones."""
+        zero = latent.noise.new_zeros(1)
+        found = [
+            -F.cross_entropy(logits, target).view(1)
+            for logits, target in zip(posterior.logits, latent.categories.unbind(1), strict=True)
+        ]
+        categorical = torch.cat(found or [zero[:0]])
         if not self.n_continuous:
-            return categorical, zero
+            return categorical, zero.sum()
         squared = (latent.continuous - posterior.mean).square()
         density = squared / posterior.log_variance.exp() + posterior.log_variance + LOG_2PI
         return categorical, -0.5 * density.sum(1).mean()

@@ -4,7 +4,9 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_scalar
+
+from gan_cluster.training.random import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
@@ -56,7 +58,7 @@ def make_sprites(
     """
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
     check_scalar(image_size, "image_size", Integral, min_val=8)
-    rng = check_random_state(random_state)
+    rng = numpy_generator(random_state)
     factors = np.stack([rng.randint(n, size=n_samples) for n in SPRITE_FACTORS.values()], axis=1)
     X = np.empty((n_samples, 1, image_size, image_size), dtype=np.uint8)
     for start in range(0, n_samples, CHUNK):

@@ -167,8 +167,9 @@ class GANFeatureExtractor(BaseGAN):
     history_ : list of dict
         One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
         the generator has joined also losses, ``variety`` of generated rows as a share of that of
-        real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``. One that
-        diverged has ``taken_back``.
+        real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``,
+        and ``continuous_information``, of which each code has log(2 / pi) / 2 at most, which is
+        below 0, where Q's variance is fixed. One that diverged has ``taken_back``.
     code_names_ : list of str
         Names of the codes, in the order in which ``generate`` takes them.
     n_iter_ : int

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Bunch
 from small import extractor
@@ -78,9 +79,13 @@ def test_bad_input_is_named(blobs):
             model_centrality(few)
     with pytest.raises(NotFittedError):
         model_centrality([fitted, extractor(n_continuous=2)])
-    with pytest.raises(ValueError, match=r"estimators\[1\] has no continuous codes: fit it with n"):
+    with pytest.raises(ValueError, match=r"estimators\[1\] should have at least two cont"):
         model_centrality([fitted, extractor().fit(X)])
-    with pytest.raises(ValueError, match="n_votes=1 should be at least 2"):
+    with pytest.raises(ValueError, match=r"at least two continuous codes, .* and has 1"):
+        model_centrality([fitted, extractor(n_continuous=1).fit(X)])
+    with pytest.raises(TypeError, match=r"estimators\[1\] has no codes: KMeans"):
+        model_centrality([fitted, KMeans(2, n_init=1).fit(X)])
+    with pytest.raises(ValueError, match="n_votes == 1, must be >= 2"):
         model_centrality([fitted, fitted], n_votes=1)
     with pytest.raises(ValueError, match="features"):
         model_centrality([fitted, extractor(n_continuous=2).fit(X[:, :3])], n_votes=2)

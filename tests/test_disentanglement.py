@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from scipy.linalg import hadamard
+from scipy.stats import ortho_group
 
+from gan_cluster.datasets import make_sprites
 from gan_cluster.metrics import (
     beta_vae_score,
     code_probe,
@@ -43,11 +45,26 @@ def test_coordinates_that_say_nothing_do_no_harm(name, factors):
     assert SCORES[name](np.hstack([factors, rest]), factors) > 0.95
 
 
-@pytest.mark.parametrize("name", [name for name in SCORES if name != "beta-VAE"])
+@pytest.mark.parametrize("name", SCORES)
 def test_a_rotation_scores_low(name, factors):
     scaled = (factors - factors.mean(0)) / factors.std(0)
     rotated = scaled @ hadamard(4) / 2  # every coordinate has a part of every factor
     assert SCORES[name](rotated, factors) < CHANCE.get(name, 0) + 0.4
+
+
+@pytest.mark.parametrize("name", ["MIG", "SAP", "disentanglement", "completeness"])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_rotation_scores_low_where_amounts_count(name, seed, factors):
+    scaled = (factors - factors.mean(0)) / factors.std(0)
+    turn = ortho_group(4, seed=seed).rvs()
+    assert SCORES[name](scaled @ turn, factors) < 0.6
+
+
+@pytest.mark.parametrize("name", ["disentanglement", "completeness", "FactorVAE", "beta-VAE"])
+def test_noise_on_each_coordinate_is_no_entanglement(name, factors):
+    scaled = (factors - factors.mean(0)) / factors.std(0)
+    noisy = scaled + np.random.RandomState(0).normal(0, 0.5, scaled.shape)
+    assert SCORES[name](noisy, factors) > 0.65
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -92,6 +109,26 @@ def test_bad_input_is_named(name, factors):
         score(np.where(factors == 1, np.nan, factors), factors)
     with pytest.raises(ValueError, match=r"factors\[:, 1\] has one value only"):
         score(factors, factors * [1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_continuous_factor_is_to_be_cut_into_bins(name, factors):
+    drawn = np.random.RandomState(0).rand(len(factors), 1)
+    with pytest.raises(ValueError, match=r"factors\[:, 4\] has 600 values in 600 rows, "):
+        SCORES[name](factors, np.hstack([factors, drawn]))
+
+
+def test_one_coordinate_that_never_varies_is_not_complete(factors):
+    assert dci(np.ones((len(factors), 1)), factors, random_state=0)["completeness"] == 0
+
+
+def test_fresh_entropy_is_not_numpys_global_state(factors):
+    state = np.random.get_state()[1].tobytes()  # noqa: NPY002
+    for score in (dci, factor_vae_score, beta_vae_score):
+        score(factors, factors)
+    code_probe(factors, factors, factors[:, 0])
+    make_sprites(2, image_size=8)
+    assert np.random.get_state()[1].tobytes() == state  # noqa: NPY002
 
 
 def test_seeds_repeat(factors):

@@ -44,7 +44,7 @@ def test_lines_are_those_of_history(model, axes):
         "generator": "generator_loss",
         "agreement of twins": "agreement",
         "bound on the information": "mutual_information",
-        "ceiling H(c)": "code_entropy",
+        "ceiling H(c) of categorical codes": "code_entropy",
     }
     assert shown.keys() == names.keys()
     for label, name in names.items():

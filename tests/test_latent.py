@@ -1,9 +1,12 @@
 """Rows from codes and noise, and codes from rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small import clusterer, extractor
+
+from gan_cluster import InfoGANClusterer
 
 CODES = {"categorical_codes": (4,), "n_continuous": 2, "codes_per_cluster": 2}
 
@@ -82,13 +85,31 @@ def test_images_keep_their_shape(colours):
     assert model.generate([[0, 0.5]] * 3, np.zeros((3, 2))).shape == (3, 3, 9, 11)
 
 
-def test_the_structures_of_the_paper(images):
-    for settings in (
-        {"categorical_codes": (10,) * 3, "n_continuous": 4},
-        {"categorical_codes": (10,) * 9},
-    ):
-        model = clusterer(n_clusters=10, max_epochs=1, **settings).fit(images)
-        assert model.encode(images[:2]).categorical[-1].shape == (2, 10)
+@pytest.mark.parametrize(
+    ("settings", "sizes", "latent_dim"),
+    [
+        ({"categorical_codes": (10,) * 3, "n_continuous": 4, "noise_dim": 124}, (10,) * 4, 168),
+        ({"categorical_codes": (10,) * 9, "noise_dim": 128}, (10,) * 10, 228),
+    ],
+)
+def test_the_structures_of_the_paper(images, settings, sizes, latent_dim):
+    paper = {"consistency_weight": 0, "codes_per_cluster": 1}
+    model = InfoGANClusterer(10, width=2, max_epochs=1, random_state=0, **paper, **settings)
+    code = model.fit(images).net_.code
+    assert (code.categorical, code.latent_dim) == (sizes, latent_dim)
+    assert model.encode(images[:2]).categorical[-1].shape == (2, 10)
+
+
+@pytest.mark.parametrize("consistency_weight", [0, 1])
+def test_every_code_is_learned(consistency_weight, blobs):
+    settings = {"categorical_codes": (2, 3), "consistency_weight": consistency_weight}
+    model = clusterer(width=8, max_epochs=60, **settings).fit(blobs[0])
+    for j, size in enumerate((2, 3), 1):
+        drawn = np.arange(300) % size
+        codes = np.full((300, 3), np.nan)
+        codes[:, j] = drawn
+        read = model.predict(model.sample(300, codes=codes, random_state=0), code=j)
+        assert (read == drawn).mean() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -102,6 +123,8 @@ def test_the_structures_of_the_paper(images):
         ([[0, 0, np.nan, 0]], [[0, 0]], "codes contains NaN"),
         ([[0, 0, 0, 0]], [[np.inf, 0]], "noise contains infinity"),
         ([[0, 0, 0, 0]] * 2, [[0, 0]] * 3, r"codes has shape \(2, 4\): it should be \(3, 4\)"),
+        ([], [[0, 0]], r"codes has shape \(1, 0\): it should be \(1, 4\), .* of code_names_"),
+        ([[0, 0, 0, 0]], [], r"noise has shape \(1, 0\): it should be \(1, 2\)"),
     ],
 )
 def test_codes_that_cannot_be_are_named(codes, noise, message, model):
@@ -118,6 +141,16 @@ def test_one_row_of_noise_serves_all(model):
     codes = [[k % 3, 1, 0.5, -0.5] for k in range(5)]
     rows = model.generate(codes, [0.1, -0.2])
     np.testing.assert_array_equal(rows, model.generate(codes, [[0.1, -0.2]] * 5))
+
+
+def test_codes_may_be_a_table_with_their_names(model):
+    frame = pd.DataFrame([[1, 2, 0.5, -0.5]], columns=model.code_names_)
+    noise = [0.1, -0.2]
+    np.testing.assert_array_equal(model.generate(frame, noise), model.generate(frame.values, noise))
+    with pytest.raises(ValueError, match=r"codes has columns \['continuous1', .* be \['cluster'"):
+        model.generate(frame[frame.columns[::-1]], noise)
+    with pytest.raises(TypeError, match=r"codes is None: it should be of shape \(1, 4\)"):
+        model.generate(None, noise)
 
 
 def test_a_cluster_is_said_once(model):

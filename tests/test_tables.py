@@ -108,14 +108,21 @@ def test_confusion_counts_rows_in_matched_order(model, frame, blobs, ax):
     ("classes", "clusters", "counts", "order"),
     [
         ([5, 5, 7, 7, 9], [1, 1, 0, 0, 0], [[2, 0, 1], [0, 2, 0]], [7, 5, 9]),
-        (["x", "x", "y"], [-1, 3, 8], [[1, 0], [1, 0], [0, 1]], ["x", "y"]),
+        (["x", "x", "y"], [-1, 3, 8], [[1, 0], [0, 1], [1, 0]], ["x", "y"]),
     ],
 )
 def test_clusters_may_be_more_or_fewer_than_classes(classes, clusters, counts, order, ax):
     display = ConfusionDisplay.from_predictions(classes, clusters, ax=ax)
     assert display.counts.tolist() == counts
     assert display.classes == order
-    assert display.clusters == sorted(set(clusters))
+    assert sorted(display.clusters) == sorted(set(clusters))
+
+
+def test_clusters_without_a_class_come_last(ax):
+    classes, clusters = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 2, 2, 2, 2, 2]
+    display = ConfusionDisplay.from_predictions(classes, clusters, ax=ax)
+    assert display.counts.tolist() == [[4, 0], [0, 5], [1, 0]]
+    assert display.clusters == [1, 2, 0]
 
 
 def test_numbers_can_be_read_on_their_colours(ax):

@@ -16,7 +16,7 @@ LOSSES = {
 }
 INFORMATION = {
     "mutual_information": "bound on the information",
-    "code_entropy": "ceiling H(c)",
+    "code_entropy": "ceiling H(c) of categorical codes",
     "continuous_information": "bound of continuous codes",
 }
 USAGE = "cluster_usage"

@@ -146,9 +146,10 @@ class ConfusionDisplay:
     """Picture of clusters against known classes: how many rows of each class a cluster holds.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one. Columns stand in the order
-    in which classes match clusters best, by the Hungarian method, so that a good clustering is a
-    dark diagonal. Unlike :class:`sklearn.metrics.ConfusionMatrixDisplay` there may be more clusters
-    than classes, or fewer.
+    in which classes match clusters best, by the Hungarian method, and what has no match comes last,
+    so that a good clustering is a dark diagonal. Unlike
+    :class:`sklearn.metrics.ConfusionMatrixDisplay` there may be more clusters than classes, or
+    fewer.
 
     Parameters
     ----------
@@ -254,10 +255,15 @@ class ConfusionDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_predictions")
         counts = contingency(labels_true, labels_pred).T
-        matched = linear_sum_assignment(counts, maximize=True)[1]
-        order = [*matched, *np.setdiff1d(np.arange(counts.shape[1]), matched)]
-        clusters, classes = np.unique(labels_pred), np.unique(labels_true)[order]
-        return cls(counts[:, order], clusters.tolist(), classes.tolist()).plot(ax=ax)
+        orders = [
+            [*matched, *np.setdiff1d(np.arange(size), matched)]  # what is left over comes last
+            for size, matched in zip(
+                counts.shape, linear_sum_assignment(counts, maximize=True), strict=True
+            )
+        ]
+        names = np.unique(labels_pred), np.unique(labels_true)
+        clusters, classes = (own[order].tolist() for own, order in zip(names, orders, strict=True))
+        return cls(counts[np.ix_(*orders)], clusters, classes).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the picture.

@@ -1,13 +1,15 @@
 """Which of several models to keep where no factor is known: the one that the others agree with."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster.metrics.disentanglement import DEAD, GROUP, majority_accuracy
+from gan_cluster.training.random import numpy_generator
 
 VOTES_AT_ONCE = 16  # whose rows are generated and read together
 
@@ -25,7 +27,7 @@ def model_centrality(
     Parameters
     ----------
     estimators : sequence of InfoGANClusterer or GANFeatureExtractor
-        At least two, fitted on rows of one kind, with continuous codes.
+        At least two, fitted on rows of one kind, each with two continuous codes or more.
     n_votes : int, default=400
         Of each pair of models, as in :func:`factor_vae_score`; of 64 rows each.
     random_state : int, RandomState or None, default=None
@@ -42,8 +44,10 @@ def model_centrality(
     NotFittedError
         If a model is not fitted.
     ValueError
-        If there are fewer than two models, one has no continuous codes, ``n_votes`` is below 2, or
-        a model cannot read the rows of another.
+        If there are fewer than two models, one has fewer than two continuous codes, ``n_votes`` is
+        below 2, or a model cannot read the rows of another.
+    TypeError
+        If a model is no estimator of this library, or ``n_votes`` no integer.
 
     References
     ----------
@@ -67,10 +71,9 @@ def model_centrality(
     """
     if len(estimators) < 2:
         raise ValueError(f"estimators: give at least two models to compare, got {len(estimators)}")
-    if n_votes < 2:
-        raise ValueError(f"n_votes={n_votes} should be at least 2: half choose, half are scored")
+    check_scalar(n_votes, "n_votes", Integral, min_val=2)  # half choose, half are scored
     columns = [_continuous_columns(estimator, i) for i, estimator in enumerate(estimators)]
-    rng = check_random_state(random_state)
+    rng = numpy_generator(random_state)
     scores = np.stack(
         [
             _scores_by(truth, mine, estimators, n_votes, rng)
@@ -85,10 +88,15 @@ def model_centrality(
 def _continuous_columns(estimator: Any, number: int) -> np.ndarray:
     """Which columns of a model's codes are continuous."""
     check_is_fitted(estimator)
+    if not hasattr(estimator, "code_names_"):
+        raise TypeError(f"estimators[{number}] has no codes: {type(estimator).__name__}")
     names = estimator.code_names_
     found = np.flatnonzero([name.startswith("continuous") for name in names])
-    if not len(found):
-        raise ValueError(f"estimators[{number}] has no continuous codes: fit it with n_continuous")
+    if len(found) < 2:
+        raise ValueError(
+            f"estimators[{number}] should have at least two continuous codes, one of them "
+            f"held, and has {len(found)}: fit it with n_continuous"
+        )
     return found
 
 

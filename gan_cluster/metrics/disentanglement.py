@@ -12,17 +12,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    check_random_state,
-    check_scalar,
-    column_or_1d,
-)
+from sklearn.utils import check_array, check_consistent_length, check_scalar, column_or_1d
+
+from gan_cluster.training.random import numpy_generator
 
 TINY = 1e-12
 DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing
 FOLDS = 3
+LEAVES = (1, 0.02, 0.05, 0.1)  # rows, or shares of them, that a leaf has at least
 MIN_VOTES = 20
 GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
 
@@ -34,8 +31,14 @@ def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
     check_consistent_length(codes, factors)
     numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
     for k, column in enumerate(numbered.T):
-        if column.max() == 0:
+        n_values = column.max() + 1
+        if n_values == 1:
             raise ValueError(f"factors[:, {k}] has one value only: leave it out")
+        if 2 * n_values > len(column):
+            raise ValueError(
+                f"factors[:, {k}] has {n_values} values in {len(column)} rows, and scores compare "
+                "rows of one value: cut it into bins first"
+            )
     return codes, numbered
 
 
@@ -57,12 +60,14 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
     Returns
     -------
     score : float
-        From 0 to 1.
+        From 0 to 1; below 1 also for the factors themselves where one has more than ``n_bins``
+        values.
 
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a factor has one value only.
+        If lengths differ, values are not finite, a factor has one value only, or more values than
+        half the rows, as a continuous one does.
 
     References
     ----------
@@ -103,6 +108,7 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
+        The representation.
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
 
@@ -115,7 +121,7 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     ------
     ValueError
         If lengths differ, values are not finite, a factor has one value only, or fewer than three
-        rows have one of its values.
+        rows have one of its values; for a continuous factor.
 
     References
     ----------
@@ -156,11 +162,14 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
 
     A random forest predicts each factor from all coordinates; importances of coordinates say
     whether each serves one factor (disentanglement), whether each factor is served by one
-    (completeness), and its accuracy on held-out rows how much is there (informativeness).
+    (completeness), and its accuracy on held-out rows how much is there (informativeness). As in
+    the paper the depth of trees is chosen by rows that they have not seen: grown to the end, trees
+    would sort what noise is left by coordinates that say nothing.
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
+        The representation.
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     random_state : int, RandomState or None, default=None
@@ -169,12 +178,14 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
     Returns
     -------
     scores : dict of str to float
-        ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1.
+        ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1. Of one
+        coordinate alone completeness is 1, and so is disentanglement for one factor alone.
 
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a factor has one value only.
+        If lengths differ, values are not finite, a factor has one value only, or more values than
+        half the rows, as a continuous one does.
 
     References
     ----------
@@ -189,12 +200,11 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
     {'disentanglement': 1.0, 'completeness': 1.0, 'informativeness': 1.0}
     """
     codes, factors = _checked(codes, factors)
-    rng = check_random_state(random_state)
+    rng = numpy_generator(random_state)
     importance, accuracies = [], []
     for factor in factors.T:
         parts = train_test_split(codes, factor, test_size=1 / 3, random_state=rng.randint(2**31))
-        forest = RandomForestClassifier(50, max_features=None, random_state=rng.randint(2**31))
-        forest.fit(parts[0], parts[2])
+        forest = _forest(parts[0], parts[2], rng.randint(2**31))
         importance.append(forest.feature_importances_)
         accuracies.append(forest.score(parts[1], parts[3]))
     weights = np.array(importance).T  # of each code for each factor
@@ -205,10 +215,20 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
     }
 
 
+def _forest(codes: np.ndarray, factor: np.ndarray, seed: int) -> RandomForestClassifier:
+    """One whose leaves are as large as is best for rows out of the bag of each tree."""
+    settings = {"max_features": None, "oob_score": True, "random_state": seed}
+    forests = [
+        RandomForestClassifier(50, min_samples_leaf=leaf, **settings).fit(codes, factor)
+        for leaf in LEAVES
+    ]
+    return max(forests, key=lambda forest: forest.oob_score_)
+
+
 def _concentration(weights: np.ndarray) -> float:
     """1 - entropy of each row as a share of its ceiling, rows weighed by their sums."""
     if weights.shape[1] == 1:
-        return 1.0
+        return float(weights.any())
     rows = weights + TINY
     spread = entropy(rows, axis=1) / np.log(weights.shape[1])
     return float(np.average(1 - spread, weights=rows.sum(1)))
@@ -221,6 +241,8 @@ def factor_vae_score(
 
     A vote: rows that share the value of one factor, and the coordinate whose variance among
     them, as a share of that over all rows, is the smallest. The accuracy of the majority of votes.
+    It is 1 wherever each factor moves one coordinate least, which some mixtures do, too: MIG asks
+    for more.
 
     Parameters
     ----------
@@ -242,7 +264,8 @@ def factor_vae_score(
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a factor has one value only.
+        If lengths differ, values are not finite, a factor has one value only, or more values than
+        half the rows, as a continuous one does.
 
     References
     ----------
@@ -257,7 +280,7 @@ def factor_vae_score(
     """
     codes, factors = _checked(codes, factors)
     check_scalar(n_votes, "n_votes", Integral, min_val=MIN_VOTES)
-    rng = check_random_state(random_state)
+    rng = numpy_generator(random_state)
     spread = codes.std(0)
     alive = spread > DEAD * spread.max()
     if not alive.any():
@@ -280,11 +303,13 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     """Whether mean differences between rows tell which factor they share (Higgins et al., 2017).
 
     Rows are paired with rows that share the value of one factor; a linear classifier predicts
-    the factor from the mean absolute differences of coordinates.
+    the factor from the mean absolute differences of coordinates. Mixtures of factors can be told
+    by these, too: of all scores here it asks least.
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
+        The representation.
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_votes : int, default=800
@@ -300,7 +325,8 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a factor has one value only.
+        If lengths differ, values are not finite, a factor has one value only, or more values than
+        half the rows, as a continuous one does.
 
     References
     ----------
@@ -318,7 +344,7 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     check_scalar(n_votes, "n_votes", Integral, min_val=MIN_VOTES)
     if factors.shape[1] == 1:
         return 1.0  # nothing else could be held
-    rng = check_random_state(random_state)
+    rng = numpy_generator(random_state)
     chosen = rng.randint(factors.shape[1], size=n_votes)
     differences = []
     for k in chosen:
@@ -380,7 +406,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     if len(classes) < 2:
         raise ValueError("y has one class only: there is nothing to read")
     found = {"guess": float(np.bincount(target).max() / len(target))}
-    seed = check_random_state(random_state).randint(2**31)
+    seed = numpy_generator(random_state).randint(2**31)
     for name, values in {"codes": codes, "noise": noise}.items():
         checked = check_array(values, dtype=np.float64, input_name=name)
         check_consistent_length(checked, target)

@@ -38,8 +38,8 @@ class AdversarialNet(Players):
 
     then the generator on its adversarial loss - info_weight * L_I, where
     L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). With the
-    consistency term the first step leaves out what L_I says of categorical codes: Q learns
-    those from real rows alone, and the generator has to draw what Q reads.
+    consistency term the first step leaves out what L_I says of the first code: Q learns that
+    from real rows alone, and the generator has to draw what Q reads.
 
     With a contrastive weight both steps add that times the cross-entropy of H, which is shown two
     generated rows and says which continuous code they share (InfoGAN-CR, arXiv:1906.06034).
@@ -158,7 +158,7 @@ class AdversarialNet(Players):
         aim = self.objective
         loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
-        loss = loss - self._information(generated.code, latent, continuous_only=self.consistent)
+        loss = loss - self._information(generated.code, latent, n_left_out=int(self.consistent))
         if aim.gradient_penalty:
             loss = loss + aim.gradient_penalty * gradient_penalty(real.adversarial, rows)
         return loss
@@ -237,18 +237,18 @@ class AdversarialNet(Players):
         output: Tensor,
         latent: Latent,
         terms: dict[str, Tensor] | None = None,
-        continuous_only: bool = False,
+        n_left_out: int = 0,
     ) -> Tensor | float:
-        """The weighted bound L_I without its constant H(c); 0 where no code counts."""
-        if not self.code.n_continuous and (continuous_only or not self.code.categorical):
+        """The weighted bound L_I without H(c) and the first codes; 0 where no code counts."""
+        if not self.code.n_continuous and len(self.code.categorical) <= n_left_out:
             return 0.0
         categorical, continuous = self.code.log_likelihood(self.code.posterior(output), latent)
         if terms is not None:
-            terms["log_q"] = categorical.detach()
+            terms["log_q"] = categorical.detach().sum()
             terms["log_q_continuous"] = continuous.detach()
         aim = self.objective
-        bound = aim.continuous_weight * continuous
-        return bound if continuous_only else bound + aim.info_weight * categorical
+        said = categorical[n_left_out:].sum()
+        return aim.info_weight * said + aim.continuous_weight * continuous
 
     def _contrast(
         self,

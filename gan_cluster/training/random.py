@@ -19,9 +19,12 @@ def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]
     >>> seeds(0, 2) == seeds(0, 2)
     True
     """
-    fresh = random_state is None
-    rng = np.random.RandomState() if fresh else check_random_state(random_state)
-    return [int(seed) for seed in rng.randint(2**31 - 1, size=n)]
+    return [int(seed) for seed in numpy_generator(random_state).randint(2**31 - 1, size=n)]
+
+
+def numpy_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Scikit-learn's ``check_random_state``, but that ``None`` is not NumPy's global generator."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
