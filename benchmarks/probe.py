@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 CONSTANTS = np.logspace(-4, -2, 5)
@@ -22,7 +24,8 @@ class LinearProbe(BaseEstimator):
     per_class : int or None
         None gives the SVM all of them.
     seed : int
-        Chooses those rows, and the fifth of them on which the SVM's constant is chosen.
+        Chooses those rows, and the fifth of them on which the SVM's constant, and whether columns
+        are standardised, is chosen.
     """
 
     def __init__(self, features: Any, y: np.ndarray, per_class: int | None, seed: int):
@@ -38,8 +41,10 @@ class LinearProbe(BaseEstimator):
         labelled = np.concatenate(kept)
         validation = StratifiedShuffleSplit(1, test_size=0.2, random_state=self.seed)
         # the dual, as 4,608 features of all rows of CIFAR-10 make the primal last for hours
-        classifier = LinearSVC(dual=True, max_iter=200, random_state=self.seed)
-        self.search_ = GridSearchCV(classifier, {"C": CONSTANTS}, cv=validation)
+        svm = LinearSVC(dual=True, max_iter=100, random_state=self.seed)
+        classifier = Pipeline([("scale", "passthrough"), ("svm", svm)])
+        choices = {"scale": ["passthrough", StandardScaler()], "svm__C": CONSTANTS}
+        self.search_ = GridSearchCV(classifier, choices, cv=validation)
         self.features.fit(X)
         self.search_.fit(self.features.transform(X[labelled]), y[labelled])
         return self
