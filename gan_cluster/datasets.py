@@ -10,6 +10,7 @@ from gan_cluster.training.random import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
+ELONGATION = 1.3  # the ellipse is so much longer, and thinner, than a disc
 MARGIN = 0.55  # of the half side: the place of a centre stays so far from the border
 CHUNK = 2_000
 
@@ -20,7 +21,7 @@ def make_sprites(
     """White squares, ellipses and hearts of known size, rotation and place on black.
 
     The factors are those of dSprites [1]_, drawn at random instead of all in turn; nothing is
-    downloaded.
+    downloaded. Shapes of the same scale have the same area.
 
     Parameters
     ----------
@@ -68,21 +69,21 @@ def make_sprites(
 
 def _drawn(factors: np.ndarray, size: int) -> np.ndarray:
     shape, scale, rotation, x, y = factors.T[:, :, None, None]
-    side = 0.2 + 0.15 * scale / 5  # half the height of a shape, in half sides of the image
+    radius = 0.2 + 0.15 * scale / 5  # of the disc of the same area, in half sides of the image
     angle = 2 * np.pi * rotation / 40
     place = (1 - MARGIN) * (2 * np.stack([x, y]) / 31 - 1)
     centres = (2 * np.arange(size) + 1) / size - 1
     right, down = centres - place[0], centres[:, None] - place[1]
-    u = (np.cos(angle) * right + np.sin(angle) * down) / side
-    v = (np.cos(angle) * down - np.sin(angle) * right) / side
-    square = np.maximum(np.abs(u), np.abs(v)) - 1
-    ellipse = np.hypot(u / 1.2, v / 0.7) - 1
-    heart = _heart(u, 0.4 - 1.3 * v)
+    u = (np.cos(angle) * right + np.sin(angle) * down) / radius
+    v = (np.cos(angle) * down - np.sin(angle) * right) / radius
+    square = np.maximum(np.abs(u), np.abs(v)) * 2 / np.sqrt(np.pi) - 1
+    ellipse = np.hypot(u / ELONGATION, v * ELONGATION) - 1
+    heart = _heart(u / np.sqrt(1.3), 0.4 - np.sqrt(1.3) * v)
     inside = np.where(shape == 0, square, np.where(shape == 1, ellipse, heart))
-    edge = inside * side * size / 2  # about the distance to the edge in pixels
+    edge = inside * radius * size / 2  # about the distance to the edge in pixels
     return np.round(255 * np.clip(0.5 - edge, 0, 1)).astype(np.uint8)
 
 
 def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Below 0 inside u^2 + (v - |u|^(2/3))^2 = 1, and above outside."""
+    """Below 0 inside u^2 + (v - |u|^(2/3))^2 = 1, whose area is pi, and above outside."""
     return np.hypot(u, v - np.cbrt(u**2)) - 1

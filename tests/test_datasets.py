@@ -42,6 +42,9 @@ def test_place_and_size_are_where_factors_say(sprites):
     for shape in range(3):
         chosen = factors[:, 0] == shape
         assert np.corrcoef(np.sqrt(mass[chosen]), factors[chosen, 1])[0, 1] > 0.99
+    for scale in range(6):
+        areas = [mass[(factors[:, 0] == k) & (factors[:, 1] == scale)].mean() for k in range(3)]
+        assert np.ptp(areas) < 0.03 * np.mean(areas)
 
 
 def test_nothing_reaches_the_border(sprites):
