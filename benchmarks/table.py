@@ -18,11 +18,9 @@ Made by `python benchmarks/table.py` from the files in `benchmarks/results/`; th
 here that is not in one of them. No method sees a label in training, stopping or restarts, but for
 those named probe or labels. ACC is the accuracy of the best matching of clusters and classes
 (Hungarian method), for probes plain accuracy; mean, standard deviation, worst and best are over
-seeds. Each is fitted on train and scored on test, two fits at a time, each on one core, but for
-that of the file alone, which had both; seconds of the files ablation_digits, ablation_mnist,
-chunks, cifar10, deep, features, game_cifar10, game_features, infogan_features, learned,
-main_job, probes, single_runs and unbalanced were taken beside other work and are up to three times
-as long as alone. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
+seeds. Each is fitted on train and scored on test, two fits or more at a time, each on one core: so
+their seconds are up to three times as long as alone. Those of the file alone are of both cores and
+nothing beside. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
 `InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
 and `KMeans`.
 """
