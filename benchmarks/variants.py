@@ -1,7 +1,8 @@
 """The search for good features: what else a discriminator could be, or be asked for.
 
-Each is the extractor's defaults with one training and one change. Networks and steps are changed
-from outside, by subclasses; what does not win stays here.
+Each is the extractor's defaults with one change, and with one training where it does not say all:
+as many as by default. Networks and steps are changed from outside, by subclasses; what does not
+win stays here.
 """
 
 from collections import OrderedDict
@@ -170,8 +171,8 @@ def with_net(estimator: type, net_class: type[AdversarialNet]) -> type:
 
 
 def _features(data: DataSet, seed: int, estimator: type = GANFeatureExtractor, **settings: Any):
-    given = {"categorical_codes": (data.n_clusters,), **settings}
-    return estimator(image_shape=data.image_shape, n_init=1, random_state=seed, **given)
+    given = {"categorical_codes": (data.n_clusters,), "n_init": 1, **settings}
+    return estimator(image_shape=data.image_shape, random_state=seed, **given)
 
 
 def _two_heads(data: DataSet, seed: int) -> GANFeatureExtractor:
@@ -193,6 +194,8 @@ VARIANTS: dict[str, Callable[[DataSet, int], GANFeatureExtractor]] = {
     "5 codes a cluster": partial(_features, codes_per_cluster=5),
     "sobel": partial(_features, architecture=_pair(sobel_trunk)),
     "dropout": partial(_features, architecture=_pair(dropout_trunk)),
+    "sobel, all trainings": partial(_features, n_init="auto", architecture=_pair(sobel_trunk)),
+    "dropout, all trainings": partial(_features, n_init="auto", architecture=_pair(dropout_trunk)),
     "rotation": _by_net(Rotation),
     "contrastive": _by_net(Contrastive),
     "an over-clustered head": _two_heads,
