@@ -38,7 +38,7 @@ from gan_cluster.metrics import (
 
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
-EPOCHS = {"infogan": 36, "beta-vae": 36}
+EPOCHS = {"infogan": 20, "beta-vae": 36}
 # codes, noise, batches and the weight are those of the paper's experiments on dSprites
 SETTINGS: dict[str, Any] = {
     "categorical_codes": (),
@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
     "noise_dim": 5,
     "spectral_norm": True,
     "batch_size": 64,
-    "discriminator_lr": 1e-3,
+    "discriminator_lr": 2e-3,
     "generator_lr": 1e-3,
 }
 CONTRASTIVE_WEIGHT = 2.0
