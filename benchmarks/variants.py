@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from data import DataSet
@@ -16,14 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gan_cluster import GANFeatureExtractor
-from gan_cluster.networks.build import reset_parameters
-from gan_cluster.networks.dcgan import conv_generator, conv_trunk
+from gan_cluster.networks import build
+from gan_cluster.networks.dcgan import conv_trunk
 from gan_cluster.objectives import agreement, imbalance
 from gan_cluster.training.augment import random_view
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded
 
-WIDTH = 16
 TEMPERATURE = 0.5
 SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
@@ -41,28 +41,30 @@ class Sobel(nn.Module):
         return torch.cat([images, F.conv2d(grey, self.kernels)], dim=1)
 
 
-def sobel_trunk(shape: tuple[int, int, int]) -> nn.Sequential:
+def sobel_trunk(shape: tuple[int, int, int], *settings: Any, **more: Any) -> nn.Sequential:
     """The library's trunk behind the slopes."""
     channels, *size = shape
-    return _drawn(OrderedDict(sobel=Sobel()), conv_trunk((channels + 2, *size), WIDTH, None))
+    trunk = conv_trunk((channels + 2, *size), *settings, **more)
+    return nn.Sequential(OrderedDict([("sobel", Sobel()), *trunk.named_children()]))
 
 
-def dropout_trunk(shape: tuple[int, int, int]) -> nn.Sequential:
+def dropout_trunk(*settings: Any, **more: Any) -> nn.Sequential:
     """The library's trunk with a tenth of the maps or units of each layer left out."""
-    layers = conv_trunk(shape, WIDTH, None)
-    for name, layer in layers.named_children():
+    trunk = conv_trunk(*settings, **more)
+    for name, layer in trunk.named_children():
         layer.append(nn.Dropout2d(0.1) if name.startswith("conv") else nn.Dropout(0.1))
-    return _drawn(OrderedDict(), layers)
+    return trunk
 
 
-def _drawn(first: OrderedDict[str, nn.Module], trunk: nn.Sequential) -> nn.Sequential:
-    """Weights by DCGAN's rule, from torch's generator, which each training seeds."""
-    reset_parameters(trunk, 0.02, torch.random.default_generator)
-    return nn.Sequential(OrderedDict([*first.items(), *trunk.named_children()]))
+def with_trunk(estimator: type, trunk: Callable[..., nn.Sequential]) -> type:
+    """The estimator, its networks made with another trunk, all else drawn as before."""
 
+    class WithTrunk(estimator):
+        def fit(self, *given: Any, **more: Any) -> Any:
+            with patch.object(build, "conv_trunk", trunk):
+                return super().fit(*given, **more)
 
-def _pair(trunk: Callable) -> tuple[Callable, Callable]:
-    return lambda latent_dim, shape: conv_generator(latent_dim, shape, WIDTH, 2), trunk
+    return WithTrunk
 
 
 class Changed(AdversarialNet):
@@ -184,6 +186,10 @@ def _by_net(net_class: type[AdversarialNet]) -> Callable[[DataSet, int], GANFeat
     return partial(_features, estimator=with_net(GANFeatureExtractor, net_class))
 
 
+def _by_trunk(trunk: Callable, **settings: Any) -> Callable[[DataSet, int], GANFeatureExtractor]:
+    return partial(_features, estimator=with_trunk(GANFeatureExtractor, trunk), **settings)
+
+
 VARIANTS: dict[str, Callable[[DataSet, int], GANFeatureExtractor]] = {
     "as they are": _features,
     "width 8": partial(_features, width=8),
@@ -192,10 +198,10 @@ VARIANTS: dict[str, Callable[[DataSet, int], GANFeatureExtractor]] = {
     "spectral norm": partial(_features, spectral_norm=True),
     "no near rows": partial(_features, n_neighbors=0),
     "5 codes a cluster": partial(_features, codes_per_cluster=5),
-    "sobel": partial(_features, architecture=_pair(sobel_trunk)),
-    "dropout": partial(_features, architecture=_pair(dropout_trunk)),
-    "sobel, all trainings": partial(_features, n_init="auto", architecture=_pair(sobel_trunk)),
-    "dropout, all trainings": partial(_features, n_init="auto", architecture=_pair(dropout_trunk)),
+    "sobel": _by_trunk(sobel_trunk),
+    "dropout": _by_trunk(dropout_trunk),
+    "sobel, all trainings": _by_trunk(sobel_trunk, n_init="auto"),
+    "dropout, all trainings": _by_trunk(dropout_trunk, n_init="auto"),
     "rotation": _by_net(Rotation),
     "contrastive": _by_net(Contrastive),
     "an over-clustered head": _two_heads,
