@@ -156,8 +156,10 @@ def main() -> None:
             given = options.data_home, n_rows, options.states
             row = pool.submit(run_row, name, method, seed, *given).result()
         rows = [r for r in rows if (r["data"], r["method"], r["seed"], r.get("rows")) != key]
+        machine = describe_machine()
+        row |= {part: machine[part] for part in ("processor", "commit")}  # a file may have several
         rows.append(row)
-        write(options.json, {**describe_machine(), "rows": rows})
+        write(options.json, {**machine, "rows": rows})
         tqdm.write(json.dumps(row))
 
 

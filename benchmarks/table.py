@@ -135,7 +135,11 @@ def page() -> str:
             if "error" not in row and name not in MEASURED:
                 sections.setdefault(section(row), []).append({**row, "file": name})
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-        sources.append(f"| {name} | {result['commit']} | {result['processor']} | {versions} |")
+        made = {
+            tuple(row.get(part, result[part]) for part in ("commit", "processor"))
+            for row in result["rows"]
+        }
+        sources += [f"| {name} | {' | '.join(each)} | {versions} |" for each in sorted(made)]
     head = f"{COLUMNS}\n|{' --- |' * (COLUMNS.count('|') - 1)}\n"
     parts = [HEAD]
     for data, rows in sections.items():

@@ -1,8 +1,7 @@
 """The search for good features: what else a discriminator could be, or be asked for.
 
-Each is the extractor's defaults with one change, and with one training where it does not say all:
-as many as by default. Networks and steps are changed from outside, by subclasses; what does not
-win stays here.
+Each is the extractor's defaults with one training and one change. Networks and steps are changed
+from outside, by subclasses; what does not win stays here.
 """
 
 from collections import OrderedDict
@@ -173,8 +172,8 @@ def with_net(estimator: type, net_class: type[AdversarialNet]) -> type:
 
 
 def _features(data: DataSet, seed: int, estimator: type = GANFeatureExtractor, **settings: Any):
-    given = {"categorical_codes": (data.n_clusters,), "n_init": 1, **settings}
-    return estimator(image_shape=data.image_shape, random_state=seed, **given)
+    given = {"categorical_codes": (data.n_clusters,), **settings}
+    return estimator(image_shape=data.image_shape, n_init=1, random_state=seed, **given)
 
 
 def _two_heads(data: DataSet, seed: int) -> GANFeatureExtractor:
@@ -186,8 +185,8 @@ def _by_net(net_class: type[AdversarialNet]) -> Callable[[DataSet, int], GANFeat
     return partial(_features, estimator=with_net(GANFeatureExtractor, net_class))
 
 
-def _by_trunk(trunk: Callable, **settings: Any) -> Callable[[DataSet, int], GANFeatureExtractor]:
-    return partial(_features, estimator=with_trunk(GANFeatureExtractor, trunk), **settings)
+def _by_trunk(trunk: Callable) -> Callable[[DataSet, int], GANFeatureExtractor]:
+    return partial(_features, estimator=with_trunk(GANFeatureExtractor, trunk))
 
 
 VARIANTS: dict[str, Callable[[DataSet, int], GANFeatureExtractor]] = {
@@ -200,8 +199,6 @@ VARIANTS: dict[str, Callable[[DataSet, int], GANFeatureExtractor]] = {
     "5 codes a cluster": partial(_features, codes_per_cluster=5),
     "sobel": _by_trunk(sobel_trunk),
     "dropout": _by_trunk(dropout_trunk),
-    "sobel, all trainings": _by_trunk(sobel_trunk, n_init="auto"),
-    "dropout, all trainings": _by_trunk(dropout_trunk, n_init="auto"),
     "rotation": _by_net(Rotation),
     "contrastive": _by_net(Contrastive),
     "an over-clustered head": _two_heads,

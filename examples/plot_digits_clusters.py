@@ -3,9 +3,9 @@ Handwritten digits, clustered without labels
 ============================================
 
 :class:`~gan_cluster.InfoGANClusterer` gets 1,797 images of 8x8 pixels and the number of clusters,
-nothing else. A generator learns to draw digits from a code of ten values, a recognition network
-learns to read that value off any image, and on real images it has to give the same label to an
-image and to a slightly turned and shifted twin.
+nothing else. A generator learns to draw digits from a code, a recognition network learns to read
+that code off any image, and on real images it has to give the same one to an image and to a
+slightly turned and shifted twin.
 """
 
 # %%

@@ -39,7 +39,7 @@ print(clusterer.code_names_)
 # The first code is the cluster: along a row it alone changes, and with it the digit. Each row has
 # noise of its own.
 
-TraversalDisplay.from_estimator(clusterer, "cluster", n_rows=5)
+clusters = TraversalDisplay.from_estimator(clusterer, "cluster", n_rows=5)
 
 # %%
 # The continuous codes change how a digit is written, in most clusters alike. Training saw -1 to 1;
@@ -99,5 +99,6 @@ print(f"{np.greater(changes, 0).mean():.0%} of {len(changes)} pairs lean further
 
 total.figure_.savefig("latent_arithmetic.png")
 walk.figure_.savefig("latent_walk.png")
+clusters.figure_.savefig("latent_clusters.png")
 figure.savefig("latent_traversal.png")
 plt.show()

@@ -77,24 +77,26 @@ class LatentGAN(FittedGAN):
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         net = self.net_
-        rng = torch_generator(seeds(random_state, 1)[0], self.device_)
-        latent = net.code.sample(n_samples, rng, net.clusters.code_shares)
         if cluster is not None:
             n_clusters = len(net.clusters)
             if not n_clusters:
                 raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
             check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
+        given = None if codes is None else self._checked_codes(codes, n_samples, missing=True)
+        if not (given is None or cluster is None or np.isnan(given[:, 0]).all()):
+            raise ValueError(
+                f"cluster={cluster} and codes[:, 0] both say the cluster: leave one out, or "
+                "set codes[:, 0] to NaN"
+            )
+        chosen = None if noise is None else self._checked_noise(noise, n_samples)
+        rng = torch_generator(seeds(random_state, 1)[0], self.device_)
+        latent = net.code.sample(n_samples, rng, net.clusters.code_shares)
+        if cluster is not None:
             latent.categories[:, 0] = self._values(np.full(n_samples, int(cluster)), rng)
-        if codes is not None:
-            given = self._checked_codes(codes, n_samples, missing=True)
-            if cluster is not None and not np.isnan(given[:, 0]).all():
-                raise ValueError(
-                    f"cluster={cluster} and codes[:, 0] both say the cluster: leave one out, or "
-                    "set codes[:, 0] to NaN"
-                )
+        if given is not None:
             self._put_codes(latent, given, rng)
-        if noise is not None:
-            latent.noise.copy_(self._checked_noise(noise, n_samples))
+        if chosen is not None:
+            latent.noise.copy_(chosen)
         drawn = generate(net, self._encoding, latent)
         return drawn.reshape(n_samples, *self._row_shape)
 
@@ -243,7 +245,7 @@ class LatentGAN(FittedGAN):
         columns = list(getattr(codes, "columns", []))
         if all(isinstance(column, str) for column in columns) and columns not in ([], names):
             raise ValueError(f"codes has columns {columns}: they should be {names}")
-        checked = _rows_of(codes, "codes", n_samples, len(names), missing)
+        checked = _rows_of(codes, "codes", n_samples, len(names), missing, f"each of {names}")
         for j, size in enumerate(self._code_sizes()):
             given = checked[~np.isnan(checked[:, j]), j]
             if len(given) and not np.isin(given, np.arange(size)).all():
@@ -257,24 +259,34 @@ class LatentGAN(FittedGAN):
         return torch.from_numpy(checked).float().to(self.device_)
 
 
-def _rows_of(values: Any, name: str, n_samples: int, width: int, missing: bool) -> np.ndarray:
+def _rows_of(
+    values: Any,
+    name: str,
+    n_samples: int,
+    width: int,
+    missing: bool,
+    columns: str = "each of the noise variables",
+) -> np.ndarray:
     """A float array (n_samples, width), one row repeated where only one is given."""
     kept = "allow-nan" if missing else True
+    wanted = n_samples, width
     if values is None:
-        raise TypeError(f"{name} is None: it should be of shape ({n_samples}, {width})")
-    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    if not rows.size and not width:
-        return np.empty((n_samples, 0))
-    size = {"ensure_min_samples": 0, "ensure_min_features": 0}
-    rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name, **size)
+        raise TypeError(f"{name} is None: it should be of shape {wanted}")
+    try:
+        given = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} should be numbers of shape {wanted}: {error}") from error
+    rows = np.atleast_2d(given)
+    if not (rows.size or width):
+        return np.empty(wanted)
     if len(rows) == 1:
         rows = np.repeat(rows, n_samples, axis=0)
-    if rows.shape != (n_samples, width):
+    if rows.shape != wanted or not n_samples:
         raise ValueError(
-            f"{name} has shape {rows.shape}: it should be ({n_samples}, {width}), a row for each "
-            "sample and a column for each of "
-            + ("code_names_" if name == "codes" else "the noise variables")
+            f"{name} has shape {given.shape}: it should be {wanted}, a row for each sample and a "
+            f"column for {columns}"
         )
+    rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name)
     if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float32).max:
         raise ValueError(f"{name} has values that are too large for float32")
     return rows

@@ -74,8 +74,8 @@ def test_seeds_repeat_with_models_of_ours_and_global_state_is_kept(blobs):
 def test_bad_input_is_named(blobs):
     X, _ = blobs
     fitted = extractor(n_continuous=2).fit(X)
-    for few in ([], [fitted]):
-        with pytest.raises(ValueError, match=r"give at least two models to compare, got [01]"):
+    for few in ([], [fitted], fitted):
+        with pytest.raises(ValueError, match=r"give at least two models to compare, got "):
             model_centrality(few)
     with pytest.raises(NotFittedError):
         model_centrality([fitted, extractor(n_continuous=2)])

@@ -73,6 +73,17 @@ def test_noise_scores_near_chance(name, factors):
     assert SCORES[name](noise, factors) < CHANCE.get(name, 0) + 0.12
 
 
+def test_noise_scores_near_chance_also_where_rows_are_few():
+    _, factors = make_sprites(200, image_size=8, random_state=0)
+    noise = np.random.RandomState(0).normal(size=(200, 10))
+    assert beta_vae_score(noise, factors, random_state=0) < 0.35  # of five factors
+
+
+def test_factors_of_many_values_are_perfect_codes_of_themselves():
+    _, factors = make_sprites(5000, random_state=0)
+    assert mutual_information_gap(factors, factors) > 0.96
+
+
 def test_two_coordinates_for_one_factor_are_not_complete(factors):
     twice = np.hstack([factors, factors])
     assert mutual_information_gap(twice, factors) < 0.01

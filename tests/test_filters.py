@@ -56,6 +56,13 @@ def test_gradients_are_those_of_guided_backpropagation(activation):
     )
 
 
+def test_rectifiers_that_are_no_modules_are_an_error():
+    network = by_hand(nn.Identity())
+    given = torch.ones(1, 1, 2, 2), torch.tensor([0])
+    with pytest.raises(ValueError, match="of which this discriminator has none: make its"):
+        guided_gradients(network, "second", *given)
+
+
 def test_what_holds_a_channel_back_is_left_out():
     network = by_hand(nn.ReLU())
     with torch.no_grad():

@@ -127,9 +127,18 @@ def test_continuous_codes_alone_have_their_information(blobs):
     model = extractor(categorical_codes=(), n_continuous=2, max_epochs=3).fit(blobs[0])
     display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(2))
     drawn = lines(display.ax_[1])
-    assert drawn.keys() == {"bound of continuous codes"}
+    name = "bound of continuous codes, at most -0.23 each"
+    assert drawn.keys() == {name}
     expected = column(model.history_, "continuous_information")
-    np.testing.assert_array_equal(drawn["bound of continuous codes"], expected)
+    np.testing.assert_array_equal(drawn[name], expected)
+
+
+def test_the_loss_of_pairs_that_share_a_code_is_shown(blobs):
+    model = extractor(n_continuous=2, contrastive_weight=1.0, max_epochs=4).fit(blobs[0])
+    drawn = lines(HistoryDisplay.from_estimator(model, ax=Figure().subplots(3)).ax_[0])
+    expected = column(model.history_, "contrastive_loss")
+    assert np.isfinite(expected).any()
+    np.testing.assert_array_equal(drawn["pairs that share a code"], expected)
 
 
 def test_a_second_picture_takes_the_place_of_the_first(model):

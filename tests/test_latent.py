@@ -123,8 +123,10 @@ def test_every_code_is_learned(consistency_weight, blobs):
         ([[0, 0, np.nan, 0]], [[0, 0]], "codes contains NaN"),
         ([[0, 0, 0, 0]], [[np.inf, 0]], "noise contains infinity"),
         ([[0, 0, 0, 0]] * 2, [[0, 0]] * 3, r"codes has shape \(2, 4\): it should be \(3, 4\)"),
-        ([], [[0, 0]], r"codes has shape \(1, 0\): it should be \(1, 4\), .* of code_names_"),
-        ([[0, 0, 0, 0]], [], r"noise has shape \(1, 0\): it should be \(1, 2\)"),
+        ([], [[0, 0]], r"codes has shape \(0,\): it should be \(1, 4\), .* 'category1',"),
+        ([[0, 0, 0, 0]], [], r"noise has shape \(0,\): it should be \(1, 2\)"),
+        (np.empty((0, 4)), np.empty((0, 2)), r"codes has shape \(0, 4\): it should be \(0, 4\)"),
+        ([["a"] * 4], [[0, 0]], r"codes should be numbers of shape \(1, 4\)"),
     ],
 )
 def test_codes_that_cannot_be_are_named(codes, noise, message, model):

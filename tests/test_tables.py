@@ -132,8 +132,10 @@ def test_numbers_can_be_read_on_their_colours(ax):
 
 
 def test_bad_labels_are_named(model, frame):
-    with pytest.raises(ValueError, match="same length, got 3 and 120"):
+    with pytest.raises(ValueError, match=r"numbers of samples: \[120, 3\]"):
         ConfusionDisplay.from_estimator(model, frame, [0, 1, 2])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        ConfusionDisplay.from_estimator(model, frame, [np.nan] * 120)
     with pytest.raises(ValueError, match="are empty"):
         ConfusionDisplay.from_predictions([], [])
     with pytest.raises(NotFittedError):

@@ -26,7 +26,7 @@ def guided_gradients(
     A rectifier hands a gradient on only where it is positive and the unit fires (Springenberg et
     al., 2014, arXiv:1412.6806, section 3.4): what is left are the pixels that make the channel
     respond, none of those that hold it back. A leaky rectifier counts as silent where it leaks.
-    The network stays as it is; activations that are no modules hand gradients on as always.
+    The network stays as it is.
 
     Parameters
     ----------
@@ -42,8 +42,13 @@ def guided_gradients(
     Returns
     -------
     gradients : Tensor of shape (n, channels, height, width)
+
+    Raises
+    ------
+    ValueError
+        If the trunk has no rectifier that is a module.
     """
-    with gradients_on(), _guided(discriminator):
+    with gradients_on(), _guided(discriminator.trunk):
         rows, channels = rows.clone().requires_grad_(), channels.clone()
         maps = discriminator.activations(rows, [layer])[layer]
         chosen = maps[torch.arange(len(rows)), channels].flatten(1)
@@ -51,18 +56,20 @@ def guided_gradients(
 
 
 @contextmanager
-def _guided(network: nn.Module) -> Iterator[None]:
+def _guided(trunk: nn.Module) -> Iterator[None]:
     """Let rectifiers hand on only positive gradients of units that fire."""
 
     def guide(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         fires = output.detach() > 0
         output.register_hook(lambda gradient: gradient.clamp_min(0) * fires)
 
-    handles = [
-        module.register_forward_hook(guide)
-        for module in network.modules()
-        if isinstance(module, RECTIFIERS)
-    ]
+    found = [module for module in trunk.modules() if isinstance(module, RECTIFIERS)]
+    if not found:
+        raise ValueError(
+            "guided backpropagation goes by rectifiers, of which this discriminator has none: make "
+            f"its activations modules, one of {', '.join(kind.__name__ for kind in RECTIFIERS)}"
+        )
+    handles = [module.register_forward_hook(guide) for module in found]
     try:
         yield
     finally:

@@ -124,8 +124,8 @@ class FiltersDisplay:
         TypeError
             If it is no estimator of this library.
         ValueError
-            If it has no convolutions, as an MLP, no such layer or channels, or X does not hold
-            images like those of fit.
+            If it has no convolutions, as an MLP, no such layer or channels, no activations that
+            are modules, such as ``torch.nn.ReLU``, or X does not hold images like those of fit.
         """
         check_estimator(cls, estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)

@@ -1,6 +1,7 @@
 """HistoryDisplay: how training went, epoch by epoch."""
 
 from collections.abc import Callable, Sequence
+from math import log, pi
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +14,12 @@ LOSSES = {
     "discriminator_loss": "discriminator",
     "generator_loss": "generator",
     "agreement": "agreement of twins",
+    "contrastive_loss": "pairs that share a code",
 }
 INFORMATION = {
     "mutual_information": "bound on the information",
     "code_entropy": "ceiling H(c) of categorical codes",
-    "continuous_information": "bound of continuous codes",
+    "continuous_information": f"bound of continuous codes, at most {log(2 / pi) / 2:.2f} each",
 }
 USAGE = "cluster_usage"
 MARKED = ".-"  # so that an epoch between two gaps is seen

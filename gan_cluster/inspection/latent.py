@@ -117,6 +117,8 @@ class TraversalDisplay:
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
         check_scalar(n_values, "n_values", Integral, min_val=2)
         check_scalar(limit, "limit", Real, min_val=0, include_boundaries="neither")
+        if not np.isfinite(limit):
+            raise ValueError(f"limit == {limit}, must be finite.")
         names = estimator.code_names_
         if not names:
             raise ValueError("there is no code to change: this estimator was fitted without one")

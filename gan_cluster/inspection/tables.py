@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_feature_names_in
 
 from gan_cluster.clusterer import InfoGANClusterer
@@ -223,9 +224,12 @@ class ConfusionDisplay:
         TypeError
             If the estimator has no clusters to show.
         ValueError
-            If X and y differ in length, or y is not one-dimensional.
+            If X and y differ in length, or y is not one-dimensional or has NaN.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
+        y = column_or_1d(y, input_name="y")
+        assert_all_finite(y, input_name="y")
+        check_consistent_length(X, y)
         return cls.from_predictions(y, estimator.predict(X), ax=ax)
 
     @classmethod

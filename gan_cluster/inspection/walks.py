@@ -126,8 +126,10 @@ class WalkDisplay:
             rng = np.random.RandomState(seeds(random_state, 1)[0])
             points = [draw_points(estimator, n_rows, rng) for _ in range(2)]
             points[1][0][:, :n_categorical] = points[0][0][:, :n_categorical]
-        if len(points) < 2:
-            raise ValueError(f"a walk needs at least two points, got {len(points)}")
+        if not isinstance(points, list | tuple) or len(points) < 2:
+            raise ValueError(
+                f"points: a walk needs at least two points (codes, noise), got {points!r:.80}"
+            )
         given = [check_points(estimator, f"points[{i}]", pair) for i, pair in enumerate(points)]
         counts = [len(point.noise) for point in given]
         if len(set(counts)) > 1:

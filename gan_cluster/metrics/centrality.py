@@ -69,8 +69,8 @@ def model_centrality(
     >>> model_centrality(models, n_votes=20, random_state=0).shape
     (3,)
     """
-    if len(estimators) < 2:
-        raise ValueError(f"estimators: give at least two models to compare, got {len(estimators)}")
+    if not isinstance(estimators, list | tuple) or len(estimators) < 2:
+        raise ValueError(f"estimators: give at least two models to compare, got {estimators!r:.80}")
     check_scalar(n_votes, "n_votes", Integral, min_val=2)  # half choose, half are scored
     columns = [_continuous_columns(estimator, i) for i, estimator in enumerate(estimators)]
     rng = numpy_generator(random_state)

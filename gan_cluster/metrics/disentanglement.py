@@ -55,13 +55,14 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_bins : int, default=20
-        Equally wide bins of each coordinate.
+        Equally wide bins of each coordinate; one whose values repeat, as those of factors do, is
+        left as it is.
 
     Returns
     -------
     score : float
-        From 0 to 1; below 1 also for the factors themselves where one has more than ``n_bins``
-        values.
+        From 0 to 1. With few rows for many values any two columns seem to share information, so
+        that factors themselves fall short of 1.
 
     Raises
     ------
@@ -94,6 +95,9 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
 def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
     if np.ptp(column) < TINY:
         return np.zeros(len(column), dtype=int)
+    values, numbered = np.unique(column, return_inverse=True)
+    if 2 * len(values) <= len(column):
+        return numbered
     edges = KBinsDiscretizer(n_bins, encode="ordinal", strategy="uniform", subsample=None)
     return edges.fit_transform(column[:, None]).ravel().astype(int)
 
@@ -287,8 +291,13 @@ def factor_vae_score(
         return 1 / factors.shape[1]
     scaled = codes[:, alive] / spread[alive]
     chosen = rng.randint(factors.shape[1], size=n_votes)
-    least = [scaled[_sharing(factors[:, k], rng)].var(0).argmin() for k in chosen]
+    least = [_least(scaled[_sharing(factors[:, k], rng)].var(0), rng) for k in chosen]
     return majority_accuracy(np.array(least), chosen)
+
+
+def _least(variances: np.ndarray, rng: np.random.RandomState) -> int:
+    """Which is the least; a random one of several."""
+    return int(rng.choice(np.flatnonzero(variances == variances.min())))
 
 
 def majority_accuracy(least: np.ndarray, chosen: np.ndarray) -> float:
@@ -345,15 +354,26 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     if factors.shape[1] == 1:
         return 1.0  # nothing else could be held
     rng = numpy_generator(random_state)
-    chosen = rng.randint(factors.shape[1], size=n_votes)
-    differences = []
-    for k in chosen:
-        ones = rng.randint(len(codes), size=GROUP)
-        others = [rng.choice(np.flatnonzero(factors[:, k] == value)) for value in factors[ones, k]]
-        differences.append(np.abs(codes[ones] - codes[others]).mean(0))
-    half = n_votes // 2
-    linear = _linear_classifier().fit(differences[:half], chosen[:half])
-    return float(linear.score(differences[half:], chosen[half:]))
+    halves = np.array_split(rng.permutation(len(codes)), 2)  # rows seen in training tell too much
+    parts = []
+    for rows, n in zip(halves, (n_votes // 2, n_votes - n_votes // 2), strict=True):
+        chosen = rng.randint(factors.shape[1], size=n)
+        pairs = (_pairs(factors[rows, k], rng) for k in chosen)
+        differences = [np.abs(codes[rows[i]] - codes[rows[j]]).mean(0) for i, j in pairs]
+        parts.append((differences, chosen))
+    return float(_linear_classifier().fit(*parts[0]).score(*parts[1]))
+
+
+def _pairs(factor: np.ndarray, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, drawn with replacement, and for each another one of the same value of a factor."""
+    order = np.argsort(factor, kind="stable")
+    sizes = np.bincount(factor)
+    first = (np.cumsum(sizes) - sizes)[factor[order]]  # of each row's value, among those in order
+    size = sizes[factor[order]]
+    ones = rng.choice(np.flatnonzero(size > 1), size=GROUP)
+    steps = 1 + rng.randint(size[ones] - 1)
+    others = first[ones] + (ones - first[ones] + steps) % size[ones]
+    return order[ones], order[others]
 
 
 def _linear_classifier() -> Pipeline:
@@ -361,9 +381,10 @@ def _linear_classifier() -> Pipeline:
 
 
 def _sharing(factor: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Indices of rows, drawn with replacement, that share one value of a factor."""
-    rows = np.flatnonzero(factor == factor[rng.randint(len(factor))])
-    return rng.choice(rows, size=GROUP)
+    """Indices of two rows or more that share one value of a factor."""
+    shared = np.flatnonzero(np.bincount(factor)[factor] > 1)
+    rows = np.flatnonzero(factor == factor[rng.choice(shared)])
+    return rng.choice(rows, size=min(GROUP, len(rows)), replace=False)
 
 
 def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict[str, float]:
@@ -391,7 +412,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or there is one class only.
+        If lengths differ, values are not finite, there is one class only, or one of a single row.
 
     Examples
     --------
@@ -410,7 +431,8 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     for name, values in {"codes": codes, "noise": noise}.items():
         checked = check_array(values, dtype=np.float64, input_name=name)
         check_consistent_length(checked, target)
-        parts = train_test_split(checked, target, test_size=1 / 3, random_state=seed)
+        held = {"test_size": 1 / 3, "random_state": seed, "stratify": target}
+        parts = train_test_split(checked, target, **held)
         linear = _linear_classifier()
         found[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
     return found
