@@ -336,8 +336,11 @@ class GANFeatureExtractor(BaseGAN):
         self._chosen = choose_layers(
             discriminator, self._categorical(), self.layers, self._encoding.shape
         )
-        if self.pooling == "max" and not discriminator.convolutions:
-            raise ValueError('pooling="max" needs convolutional maps; these networks have none')
+        if self.pooling != "auto" and not discriminator.convolutions:
+            raise ValueError(
+                f'pooling="{self.pooling}" needs convolutional maps; these networks have none: '
+                'leave pooling="auto"'
+            )
         self._pooling = "max" if self.pooling == "auto" else self.pooling
         self._normalize = self.normalize
         self._reduction: Reduction | None = None

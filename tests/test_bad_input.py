@@ -90,6 +90,7 @@ def test_number_of_clusters(settings, message):
         ),
         ({"objective": "gan", "layers": "recognition"}, "names no layer"),
         ({"pooling": "max"}, 'pooling="max" needs convolutional maps'),
+        ({"pooling": "avg"}, 'pooling="avg" needs convolutional maps.*leave pooling="auto"'),
         ({"objective": "wgan"}, "'objective' parameter"),
         ({"normalize": "l1"}, "'normalize' parameter"),
     ],

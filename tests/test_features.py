@@ -1,5 +1,7 @@
 """Which layers GANFeatureExtractor reads, how it pools and what it calls the columns."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,16 @@ def test_layers_of_a_convolutional_net(pictures):
     hidden, posterior = np.split(model.transform(pictures), [128], axis=1)
     np.testing.assert_allclose(hidden, _activations(model, pictures, "recognition"), atol=1e-5)
     np.testing.assert_allclose(posterior, model.encode(pictures).categorical[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"image_shape": (1, 8, 8)}])
+def test_images_of_another_size_are_an_error_that_names_both(settings, pictures):
+    native = np.asarray(pictures).reshape(-1, 8, 8)
+    model = extractor(**settings).fit(native)
+    for other in (np.zeros((2, 9, 9)), np.zeros((2, 5, 9, 9))):
+        message = rf"shape {re.escape(str(other.shape[1:]))}, but .* images of \(1, 8, 8\)"
+        with pytest.raises(ValueError, match=message):
+            model.transform(other)
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv3"])

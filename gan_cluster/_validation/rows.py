@@ -67,15 +67,17 @@ def check_rows(
         )
     if getattr(X, "ndim", 2) > 2:
         array = np.asarray(X)
-        image_shape, channels_last = _native_image_shape(array.shape[1:], image_shape)
         row_shape = array.shape[1:]
-        X = array.reshape(len(array), int(np.prod(array.shape[1:])))
-        if not reset and X.shape[1] != estimator.n_features_in_:
-            name = type(estimator).__name__
+        n_values = int(np.prod(row_shape))
+        if not reset and n_values != estimator.n_features_in_:
+            name, image = type(estimator).__name__, estimator._layout[0]
             raise ValueError(
                 f"X holds images of shape {row_shape}, but {name} was fitted on rows of shape "
-                f"{estimator._row_shape}: give images of that size"
+                f"{estimator._row_shape}"
+                + (f", images of {image}: give images of that size" if image else "")
             )
+        image_shape, channels_last = _native_image_shape(row_shape, image_shape)
+        X = array.reshape(len(array), n_values)
     given = X
     on_disk = isinstance(X, np.ndarray) and mapped_file(X) is not None
     try:
