@@ -312,12 +312,15 @@ def test_the_best_training_is_refined(settings, explored, refined, augment, monk
 
 
 def test_generated_images_belong_to_their_cluster_and_vary(images):
-    model = clusterer(image_shape=(1, 8, 8), width=8, noise_dim=16, max_epochs=250)
-    model.fit(images)
-    drawn = np.stack([model.sample(50, cluster=k, random_state=0) for k in range(3)])
-    read = np.stack([model.predict(rows) for rows in drawn])
-    assert (read == np.arange(3)[:, None]).mean() > 0.7
-    assert drawn.reshape(150, 64).std(0).mean() > 0.4 * images.std(0).mean()
+    own, spread = [], []
+    for seed in range(3):  # a single training of so few images may draw few or wrong ones
+        settings = {"width": 8, "noise_dim": 16, "max_epochs": 250, "random_state": seed}
+        model = clusterer(image_shape=(1, 8, 8), **settings).fit(images)
+        drawn = [model.sample(50, cluster=k, random_state=0) for k in range(3)]
+        own += [(model.predict(rows) == k).mean() for k, rows in enumerate(drawn)]
+        spread.append(np.concatenate(drawn).std(0).mean() / images.std(0).mean())
+    assert np.mean(own) > 0.7
+    assert np.mean(spread) > 0.4
 
 
 def test_sample_of_an_mlp_keeps_the_shape_of_channels_last_images(colours):
