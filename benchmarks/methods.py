@@ -38,6 +38,8 @@ UNTRAINED: dict[str, Any] = {
     "discriminator_lr": 1e-12,
     "generator_lr": 1e-12,
 }
+# the papers' own (arXiv:1606.03657, appendix C.1): the discriminator is the slower one
+RATES: dict[str, Any] = {"discriminator_lr": 2e-4, "generator_lr": 1e-3}
 # more maps and fewer passes, for images in colour
 WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
@@ -175,7 +177,8 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
 def _by_protocol(depth: int) -> dict[str, Method]:
     """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
     last: dict[str, Any] = {
-        **INFOGAN,
+        **BARE,
+        **RATES,
         "architecture": pair(depth),
         "layers": f"conv{depth}",
         "pooling": "avg",
@@ -189,6 +192,7 @@ def _by_protocol(depth: int) -> dict[str, Method]:
         f"gan-conv{depth}+kmeans": Method(_features(objective="gan", **last)),
         f"infogan-conv{depth}+kmeans": Method(_features(**last)),
         f"infogan-code, conv{depth}": Method(_extractor(**last), _code),  # of the same training
+        f"untrained-conv{depth}+kmeans": Method(_features(**{**last, **UNTRAINED})),
         f"labels-conv{depth}+kmeans": Method(ceiling),
     }
 

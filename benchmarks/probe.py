@@ -41,7 +41,7 @@ class LinearProbe(BaseEstimator):
         labelled = np.concatenate(kept)
         validation = StratifiedShuffleSplit(1, test_size=0.2, random_state=self.seed)
         # the dual, as 4,608 features of all rows of CIFAR-10 make the primal last for hours
-        svm = LinearSVC(dual=True, max_iter=100, random_state=self.seed)
+        svm = LinearSVC(dual=True, random_state=self.seed)
         classifier = Pipeline([("scale", "passthrough"), ("svm", svm)])
         choices = {"scale": ["passthrough", StandardScaler()], "svm__C": CONSTANTS}
         self.search_ = GridSearchCV(classifier, choices, cv=validation)
