@@ -31,6 +31,7 @@ def test_an_example_runs_alone_and_saves_its_pictures(path, short, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", lambda: None)
     plt.switch_backend("agg")
+    plt.close("all")
     runpy.run_path(str(path), run_name="__main__")
     shown = len(plt.get_fignums())
     plt.close("all")
