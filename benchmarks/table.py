@@ -83,7 +83,7 @@ def section(row: dict) -> str:
         return MAIN_JOB
     data = row["data"].partition("_unbalanced_")
     name = data[0] + data[1].rstrip("_")
-    return f"{name}, first {row['rows']:,} rows of train" if "rows" in row else name
+    return f"{name}, at most {row['rows']:,} rows of train" if "rows" in row else name
 
 
 def summary(rows: list[dict], data: str) -> list[str]:
