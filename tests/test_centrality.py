@@ -1,5 +1,7 @@
 """ModelCentrality on made models of which it is known which one disentangles."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.linalg import hadamard
@@ -89,3 +91,12 @@ def test_bad_input_is_named(blobs):
         model_centrality([fitted, fitted], n_votes=1)
     with pytest.raises(ValueError, match="features"):
         model_centrality([fitted, extractor(n_continuous=2).fit(X[:, :3])], n_votes=2)
+
+
+def test_models_of_named_columns_read_each_others_rows_in_silence(blobs):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(blobs[0], columns=list("abcd"))
+    models = [extractor(n_continuous=2, random_state=seed).fit(X) for seed in (0, 1)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model_centrality(models, n_votes=4, random_state=0).shape == (2,)

@@ -1,5 +1,6 @@
 """Which of several models to keep where no factor is known: the one that the others agree with."""
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
@@ -116,8 +117,10 @@ def _scores_by(
         codes = np.full((len(votes), len(truth.code_names_)), np.nan)
         codes[np.arange(len(votes)), columns[chosen[votes]]] = held[votes]
         rows = truth.sample(len(votes), codes=codes, random_state=rng)
-        for found, estimator in zip(means, estimators, strict=True):
-            found.append(estimator.encode(rows).mean)
+        with warnings.catch_warnings():  # rows that a model makes name no features
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            for found, estimator in zip(means, estimators, strict=True):
+                found.append(estimator.encode(rows).mean)
     return np.array([_held_code_accuracy(np.concatenate(found), chosen) for found in means])
 
 
