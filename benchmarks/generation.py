@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 from accuracy import describe_machine, write
 from data import load
-from scipy.ndimage import distance_transform_edt
 from sklearn.neighbors import KNeighborsClassifier
 from tqdm import tqdm
 
@@ -43,16 +42,21 @@ def slant(images: np.ndarray) -> np.ndarray:
 
 
 def stroke_width(images: np.ndarray) -> np.ndarray:
-    """Mean width of the strokes of each image in pixels, from the distance to their edge.
+    """Mean width of the strokes of each image (n, height, width) in pixels, nothing outside.
 
-    >>> bar = np.zeros((1, 20, 20))
-    >>> bar[:, 8:12] = 1
-    >>> bool(2 < stroke_width(bar)[0] < 4)
-    True
+    It is twice the ink by the length of its edge, which is its total variation: the ends of a
+    stroke, counted as edge, too, make it a little less.
+
+    >>> bars = np.zeros((4, 28, 28))
+    >>> for width, bar in enumerate(bars, start=1):
+    ...     bar[4:24, 8 : 8 + width] = 1
+    >>> stroke_width(bars).round(1)
+    array([1. , 1.8, 2.6, 3.4])
     """
-    inked = images > 0.5 * images.max((1, 2), keepdims=True)
-    distances = [distance_transform_edt(image) for image in inked]
-    return np.array([2 * found[found > 0].mean() for found in distances])
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    down, right = padded[:, 1:, :-1], padded[:, :-1, 1:]
+    edge = np.hypot(down - padded[:, :-1, :-1], right - padded[:, :-1, :-1]).sum((1, 2))
+    return 2 * images.sum((1, 2)) / edge
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
