@@ -32,7 +32,8 @@ print(extractor.layer_names_)
 last = FiltersDisplay.from_estimator(extractor, X)
 
 # %%
-# Nearer to the image a channel sees a smaller part of it, such as an edge or a corner.
+# Nearer to the image a channel sees only a patch, at an edge or a corner of a shape, and trained
+# weights differ less from untrained ones: what was learned shows in the last convolution.
 
 early = FiltersDisplay.from_estimator(extractor, X, "conv2")
 
