@@ -1,5 +1,6 @@
 """The latent space of a fitted estimator: rows from codes and noise, and codes from rows."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -9,7 +10,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted, check_scalar
 
 from gan_cluster._fitted import FittedGAN
-from gan_cluster.codes import Latent, Posterior
+from gan_cluster.codes import Latent
 from gan_cluster.training.inference import generate
 from gan_cluster.training.random import seeds, torch_generator
 
@@ -186,7 +187,7 @@ class LatentGAN(FittedGAN):
 
         def read(batch: torch.Tensor) -> torch.Tensor:
             posterior = net.code.posterior(net.discriminator_(batch).code)
-            probabilities = self._probabilities(posterior)
+            probabilities = self._probabilities(posterior.logits)
             return torch.cat([*probabilities, posterior.mean, posterior.log_variance.exp()], dim=1)
 
         n_continuous = net.code.n_continuous
@@ -194,9 +195,9 @@ class LatentGAN(FittedGAN):
         *categorical, mean, variance = np.split(self._map(read, X), ends, axis=1)
         return Bunch(categorical=categorical, mean=mean, variance=variance)
 
-    def _probabilities(self, posterior: Posterior) -> list[torch.Tensor]:
+    def _probabilities(self, said: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Those (n, size) of each categorical code, that of the cluster first."""
-        logits = list(posterior.logits)
+        logits = list(said)
         if logits:
             logits[0] = self.net_.clusters.logits(logits[0])[:, self._cluster_order]
         return [part.softmax(1) for part in logits]

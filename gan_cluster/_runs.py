@@ -85,6 +85,8 @@ class TrainableGAN(LatentGAN):
             shape=shape,
             latent_dim=code.latent_dim,
             posterior_dim=code.posterior_dim,
+            # twins teach the layer that reads clusters to look past what continuous codes stand for
+            n_apart=code.continuous_dim if self._is_consistent() else 0,
             n_contrasted=code.n_continuous if self.contrastive_weight else 0,
             width=self.width,
             depth=self.depth,

@@ -65,10 +65,14 @@ class LatentCode:
         return self.noise_dim + sum(self.categorical) + self.n_continuous
 
     @property
+    def continuous_dim(self) -> int:
+        """Width of what the recognition network says of continuous codes, which comes last."""
+        return (2 if self.learned_variance else 1) * self.n_continuous
+
+    @property
     def posterior_dim(self) -> int:
         """Width of the recognition network's output; 0 where there is no code at all."""
-        per_continuous = 2 if self.learned_variance else 1
-        return sum(self.categorical) + per_continuous * self.n_continuous
+        return sum(self.categorical) + self.continuous_dim
 
     def sample(
         self, n_samples: int, generator: torch.Generator, shares: torch.Tensor | None = None
@@ -119,14 +123,16 @@ class LatentCode:
         """The part of the recognition network's output that :meth:`posterior` puts first."""
         return output[:, : self.categorical[0]]
 
+    def logits(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The part of the recognition network's output that speaks of categorical codes."""
+        return output[:, : sum(self.categorical)].split(list(self.categorical), dim=1)
+
     def posterior(self, output: torch.Tensor) -> Posterior:
         """Split the recognition network's output into the factors of Q(c | x)."""
-        width, n = sum(self.categorical), self.n_continuous
-        sizes = [*self.categorical, n, output.shape[1] - width - n]
-        *logits, mean, log_variance = output.split(sizes, dim=1)
+        mean, log_variance = output[:, sum(self.categorical) :].tensor_split([self.n_continuous], 1)
         if not self.learned_variance:
             log_variance = torch.zeros_like(mean)
-        return Posterior(tuple(logits), mean, log_variance)
+        return Posterior(self.logits(output), mean, log_variance)
 
     def log_likelihood(
         self, posterior: Posterior, latent: Latent

@@ -398,8 +398,8 @@ class GANFeatureExtractor(BaseGAN):
         found = discriminator.activations(batch, hidden)
         if POSTERIOR in self._chosen:
             assert discriminator.code is not None
-            posterior = self.net_.code.posterior(discriminator.code(found[RECOGNITION_LAYER]))
-            found[POSTERIOR] = torch.cat(self._probabilities(posterior), dim=1)
+            said = self.net_.code.logits(discriminator.code(found[RECOGNITION_LAYER]))
+            found[POSTERIOR] = torch.cat(self._probabilities(said), dim=1)
         return {name: pool(found[name], self._pooling) for name in self._chosen}
 
     def _joined(self, batch: torch.Tensor) -> torch.Tensor:

@@ -121,8 +121,23 @@ def test_learned_variance_widens_the_recognition_network(blobs):
         clusterer(n_continuous=2, continuous_variance=kind).fit(blobs[0])
         for kind in ("fixed", "learned")
     )
-    assert fixed.discriminator_.code.out_features == 3 + 2
-    assert learned.discriminator_.code.out_features == 3 + 4
+    assert fixed.discriminator_.apart[1].out_features == 2
+    assert learned.discriminator_.apart[1].out_features == 4
+
+
+def test_continuous_codes_have_a_hidden_layer_of_their_own_where_twins_have_to_agree(blobs):
+    agreeing = clusterer(n_continuous=2).fit(blobs[0])
+    rows = torch.randn(5, 4)
+    with torch.inference_mode():
+        trunk = agreeing.discriminator_.trunk(rows)
+        said = agreeing.discriminator_(rows).code
+        own = agreeing.discriminator_.apart(trunk)
+        clusters = agreeing.discriminator_.code(agreeing.discriminator_.recognition(trunk))
+    torch.testing.assert_close(said, torch.cat([clusters, own], dim=1))
+    for settings in ({"consistency_weight": 0}, {"n_continuous": 0}):
+        model = clusterer(**{"n_continuous": 2, **settings}).fit(blobs[0])
+        assert model.discriminator_.apart is None
+        assert model.discriminator_.code.out_features == 3 + model.n_continuous
 
 
 @pytest.mark.parametrize(("name", "given"), [("agreement", {}), (None, {"consistency_weight": 0})])

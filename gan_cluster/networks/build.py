@@ -38,6 +38,8 @@ class Discriminator(nn.Module):
         Number of values a row at the trunk's end, flattened.
     posterior_dim : int
         Width of Q's output; 0 leaves Q out.
+    n_apart : int, default=0
+        How many of Q's outputs, the last ones, are read by a hidden layer of their own.
     n_contrasted : int, default=0
         Number of codes that the third head tells apart; 0 leaves it out.
     """
@@ -45,15 +47,24 @@ class Discriminator(nn.Module):
     contrast: PairHead
 
     def __init__(
-        self, trunk: nn.Module, n_features: int, posterior_dim: int, n_contrasted: int = 0
+        self,
+        trunk: nn.Module,
+        n_features: int,
+        posterior_dim: int,
+        n_apart: int = 0,
+        n_contrasted: int = 0,
     ):
         super().__init__()
         self.trunk = trunk
         self.adversarial = nn.Linear(n_features, 1)
-        self.recognition = self.code = None
+        self.recognition = self.code = self.apart = None
         if posterior_dim:
             self.recognition = hidden_layer(n_features)
-            self.code = nn.Linear(RECOGNITION_UNITS, posterior_dim)
+            self.code = nn.Linear(RECOGNITION_UNITS, posterior_dim - n_apart)
+        if n_apart:
+            self.apart = nn.Sequential(
+                hidden_layer(n_features), nn.Linear(RECOGNITION_UNITS, n_apart)
+            )
         if n_contrasted:
             self.contrast = PairHead(n_features, n_contrasted)
 
@@ -62,7 +73,10 @@ class Discriminator(nn.Module):
         logits = self.adversarial(features).squeeze(1)
         if self.recognition is None or self.code is None:
             return DiscriminatorOutput(logits, features.new_empty(len(features), 0), features)
-        return DiscriminatorOutput(logits, self.code(self.recognition(features)), features)
+        code = self.code(self.recognition(features))
+        if self.apart is not None:
+            code = torch.cat([code, self.apart(features)], dim=1)
+        return DiscriminatorOutput(logits, code, features)
 
     @property
     def layers(self) -> dict[str, nn.Module]:
@@ -103,6 +117,7 @@ def build_networks(
     depth: int | None,
     spectral: bool,
     rng: torch.Generator,
+    n_apart: int = 0,
     n_contrasted: int = 0,
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
@@ -133,7 +148,7 @@ def build_networks(
         made = mlp_generator(latent_dim, shape[0], width, layers)
         trunk = mlp_trunk(shape[0], width, layers, batch_norm=not spectral)
         n_features, scale = 16 * width, None
-    discriminator = Discriminator(trunk, n_features, posterior_dim, n_contrasted)
+    discriminator = Discriminator(trunk, n_features, posterior_dim, n_apart, n_contrasted)
     user_made = isinstance(architecture, tuple)
     for part in discriminator.children() if user_made else (made, discriminator):
         if not (user_made and part is trunk):
