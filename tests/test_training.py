@@ -173,10 +173,17 @@ def test_statistics_are_those_of_real_rows(blobs):
 
 
 @pytest.mark.parametrize(
-    ("given", "learns"),
-    [({}, False), ({"n_continuous": 1}, True), ({"consistency_weight": 0}, True)],
+    ("given", "head", "learns"),
+    [
+        ({}, "code", False),
+        ({"n_continuous": 1}, "code", False),
+        ({"n_continuous": 1}, "apart", True),
+        ({"consistency_weight": 0}, "code", True),
+    ],
 )
-def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(given, learns, blobs):
+def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(
+    given, head, learns, blobs
+):
     net = clusterer(augment="none", **given).fit(blobs[0]).net_
     rows = torch.randn(40, 4, generator=torch_generator(0))
     fake = torch.randn(40, 4, generator=torch_generator(1))
@@ -186,7 +193,7 @@ def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(given
         player.optimizer_.param_groups[0]["lr"] = 0.01  # zero after training
         latent = net.code.sample(40, torch_generator(seed))
         player.discriminator_step(rows, rows, fake, latent)
-        updated.append(player.discriminator_.code.weight)
+        updated.append([*getattr(player.discriminator_, head).parameters()][-2])
     assert torch.equal(*updated) != learns
 
 
