@@ -119,10 +119,6 @@ class LatentCode:
         ]
         return torch.cat([latent.noise, *hot, latent.continuous], dim=1)
 
-    def first_logits(self, output: torch.Tensor) -> torch.Tensor:
-        """The part of the recognition network's output that :meth:`posterior` puts first."""
-        return output[:, : self.categorical[0]]
-
     def logits(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The part of the recognition network's output that speaks of categorical codes."""
         return output[:, : sum(self.categorical)].split(list(self.categorical), dim=1)

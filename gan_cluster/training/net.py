@@ -216,7 +216,7 @@ class AdversarialNet(Players):
 
     def cluster_logits(self, output: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) from Q's output."""
-        return self.clusters.logits(self.code.first_logits(output))
+        return self.clusters.logits(self.code.logits(output)[0])
 
     def label(self, rows: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
