@@ -39,10 +39,10 @@ from gan_cluster.metrics import (
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
 EPOCHS = {"infogan": 8, "beta-vae": 16}  # about the same time
-# Codes, noise and batches are those of the paper's experiments on dSprites, which train twenty times
-# as long. The others were chosen by what trainings of three seeds scored after three passes: with
-# the paper's weight of codes, 0.05, so few steps often do not find them, with 1 they settle before
-# shapes are seen, which R1 and spectral normalisation keep from the discriminator.
+# Codes, noise and batches are those of the paper's experiments on dSprites, which train twenty
+# times as long. The others were chosen by what trainings of three seeds scored after three passes:
+# with the paper's weight of codes, 0.05, so few steps often do not find them, with 1 they settle
+# before shapes are seen, which R1 and spectral normalisation keep from the discriminator.
 SETTINGS: dict[str, Any] = {
     "categorical_codes": (),
     "n_continuous": 5,
