@@ -38,11 +38,12 @@ from gan_cluster.metrics import (
 
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
-EPOCHS = {"infogan": 8, "beta-vae": 16}  # about the same time
-# Codes, noise and batches are those of the paper's experiments on dSprites, which train twenty
-# times as long. The others were chosen by what trainings of three seeds scored after three passes:
-# with the paper's weight of codes, 0.05, so few steps often do not find them, with 1 they settle
-# before shapes are seen, which R1 and spectral normalisation keep from the discriminator.
+EPOCHS = {"infogan": 8, "beta-vae": 16}  # meant to take about as long
+# The numbers of codes, of noise variables and of rows a batch are those of the paper's experiments
+# on dSprites, of fifty times as many steps. The others were chosen by scores of short trainings,
+# 0.2 on three seeds, the rest on one or two. With the paper's weight of codes, 0.05, so few steps
+# often did not find them; with 1 axes were mixed more often. With R1 of weight 1, or with spectral
+# normalisation, the discriminator went on guessing and shapes stayed blobs.
 SETTINGS: dict[str, Any] = {
     "categorical_codes": (),
     "n_continuous": 5,
@@ -51,7 +52,7 @@ SETTINGS: dict[str, Any] = {
     "gradient_penalty": 0.0,
     "batch_size": 64,
 }
-VOTES = 8_000  # so that a score is known to 0.01
+VOTES = 8_000  # half are scored: a standard error below 0.01
 CONTRASTIVE_WEIGHT = 2.0
 METHODS = ("infogan", "infogan-cr", "infogan-cr+selection", "pca", "beta-vae")
 
