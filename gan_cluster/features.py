@@ -114,7 +114,8 @@ class GANFeatureExtractor(BaseGAN):
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     gradient_penalty : float or "auto", default="auto"
         Weight of R1, the squared gradient of the discriminator at real rows, which steadies the
-        game. "auto" is 1 without the consistency term, and 0 with it or ``spectral_norm``.
+        game; taken in every eighth step, eight times. "auto" is 1 without the consistency term,
+        and 0 with it or ``spectral_norm``.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"

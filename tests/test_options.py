@@ -1,6 +1,8 @@
 """Every option of the objective and the training does what it says."""
 
 import math
+import pickle
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import nn
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster.training import neighbors
+from gan_cluster.training import net as training
 
 MLP = {"architecture": "mlp"}
 OPTIONS = {
@@ -80,6 +83,30 @@ def test_gradient_penalty_flattens_the_discriminator(blobs):
         return float(torch.autograd.grad(logits.sum(), rows)[0].norm(dim=1).mean())
 
     assert slope(100.0) < 0.5 * slope(0.0)
+
+
+def test_gradient_penalty_counts_in_every_eighth_step_of_all_that_were_made(monkeypatch, blobs):
+    steps = []  # whether each asked for the penalty
+
+    def step(net, *args):
+        steps.append(False)
+        return discriminator_step(net, *args)
+
+    def penalty(logits, rows):
+        steps[-1] = True
+        return gradient_penalty(logits, rows)
+
+    discriminator_step = training.AdversarialNet.discriminator_step
+    gradient_penalty = training.gradient_penalty
+    monkeypatch.setattr(training.AdversarialNet, "discriminator_step", step)
+    monkeypatch.setattr(training, "gradient_penalty", penalty)
+    model = clusterer(consistency_weight=0, batch_size=40, max_epochs=3).fit(blobs[0])
+    assert steps == [True, *[False] * 7, True]
+    deepcopy(model).partial_fit(blobs[0])
+    assert steps[9:] == [False] * 3
+    again = pickle.loads(pickle.dumps(model)).partial_fit(blobs[0]).partial_fit(blobs[0])
+    again.partial_fit(blobs[0])
+    assert steps[12:] == [*[False] * 7, True, False]
 
 
 def test_spectral_norm_holds_after_training(images):
