@@ -72,6 +72,8 @@ the first 20,000 rows of train (`benchmarks/readings.py`).
 """
 SOURCES = """## Where the numbers come from
 
+Games of `protocols` and `readings_*` took R1 in every step; later ones take it in every eighth.
+
 | file | commit | processor | versions |
 | --- | --- | --- | --- |
 """
