@@ -72,7 +72,8 @@ the first 20,000 rows of train (`benchmarks/readings.py`).
 """
 SOURCES = """## Where the numbers come from
 
-Games of `protocols` and `readings_*` took R1 in every step; later ones take it in every eighth.
+Games of `protocols`, of `readings_*` and of the probe in `game_cifar10` took R1 in every step;
+later ones take it in every eighth.
 
 | file | commit | processor | versions |
 | --- | --- | --- | --- |
