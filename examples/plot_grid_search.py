@@ -9,10 +9,9 @@ would have chosen?
 """
 
 # %%
-# Two parameters of the term that real rows add: the weight of balance, and from how many near rows
-# twins are taken. Half of 900 digits is held out at a time. The best setting is chosen by ``score``
-# alone; ARI, which sees labels, is only noted beside it. A plain ``GridSearchCV(clusterer,
-# grid).fit(X)`` chooses the same way.
+# A parameter of the term that real rows add: the weight of balance. Half of 900 digits is held out
+# at a time. The best setting is chosen by ``score`` alone; ARI, which sees labels, is only noted
+# beside it. A plain ``GridSearchCV(clusterer, grid).fit(X)`` chooses the same way.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -31,7 +30,7 @@ X, y = load_digits(return_X_y=True)
 X, y = X[:900], y[:900]
 search = GridSearchCV(
     InfoGANClusterer(n_clusters=10, image_shape=(1, 8, 8), n_init=1, random_state=0),
-    {"balance_weight": [0.2, 1, 5], "n_neighbors": [0, 5]},
+    {"balance_weight": [0.2, 1, 5]},
     scoring={"score": without_labels, "ARI": "adjusted_rand_score"},
     refit="score",
     cv=KFold(2, shuffle=True, random_state=0),
@@ -40,10 +39,9 @@ search = GridSearchCV(
 search.fit(X, y)
 
 # %%
-# The higher the score, the better the clusters match the digits. The largest weight wins, and its
-# two settings, close in score, are close in ARI, too. Clusters out of balance score low: rows that
-# are all in one cluster say nothing of each other. With the smallest weight some stay empty, and
-# warnings say so.
+# The higher the score, the better the clusters match the digits, and the largest weight wins.
+# Clusters out of balance score low: rows that are all in one cluster say nothing of each other.
+# With the smallest weight some stay empty, and warnings say so.
 
 results = search.cv_results_
 rows = zip(results["params"], results["mean_test_score"], results["mean_test_ARI"], strict=True)
