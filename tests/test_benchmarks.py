@@ -49,16 +49,18 @@ def test_rows_are_kept_and_errors_are_rows(tmp_path):
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(40, 16)), np.arange(40) % 4
     np.savez(tmp_path / "pendigits.npz", x_train=X, y_train=y, x_test=X[:20], y_test=y[:20])
-    arguments = ["--data", "pendigits", "coil20", "--method", "kmeans", "--seeds", "1"]
+    arguments = ["--data", "pendigits", "coil20", "--method", "kmeans", "--seeds", "2"]
     arguments += ["--data-home", str(tmp_path)]
     assert run(tmp_path, *arguments).returncode == 0
     result = json.loads((tmp_path / "found.json").read_text())
     assert result["versions"]["scikit-learn"]
     assert [(row["data"], row["seed"], "error" in row) for row in result["rows"]] == [
         ("pendigits", 0, False),
+        ("pendigits", 1, False),
         ("coil20", 0, True),
+        ("coil20", 1, True),
     ]
-    assert "coil20.npz" in result["rows"][1]["error"]
+    assert "coil20.npz" in result["rows"][2]["error"]
     assert {"acc", "purity", "nmi", "ari", "seconds", "peak_mb", "score"} <= set(result["rows"][0])
 
     result["rows"][0]["acc"] = "kept"
