@@ -44,14 +44,19 @@ EPOCHS = {"infogan": 8, "beta-vae": 16}  # meant to take about as long
 # seven, for a rotation takes two at least, and rivals have ten; with five, three became x, y and
 # scale, and the others said little of the rest. With the paper's weight of codes, 0.05, so few
 # steps often did not find them; with 1 axes were mixed more often. With R1 of weight 1, or with
-# spectral normalisation, the discriminator went on guessing and shapes stayed blobs.
+# spectral normalisation, the discriminator went on guessing; with neither nor noise it had won by
+# the fifth epoch, and codes hid in detail. With noise, rates four times as high found x, y and
+# scale in half the epochs.
 SETTINGS: dict[str, Any] = {
     "categorical_codes": (),
     "n_continuous": 7,
     "continuous_weight": 0.2,
     "noise_dim": 3,
     "gradient_penalty": 0.0,
+    "instance_noise": 0.8,
     "batch_size": 64,
+    "discriminator_lr": 4e-3,
+    "generator_lr": 4e-3,
 }
 VOTES = 8_000  # half are scored: a standard error below 0.01
 CONTRASTIVE_WEIGHT = 2.0

@@ -60,6 +60,7 @@ class GANParameters(BaseEstimator):
         "augment": [StrOptions({"auto", "image", "adversarial", "none"}), callable],
         "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "gradient_penalty": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "instance_noise": [Interval(Real, 0, None, closed="left")],
         "ema_decay": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -181,4 +182,5 @@ class GANParameters(BaseEstimator):
             radius=local_radius(X, encoding) if augment == "adversarial" else 0.0,
             prior=self._prior(),
             contrastive_weight=self.contrastive_weight,
+            instance_noise=self.instance_noise,
         )

@@ -88,6 +88,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Weight of R1, the squared gradient of the discriminator at real rows, which steadies the
         game; taken in every eighth step, eight times. "auto" is 1 without the consistency term,
         and 0 with it or ``spectral_norm``.
+    instance_noise : float, default=0.0
+        Standard deviation of Gaussian noise on rows, real and generated, in the game (Sonderby et
+        al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
+        below it neither gives generated rows away nor tells their codes.
     ema_decay : float, default=0.0
         Decay of a moving average of the generator, from which :meth:`sample` then draws.
     max_epochs : int or "auto", default="auto"
@@ -225,6 +229,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         augment: Any = "auto",
         n_neighbors: int | str = "auto",
         gradient_penalty: float | str = "auto",
+        instance_noise: float = 0.0,
         ema_decay: float = 0.0,
         max_epochs: int | str = "auto",
         batch_size: int = 128,
@@ -264,6 +269,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         self.augment = augment
         self.n_neighbors = n_neighbors
         self.gradient_penalty = gradient_penalty
+        self.instance_noise = instance_noise
         self.ema_decay = ema_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size

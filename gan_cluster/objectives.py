@@ -31,6 +31,7 @@ class Objective:
     radius: float = 0.0
     prior: str | tuple[float, ...] = "uniform"
     contrastive_weight: float = 0.0
+    instance_noise: float = 0.0
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str) -> torch.Tensor:

@@ -36,6 +36,7 @@ SETTINGS = {
     "augment of fewer rows": ({"augment": lambda rows: rows[:1]}, "augment should map a batch to"),
     "augment that fails": ({"augment": lambda rows: rows.mirrored}, "augment fails on a batch of"),
     "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
+    "instance_noise": ({"instance_noise": -0.1}, "'instance_noise' parameter"),
     "contrastive_weight": ({"contrastive_weight": -1.0}, "'contrastive_weight' parameter"),
     "nothing to contrast": (
         {"contrastive_weight": 0.5, "n_continuous": 1},

@@ -21,6 +21,7 @@ OPTIONS = {
     "relativistic": {"adversarial_loss": "relativistic"},
     "gradient_penalty": {"gradient_penalty": 1.0},
     "gradient_penalty and adversarial": {"gradient_penalty": 1.0, "augment": "adversarial"},
+    "instance_noise": {"instance_noise": 0.5},
     "spectral_norm": {"spectral_norm": True},
     "ema": {"ema_decay": 0.9},
     "learned variance": {"n_continuous": 2, "continuous_variance": "learned"},

@@ -106,12 +106,20 @@ class AdversarialNet(Players):
         with self.autocast():
             fake = self.generator_(inputs)
         fake = fake.float()
-        terms = self.discriminator_step(rows, partners, fake.detach(), latent, shared)
-        terms |= self.generator_step(rows, fake, latent, shared)
+        shown, drawn = self.noisy(rows), self.noisy(fake)
+        terms = self.discriminator_step(shown, partners, drawn.detach(), latent, shared)
+        terms |= self.generator_step(shown, drawn, latent, shared)
         with torch.no_grad():
             few = slice(VARIETY_ROWS)
             terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
         return terms
+
+    def noisy(self, rows: Tensor) -> Tensor:
+        """Rows as the discriminator is shown them in the game."""
+        if not self.objective.instance_noise:
+            return rows
+        noise = torch.randn(rows.shape, generator=self.rng, device=rows.device)
+        return rows + self.objective.instance_noise * noise
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
         """Outputs on batches that go through the discriminator as one.
