@@ -117,7 +117,7 @@ class GANFeatureExtractor(BaseGAN):
         game; taken in every eighth step, eight times. "auto" is 1 without the consistency term,
         and 0 with it or ``spectral_norm``.
     instance_noise : float, default=0.0
-        Standard deviation of Gaussian noise on rows, real and generated, in the game (Sonderby et
+        Standard deviation of Gaussian noise on rows, real and generated, in the game (Sønderby et
         al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
         below it neither gives generated rows away nor tells their codes.
     ema_decay : float, default=0.0

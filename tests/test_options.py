@@ -316,3 +316,21 @@ def test_finer_codes_of_the_game_alone_are_merged_at_its_end(blobs):
     assert model.predict_proba(blobs[0]).shape == (120, 3)
     for row in model.history_:
         assert row["code_entropy"] == pytest.approx(np.log(6))
+
+
+def test_instance_noise_is_on_rows_of_the_game_alone(monkeypatch, images):
+    seen = []
+    original = training.AdversarialNet.discriminator_step
+
+    def step(net, rows, partners, fake=None, *rest):
+        seen.append((rows - partners, fake))
+        return original(net, rows, partners, fake, *rest)
+
+    monkeypatch.setattr(training.AdversarialNet, "discriminator_step", step)
+    clusterer(image_shape=(1, 8, 8), n_neighbors=0, instance_noise=0.5).fit(images)
+    in_game = [(noise.std().item(), fake.abs().max()) for noise, fake in seen if fake is not None]
+    assert in_game and len(in_game) < len(seen)
+    for deviation, largest in in_game:
+        assert deviation == pytest.approx(0.5, rel=0.1)
+        assert largest > 1  # a generator's own are within [-1, 1]
+    assert all(noise.abs().max() == 0 for noise, fake in seen if fake is None)
