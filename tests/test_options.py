@@ -329,7 +329,8 @@ def test_instance_noise_is_on_rows_of_the_game_alone(monkeypatch, images):
     monkeypatch.setattr(training.AdversarialNet, "discriminator_step", step)
     clusterer(image_shape=(1, 8, 8), n_neighbors=0, instance_noise=0.5).fit(images)
     in_game = [(noise.std().item(), fake.abs().max()) for noise, fake in seen if fake is not None]
-    assert in_game and len(in_game) < len(seen)
+    assert in_game
+    assert len(in_game) < len(seen)
     for deviation, largest in in_game:
         assert deviation == pytest.approx(0.5, rel=0.1)
         assert largest > 1  # a generator's own are within [-1, 1]
