@@ -22,6 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import torch
 from data import KNOWN, load
 from methods import METHODS, find
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -98,10 +99,12 @@ def describe_machine() -> dict[str, Any]:
     here = Path(__file__).parent
     git = ["git", "-C", str(here), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    processor = names[0] if names else platform.processor()
+    processor = f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+    if torch.cuda.is_available():
+        processor += f", {torch.cuda.get_device_name()}"
     return {
         "versions": versions,
-        "processor": f"{processor}, {os.cpu_count()} cores",
+        "processor": processor,
         "commit": commit,
     }
 

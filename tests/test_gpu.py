@@ -13,6 +13,7 @@ from small import clusterer, extractor
 from gan_cluster import load, save
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training import data
+from gan_cluster.training.processes import ALONE
 
 pytestmark = [
     pytest.mark.gpu,
@@ -70,13 +71,17 @@ def test_rows_lie_on_the_gpu_where_they_fit(monkeypatch):
     assert (held.labels_ == streamed.labels_).mean() > 0.9
 
 
-def test_a_step_never_waits_for_the_gpu():
-    X = load_digits().data[:256]
+@pytest.mark.parametrize("held", [True, False])
+def test_batches_and_steps_never_wait_for_the_gpu(held, monkeypatch):
+    X = load_digits().data[:512]
+    if not held:
+        monkeypatch.setattr(data.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
     model = clusterer(batch_size=128, **IMAGE).fit(X)
-    rows = model._encoding.encode(X[:128]).to("cuda")
-    numbers = torch.arange(128, device="cuda")
+    batches = model._batches(X, model._batch_rng, ALONE)
+    assert (batches.held is not None) == held
     torch.cuda.set_sync_debug_mode("error")
     try:
-        model.net_.train_step((rows, rows, numbers))
+        for batch in batches:
+            model.net_.train_step(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -212,15 +212,18 @@ class Batches:
             if near is not None:
                 drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
                 partners = self._encoded(X, near[positions, drawn.numpy()])
-            yield rows, partners, numbers[batch].to(self.device)
+            yield rows, partners, self._sent(numbers[batch])
 
     def _encoded(self, X: np.ndarray, positions: np.ndarray) -> torch.Tensor:
         if self.held is not None:
-            return self.held[torch.from_numpy(positions).to(self.device)]
-        rows = self.encoding.encode(X[positions])
+            return self.held[self._sent(torch.from_numpy(positions))]
+        return self._sent(self.encoding.encode(X[positions]))
+
+    def _sent(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch on the device; a GPU fetches it in its turn, and is not waited for."""
         if torch.device(self.device).type != "cuda":
-            return rows.to(self.device)
-        return rows.pin_memory().to(self.device, non_blocking=True)
+            return batch.to(self.device)
+        return batch.pin_memory().to(self.device, non_blocking=True)
 
     def regroup(self, groups: torch.Tensor) -> None:
         """Codes became clusters: translate the labels noted, so that they compare with new ones."""
