@@ -1,0 +1,173 @@
+"""What a GPU makes of it: seconds to an accuracy on MNIST, steps a second, and how busy it is.
+
+    python benchmarks/gpu.py --data-home DIR --json benchmarks/results/gpu.json
+
+Labels are looked at to say when a fit would have been good enough, never to stop it; the time
+that this takes is left out. The GPU's driver says in which share of the time a kernel ran. The file
+is rewritten after every row; those it has are not run again.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from accuracy import describe_machine, write
+from data import DataSet, load
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+from gan_cluster import InfoGANClusterer
+from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training.processes import ALONE
+
+Row = dict[str, Any]
+GOOD = 0.98
+SETTINGS: dict[str, dict[str, Any]] = {
+    "": {},
+    ", compiled": {"compile": True},
+    ", bf16": {"precision": "bf16"},
+    ", compiled, bf16": {"compile": True, "precision": "bf16"},
+    ", batches of 512": {"batch_size": 512},
+    ", batches of 512, width 64": {"batch_size": 512, "width": 64},
+    ", batches of 512, width 64, bf16": {"batch_size": 512, "width": 64, "precision": "bf16"},
+}
+
+
+@contextmanager
+def watched_gpu(device: str, found: list[int]) -> Iterator[None]:
+    """Note, ten times a second, in what percentage of the time a kernel ran."""
+    ended = Event()
+
+    def look() -> None:
+        while not ended.wait(0.1):
+            found.append(torch.cuda.utilization())
+
+    thread = Thread(target=look)
+    if device == "cuda":
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if device == "cuda":
+            thread.join()
+
+
+class Watch(Callback):
+    """Notes when test rows are first told apart as well as ``GOOD``."""
+
+    def __init__(self, data: DataSet):
+        self.data = data
+        self.started = perf_counter()
+        self.looked = 0.0
+        self.reached: float | None = None
+        self.batch: torch.Tensor | None = None
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if not net.playing or self.reached is not None:
+            return
+        began = perf_counter()
+        if self.batch is None:
+            X = self.data.X_test
+            low, high = X.min(), X.max()
+            images = torch.from_numpy((X.astype(np.float32) - low) / (high - low) * 2 - 1)
+            self.batch = images.view(-1, *self.data.image_shape).to(net.device)
+        net._set_training(False)
+        with torch.inference_mode():
+            labels = torch.cat([net.label(part).argmax(1) for part in self.batch.split(1000)])
+        if clustering_accuracy(self.data.y_test, labels.cpu().numpy()) >= GOOD:
+            self.reached = began - self.started - self.looked
+        self.looked += perf_counter() - began
+
+
+def fit(data: DataSet, device: str, seed: int) -> Row:
+    """One fit with the library's defaults: how long it takes, and how long until it is good."""
+    model = InfoGANClusterer(
+        data.n_clusters, image_shape=data.image_shape, device=device, random_state=seed
+    )
+    busy: list[int] = []
+    watch = Watch(data)
+    with watched_gpu(device, busy):
+        model.set_params(callbacks=[watch]).fit(data.X_train)
+        seconds = perf_counter() - watch.started - watch.looked
+    row: Row = {
+        "seconds": round(seconds, 2),
+        "acc": round(clustering_accuracy(data.y_test, model.predict(data.X_test)), 4),
+        "seconds_to_0.98": watch.reached and round(watch.reached, 2),
+    }
+    return row | ({"busy": round(statistics.mean(busy) / 100, 3)} if busy else {})
+
+
+def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
+    """Steps of the whole game a second, in epochs after one to warm up."""
+    torch.compiler.reset()
+    model = InfoGANClusterer(
+        data.n_clusters,
+        image_shape=data.image_shape,
+        device=device,
+        random_state=0,
+        max_epochs=2,
+        n_init=1,
+        **settings,
+    )
+    X = data.X_train
+    model.fit(X[: 4 * model.batch_size])
+    batches = model._batches(X, model._batch_rng, ALONE, forming=False)
+    model.net_.partial_fit(batches, epochs=1)
+    busy: list[int] = []
+    with watched_gpu(device, busy):
+        started = perf_counter()
+        model.net_.partial_fit(batches, epochs=n_epochs)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds = perf_counter() - started
+    row: Row = {"steps_a_second": round(n_epochs * len(batches) / seconds, 1)}
+    return row | ({"busy": round(statistics.mean(busy) / 100, 3)} if busy else {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-home", type=Path, help="folder with the data (default: OpenML)")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="the first N training rows only")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs in which steps are counted")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    data = load("mnist", options.data_home)
+    data = data._replace(X_train=data.X_train[: options.rows])
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    done = {row["case"] for row in rows}
+    cases: dict[str, Callable[[], Row]] = {
+        f"fit, mnist, seed {seed}": lambda seed=seed: fit(data, options.device, seed)
+        for seed in range(options.seeds)
+    }
+    cases |= {
+        f"step, mnist{name}": lambda given=given: steps(
+            data, options.device, options.epochs, **given
+        )
+        for name, given in SETTINGS.items()
+    }
+    for case in tqdm([case for case in cases if case not in done], file=sys.stderr):
+        try:
+            rows.append({"case": case, **cases[case]()})
+        except RuntimeError as error:
+            print(case, error, file=sys.stderr)
+            continue
+        write(options.json, {**describe_machine(), "rows": rows})
+        tqdm.write(json.dumps(rows[-1]))
+
+
+if __name__ == "__main__":
+    main()
