@@ -35,10 +35,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "": {},
     ", compiled": {"compile": True},
     ", bf16": {"precision": "bf16"},
-    ", compiled, bf16": {"compile": True, "precision": "bf16"},
     ", batches of 512": {"batch_size": 512},
     ", batches of 512, width 64": {"batch_size": 512, "width": 64},
-    ", batches of 512, width 64, bf16": {"batch_size": 512, "width": 64, "precision": "bf16"},
 }
 
 

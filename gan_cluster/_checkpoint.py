@@ -16,6 +16,7 @@ import torch
 from gan_cluster._folder import CorruptModelError, holds_model, read_model, write_model
 from gan_cluster.training.data import Batches
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import default_generator
 from gan_cluster.training.state import net_state, plain, restore_net
 from gan_cluster.training.storage import read
 
@@ -60,6 +61,9 @@ class Stage:
         Whether learning rates fall to zero over the planned epochs.
     done : int
         How many a fit that was killed has left behind.
+    random : Tensor, default=None
+        State of torch's global generator, from which a user's own networks draw; seeded anew
+        where there is none.
     write : callable, default=None
         Told after each epoch how many are done and whether that was the last.
     """
@@ -69,6 +73,7 @@ class Stage:
     callbacks: list
     falls: bool = False
     done: int = 0
+    random: torch.Tensor | None = None
     write: Callable[[int, bool], None] | None = None
 
     def __post_init__(self) -> None:
@@ -146,8 +151,9 @@ class Checkpoint:
     ) -> None:
         """Let a stage go on where it stood, and write where it stands."""
         if self.seeds is not None and number == self.stage:
-            torch.random.set_rng_state(self._tensors["random.torch"])
             stage.done = self.done
+            if self.done:
+                stage.random = self._tensors["random.torch"]
             stage.epochs = self.done if self.ended else stage.planned
         wanted = {number, int(np.argmax(scores))} if scores else {number}
         kept = {f"run{i}": i for i in wanted if i < len(runs)}
@@ -155,7 +161,8 @@ class Checkpoint:
         def write(done: int, ended: bool) -> None:
             if done % self.every and not ended:
                 return
-            nets, tensors = {}, {"random.torch": torch.random.get_rng_state()}
+            device = runs[0][0].rng.device
+            nets, tensors = {}, {"random.torch": default_generator(device).get_state()}
             for name, index in kept.items():
                 net, batches = runs[index]
                 nets[name], mine = net_state(net)

@@ -47,7 +47,7 @@ class FittedGAN(TransformerMixin, GANParameters):
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
-        state = super().__getstate__()
+        state = dict(super().__getstate__())  # not the estimator's own attributes
         if "net_" in state and self.device_ != "cpu":
             state["net_"] = moved(self.net_, "cpu")
         return state

@@ -24,7 +24,12 @@ from gan_cluster.training.inference import merge_clusters, near_rows
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
-from gan_cluster.training.random import globally_seeded, seeds, torch_generator
+from gan_cluster.training.random import (
+    default_generator_kept,
+    globally_seeded,
+    seeds,
+    torch_generator,
+)
 from gan_cluster.training.storage import deal, read, spread_rows
 
 JUDGED_ROWS = 10_000
@@ -144,12 +149,16 @@ class TrainableGAN(LatentGAN):
         if not stage.done:
             for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
                 group["lr"] = group["initial_lr"] = rate
-            torch.random.default_generator.manual_seed(net.rng.initial_seed())  # a user's own code
         net.callbacks = callbacks
         net.initialize_callbacks()
         try:
-            net.partial_fit(batches, epochs=stage.epochs - stage.done)
-            net.refresh_statistics(batches)
+            with default_generator_kept(net.rng.device) as users:
+                if stage.random is None:
+                    users.manual_seed(net.rng.initial_seed())
+                elif len(stage.random) == len(users.get_state()):  # it is of that kind of device
+                    users.set_state(stage.random)
+                net.partial_fit(batches, epochs=stage.epochs - stage.done)
+                net.refresh_statistics(batches)
         except KeyboardInterrupt:
             if net.history and "seconds" not in net.history[-1]:
                 del net.history[-1]  # the epoch did not end

@@ -54,7 +54,6 @@ def test_settings(make, kind):
         make(**settings).fit(X)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 @both
 def test_cuda_where_there_is_none(make):
     with pytest.raises(ValueError, match="device='cuda' is not available here"):

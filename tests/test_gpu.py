@@ -7,10 +7,15 @@ import sys
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
 from small import clusterer, extractor
+from torch import nn
 
 from gan_cluster import load, save
+from gan_cluster.inspection import FiltersDisplay
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training import data
 from gan_cluster.training.processes import ALONE
@@ -20,6 +25,20 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 IMAGE = {"image_shape": (1, 8, 8)}
+
+
+class Crash(Exception):
+    pass
+
+
+class Crashes(Callback):
+    def __init__(self, epoch):
+        self.epoch, self.seen = epoch, 0
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.seen += 1
+        if self.seen == self.epoch:
+            raise Crash
 
 
 def _on_cpu_alone(path):
@@ -69,6 +88,79 @@ def test_rows_lie_on_the_gpu_where_they_fit(monkeypatch):
     monkeypatch.setattr(data.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
     streamed = clusterer(**IMAGE).fit(X)
     assert (held.labels_ == streamed.labels_).mean() > 0.9
+
+
+class Dropping(nn.Sequential):
+    """Draws from torch's global generator in training."""
+
+    def __init__(self, shape):
+        super().__init__(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.ReLU(), nn.Dropout())
+
+
+class Flat(nn.Module):
+    def __init__(self, latent_dim, shape):
+        super().__init__()
+        self.shape = shape
+        self.layer = nn.Linear(latent_dim, int(np.prod(shape)))
+
+    def forward(self, latent):
+        return self.layer(latent).view(-1, *self.shape)
+
+
+KINDS = {"images": IMAGE, "table": {}, "networks that draw": {"architecture": (Flat, Dropping)}}
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_features(make, kind):
+    X = load_digits().data[:200]
+    torch.cuda.init()
+    before = torch.cuda.get_rng_state(), torch.backends.cudnn.deterministic
+    one, again = (make(**KINDS[kind], max_epochs=6).fit_transform(X) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    assert torch.equal(torch.cuda.get_rng_state(), before[0])
+    assert torch.backends.cudnn.deterministic == before[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_goes_on_where_it_stood(kind, tmp_path):
+    X = load_digits().data[:200]
+    settings = {**KINDS[kind], "max_epochs": 6, "n_init": 2}
+    whole = clusterer(**settings).fit(X)
+    for stops in (3, 8):
+        settings["checkpoint_dir"] = tmp_path / str(stops)
+        with pytest.raises(Crash):
+            clusterer(**settings, callbacks=[Crashes(stops)]).fit(X)
+        again = clusterer(**settings).fit(X)
+        np.testing.assert_array_equal(again.transform(X), whole.transform(X))
+
+
+def test_a_model_that_is_pickled_stays_on_the_gpu_as_it_was():
+    X = load_digits().data[:200]
+    model = clusterer(**IMAGE).fit(X)
+    net, features = model.net_, model.transform(X)
+    copy = pickle.loads(pickle.dumps(model))
+    assert model.net_ is net
+    assert net.device == copy.net_.device == "cuda"
+    np.testing.assert_array_equal(copy.transform(X), features)
+    assert copy.partial_fit(X).n_iter_ == model.partial_fit(X).n_iter_ == 3
+
+
+def test_callbacks_of_scikit_learn_read_each_epoch():
+    X, y = load_digits(return_X_y=True)
+    monitor = ScoringMonitor(scoring="adjusted_rand_score")
+    model = clusterer(max_epochs=4, **IMAGE).set_callbacks(monitor).fit(X[:200], y[:200])
+    assert len(monitor.get_logs().data_as_pandas) == 5  # of each epoch, and of the whole fit
+    assert model.net_.device == "cuda"
+
+
+def test_filters_in_inference_mode():
+    X = load_digits().data[:200]
+    model = clusterer(**IMAGE).fit(X)
+    with torch.inference_mode():
+        found = FiltersDisplay.from_estimator(model, X, ax=Figure().subplots())
+    assert np.isfinite(found.gradients).all()
+    assert len(np.unique(found.gradients)) > 10
 
 
 @pytest.mark.parametrize("held", [True, False])

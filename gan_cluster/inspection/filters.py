@@ -208,7 +208,7 @@ def _untrained(estimator: LatentGAN, seed: int) -> Discriminator:
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
-    return discriminator.to(estimator.device_).eval()
+        return discriminator.to(estimator.device_).eval()
 
 
 def _grey_at_zero(gradients: np.ndarray) -> np.ndarray:

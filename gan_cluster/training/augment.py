@@ -22,10 +22,10 @@ def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
     >>> random_affine(torch.ones(2, 1, 8, 8), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 1, 8, 8])
     """
-    low_high = torch.tensor([ROTATION, SCALE, SHEAR, SHIFT, SHIFT], device=images.device)
     uniform = torch.rand(len(images), 5, generator=generator, device=images.device)
-    angle, scale, shear, right, down = ((2 * uniform - 1) * low_high).unbind(1)
-    scale = 1 + scale
+    angle, scale, shear, right, down = (2 * uniform - 1).unbind(1)
+    angle, scale, shear = ROTATION * angle, 1 + SCALE * scale, SHEAR * shear
+    right, down = SHIFT * right, SHIFT * down  # by numbers: a GPU would be waited for to take a row
     cos, sin = scale * angle.cos(), scale * angle.sin()
     rows = [cos, shear * cos - sin, right, sin, shear * sin + cos, down]
     matrices = torch.stack(rows, dim=1).view(-1, 2, 3)

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 _LOCK = threading.RLock()
 _open_guards = 0
-_saved: tuple[torch.Tensor, torch.dtype] | None = None
+_saved: tuple[torch.Tensor, torch.dtype, bool] | None = None
 
 
 def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
@@ -37,13 +37,17 @@ def global_state_kept() -> Iterator[None]:
     """Give torch's global CPU generator back as it was, once the last open guard closes.
 
     Everything of ours draws from its own generator; a user's module (dropout, say) may not.
-    Until then floats are of single precision, whatever torch's default is.
+    Until then floats are of single precision, whatever torch's default is, and convolutions on a
+    GPU give the same for the same, though others may be faster.
     """
     global _open_guards, _saved
+    cudnn = torch.backends.cudnn
     with _LOCK:
         if _open_guards == 0:
-            _saved = torch.random.get_rng_state(), torch.get_default_dtype()
+            saved = torch.random.get_rng_state(), torch.get_default_dtype(), cudnn.deterministic
+            _saved = saved
             torch.set_default_dtype(torch.float32)
+            cudnn.deterministic = True
         _open_guards += 1
     try:
         yield
@@ -51,10 +55,28 @@ def global_state_kept() -> Iterator[None]:
         with _LOCK:
             _open_guards -= 1
             if _open_guards == 0 and _saved is not None:
-                state, dtype = _saved
+                state, dtype, cudnn.deterministic = _saved
                 torch.random.set_rng_state(state)
                 torch.set_default_dtype(dtype)
                 _saved = None
+
+
+def default_generator(device: torch.device) -> torch.Generator:
+    """Torch's global generator of a device that is in use, from which a user's own module draws."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.random.default_generator
+
+
+@contextmanager
+def default_generator_kept(device: torch.device) -> Iterator[torch.Generator]:
+    """Torch's global generator of a device, given back as it was."""
+    generator = default_generator(device)
+    before = generator.get_state()
+    try:
+        yield generator
+    finally:
+        generator.set_state(before)
 
 
 @contextmanager
