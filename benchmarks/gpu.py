@@ -18,7 +18,6 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 from accuracy import describe_machine, write
 from data import DataSet, load
@@ -77,7 +76,7 @@ class Watch(Callback):
         if self.batch is None:
             X = self.data.X_test
             low, high = X.min(), X.max()
-            images = torch.from_numpy((X.astype(np.float32) - low) / (high - low) * 2 - 1)
+            images = torch.from_numpy(2 * (X.astype(float) - low) / (high - low) - 1).float()
             self.batch = images.view(-1, *self.data.image_shape).to(net.device)
         net._set_training(False)
         with torch.inference_mode():

@@ -4,6 +4,7 @@ import doctest
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -219,6 +220,28 @@ def test_both_sides_of_a_comparison_of_speed_do_their_work(monkeypatch):
         "predict one row",
     }
     assert all(row["ratio"] == round(row["ours"] / row["reference"], 3) > 0 for row in rows)
+
+
+def test_a_fit_on_a_gpu_is_watched_and_its_steps_are_counted(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import gpu
+    from data import load
+
+    digits = load("digits", None)
+    few = digits._replace(X_train=digits.X_train[:256], X_test=digits.X_test[:100])
+    few = few._replace(y_test=digits.y_test[:100])
+    row = gpu.steps(few, "cpu", 1, batch_size=64)
+    assert set(row) == {"steps_a_second"}
+    assert row["steps_a_second"] > 0
+
+    monkeypatch.setattr(gpu, "InfoGANClusterer", partial(gpu.InfoGANClusterer, max_epochs=4))
+    row = gpu.fit(few, "cpu", 0)
+    assert row["seconds_to_0.98"] is None
+    assert 0 < row["acc"] < gpu.GOOD
+    monkeypatch.setattr(gpu, "GOOD", row["acc"])  # which the last epoch reaches at the latest
+    again = gpu.fit(few, "cpu", 0)
+    assert again["acc"] == row["acc"]
+    assert 0 < again["seconds_to_0.98"] <= again["seconds"]
 
 
 def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
