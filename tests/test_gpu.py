@@ -10,9 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_digits
-from skorch.callbacks import Callback
 from small import clusterer, extractor
-from torch import nn
+from test_checkpoint import Crash, Crashes, Drawn, Trunk
 
 from gan_cluster import load, save
 from gan_cluster.inspection import FiltersDisplay
@@ -25,20 +24,6 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 IMAGE = {"image_shape": (1, 8, 8)}
-
-
-class Crash(Exception):
-    pass
-
-
-class Crashes(Callback):
-    def __init__(self, epoch):
-        self.epoch, self.seen = epoch, 0
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.seen += 1
-        if self.seen == self.epoch:
-            raise Crash
 
 
 def _on_cpu_alone(path):
@@ -90,24 +75,7 @@ def test_rows_lie_on_the_gpu_where_they_fit(monkeypatch):
     assert (held.labels_ == streamed.labels_).mean() > 0.9
 
 
-class Dropping(nn.Sequential):
-    """Draws from torch's global generator in training."""
-
-    def __init__(self, shape):
-        super().__init__(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.ReLU(), nn.Dropout())
-
-
-class Flat(nn.Module):
-    def __init__(self, latent_dim, shape):
-        super().__init__()
-        self.shape = shape
-        self.layer = nn.Linear(latent_dim, int(np.prod(shape)))
-
-    def forward(self, latent):
-        return self.layer(latent).view(-1, *self.shape)
-
-
-KINDS = {"images": IMAGE, "table": {}, "networks that draw": {"architecture": (Flat, Dropping)}}
+KINDS = {"images": IMAGE, "table": {}, "networks that draw": {"architecture": (Drawn, Trunk)}}
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])
