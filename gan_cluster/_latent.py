@@ -140,7 +140,7 @@ class LatentGAN(FittedGAN):
         (2, 4)
         """
         check_is_fitted(self)
-        n_samples = max(len(np.atleast_2d(np.asarray(part))) for part in (codes, noise))
+        n_samples = max(map(rows_given, (codes, noise)))
         given = self._checked_codes(codes, n_samples, missing=False)
         code, device = self.net_.code, self.device_
         categories = torch.zeros(n_samples, len(code.categorical), dtype=torch.long, device=device)
@@ -243,6 +243,8 @@ class LatentGAN(FittedGAN):
 
     def _checked_codes(self, codes: Any, n_samples: int, *, missing: bool) -> np.ndarray:
         names = self.code_names_
+        if hasattr(codes, "to_frame") and hasattr(codes, "index"):  # one row of a DataFrame
+            codes = codes.to_frame().T
         columns = list(getattr(codes, "columns", []))
         if all(isinstance(column, str) for column in columns) and columns not in ([], names):
             raise ValueError(f"codes has columns {columns}: they should be {names}")
@@ -260,6 +262,22 @@ class LatentGAN(FittedGAN):
         return torch.from_numpy(checked).float().to(self.device_)
 
 
+def rows_given(values: Any) -> int:
+    """How many rows codes or noise have; what are no numbers, and refused later, count as one."""
+    try:
+        given = _numbers(values)
+    except (TypeError, ValueError, RuntimeError):
+        return 1
+    return len(given) if given.ndim > 1 else int(given.size > 0)
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """As floats, NaN where values are masked."""
+    if np.ma.is_masked(values):
+        values = values.astype(np.float64).filled(np.nan)
+    return np.asarray(values, dtype=np.float64)
+
+
 def _rows_of(
     values: Any,
     name: str,
@@ -274,7 +292,7 @@ def _rows_of(
     if values is None:
         raise TypeError(f"{name} is None: it should be of shape {wanted}")
     try:
-        given = np.asarray(values, dtype=np.float64)
+        given = _numbers(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name} should be numbers of shape {wanted}: {error}") from error
     rows = np.atleast_2d(given)

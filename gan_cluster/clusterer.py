@@ -332,7 +332,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """
         check_is_fitted(self)
         last = len(self.net_.code.categorical) - 1
-        check_scalar(code, "code", Integral, min_val=0, max_val=last)
+        check_scalar(code, "code", Integral, min_val=0)
+        if code > last:
+            raise ValueError(f"code={code}: the last one is {last}; categorical_codes has others")
         if code:
             return self.encode(X).categorical[code].argmax(1)
         codes = self._codes(self._check_rows_like_fitted(X))

@@ -4,7 +4,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_scalar
+from sklearn.utils import check_scalar, gen_batches
 
 from gan_cluster.training.random import numpy_generator
 
@@ -12,7 +12,7 @@ SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
 ELONGATION = 1.3  # the ellipse is so much longer, and thinner, than a disc
 MARGIN = 0.55  # of the half side: the place of a centre stays so far from the border
-CHUNK = 2_000
+CHUNK = 2**21  # pixels that are drawn together
 
 
 def make_sprites(
@@ -62,8 +62,8 @@ def make_sprites(
     rng = numpy_generator(random_state)
     factors = np.stack([rng.randint(n, size=n_samples) for n in SPRITE_FACTORS.values()], axis=1)
     X = np.empty((n_samples, 1, image_size, image_size), dtype=np.uint8)
-    for start in range(0, n_samples, CHUNK):
-        X[start : start + CHUNK, 0] = _drawn(factors[start : start + CHUNK], image_size)
+    for rows in gen_batches(n_samples, max(1, CHUNK // image_size**2)):
+        X[rows, 0] = _drawn(factors[rows], image_size)
     return X, factors
 
 

@@ -73,6 +73,13 @@ def test_seeds_repeat_with_models_of_ours_and_global_state_is_kept(blobs):
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
+def test_models_may_come_one_by_one(blobs):
+    models = [extractor(n_continuous=2, random_state=seed).fit(blobs[0]) for seed in range(2)]
+    expected = model_centrality(models, n_votes=4, random_state=0)
+    found = model_centrality((model for model in models), n_votes=4, random_state=0)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_bad_input_is_named(blobs):
     X, _ = blobs
     fitted = extractor(n_continuous=2).fit(X)

@@ -203,3 +203,32 @@ def test_the_probe_splits_alike_and_names_what_is_wrong():
         code_probe(values, values, y * 0)
     with pytest.raises(ValueError, match="y should be a 1d array"):
         code_probe(values, values, np.stack([y, y], axis=1))
+
+
+def test_rows_that_repeat_change_no_gap():
+    rng = np.random.RandomState(0)
+    factors = rng.randint([3, 4], size=(600, 2))
+    codes = factors + rng.normal(scale=0.05, size=factors.shape)
+    once = mutual_information_gap(codes, factors)
+    assert once > 0.95
+    for times in (2, 5):
+        rows = np.repeat(np.arange(600), times)
+        assert mutual_information_gap(codes[rows], factors[rows]) == pytest.approx(once)
+
+
+@pytest.mark.parametrize("n_bins", [0, 1, -5, 2.5, "all"])
+def test_bins_are_two_or_more(n_bins, factors):
+    with pytest.raises((TypeError, ValueError), match="n_bins"):
+        mutual_information_gap(factors, factors, n_bins=n_bins)
+
+
+def test_rows_too_few_to_be_paired_are_named():
+    factors = np.column_stack([np.arange(4) // 2, np.arange(4) % 2])
+    with pytest.raises(ValueError, match=r"repeats no value in a half of 4 rows"):
+        beta_vae_score(factors, factors, random_state=0)
+
+
+@pytest.mark.parametrize(("classes", "message"), [([0, np.nan], "NaN"), ([0.5, 1.5], "continuous")])
+def test_the_probe_wants_classes(classes, message):
+    with pytest.raises(ValueError, match=message):
+        code_probe(np.zeros((20, 1)), np.zeros((20, 1)), classes * 10, random_state=0)

@@ -127,7 +127,7 @@ def test_continuous_codes_alone_have_their_information(blobs):
     model = extractor(categorical_codes=(), n_continuous=2, max_epochs=3).fit(blobs[0])
     display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(2))
     drawn = lines(display.ax_[1])
-    name = "bound of continuous codes, at most -0.23 each"
+    name = "bound of continuous codes, at most -0.23 each at variance 1"
     assert drawn.keys() == {name}
     expected = column(model.history_, "continuous_information")
     np.testing.assert_array_equal(drawn[name], expected)

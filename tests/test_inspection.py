@@ -11,7 +11,12 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, inspection
-from gan_cluster.inspection import ClusterDisplay, MembersDisplay
+from gan_cluster.inspection import (
+    ClusterDisplay,
+    ConfusionDisplay,
+    HistoryDisplay,
+    MembersDisplay,
+)
 from gan_cluster.inspection._images import GAP, LINE, Layout, as_images
 
 SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
@@ -188,7 +193,7 @@ def test_members_of_an_empty_cluster_are_blank(digits, ax):
     assert (display.image_ == 1).all()
 
 
-@pytest.mark.parametrize("clusters", [[3], [-1], [0.5], []])
+@pytest.mark.parametrize("clusters", [[3], [-1], [0.5], [], [True, False], [[0, 1]]])
 def test_a_cluster_out_of_range_says_which_there_are(digits, ax, clusters):
     clusterer, X = fit_images(digits, 1, "flat")
     with pytest.raises(ValueError, match=r"give at least one of 0 \.\. 2"):
@@ -249,3 +254,14 @@ def test_images_of_small_integers_do_not_overflow():
     rows = np.array([[-20_000, 0, 0, 20_000]], dtype=np.int16)
     (shown,) = as_images(Layout((1, 2, 2), False), rows)
     np.testing.assert_allclose(shown.ravel(), [0, 0.5, 0.5, 1])
+
+
+def test_something_else_than_axes_is_named(digits):
+    model, X = fit_images(digits, 1, "flat")
+    for draw in (
+        lambda ax: MembersDisplay.from_estimator(model, X, ax=ax),
+        lambda ax: ConfusionDisplay.from_predictions([0, 1], [0, 1], ax=ax),
+        lambda ax: HistoryDisplay.from_estimator(model, ax=ax),
+    ):
+        with pytest.raises(TypeError, match="ax should be matplotlib Axes, got Figure"):
+            draw(Figure())

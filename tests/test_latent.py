@@ -126,6 +126,14 @@ def test_every_code_is_learned(consistency_weight, blobs):
         ([], [[0, 0]], r"codes has shape \(0,\): it should be \(1, 4\), .* 'category1',"),
         ([[0, 0, 0, 0]], [], r"noise has shape \(0,\): it should be \(1, 2\)"),
         (np.empty((0, 4)), np.empty((0, 2)), r"codes has shape \(0, 4\): it should be \(0, 4\)"),
+        ([[0, 0], [1]], [[0, 0]], r"codes should be numbers of shape \(1, 4\)"),
+        (torch.zeros(4, requires_grad=True), [[0, 0]], r"codes should be numbers .* grad"),
+        (np.ma.masked_array([0, 1, 0, 0], mask=[0, 1, 0, 0]), [[0, 0]], "codes contains NaN"),
+        (
+            pd.Series({"category1": 0, "cluster": 2}),
+            [[0, 0]],
+            r"has columns .*they should",
+        ),
         ([["a"] * 4], [[0, 0]], r"codes should be numbers of shape \(1, 4\)"),
     ],
 )
@@ -135,7 +143,7 @@ def test_codes_that_cannot_be_are_named(codes, noise, message, model):
 
 
 def test_a_code_that_is_not_there_is_named(model, blobs):
-    with pytest.raises(ValueError, match="code == 2, must be <= 1"):
+    with pytest.raises(ValueError, match="code=2: the last one is 1; categorical_codes has others"):
         model.predict(blobs[0], code=2)
 
 
@@ -153,6 +161,21 @@ def test_codes_may_be_a_table_with_their_names(model):
         model.generate(frame[frame.columns[::-1]], noise)
     with pytest.raises(TypeError, match=r"codes is None: it should be of shape \(1, 4\)"):
         model.generate(None, noise)
+
+
+def test_codes_may_be_one_row_of_a_table(model):
+    frame = pd.DataFrame([[1, 2, 0.5, -0.5]], columns=model.code_names_)
+    noise = [0.1, -0.2]
+    expected = model.generate(frame, noise)
+    np.testing.assert_array_equal(model.generate(frame.iloc[0], noise), expected)
+    np.testing.assert_array_equal(model.generate(pd.Series([1, 2, 0.5, -0.5]), noise), expected)
+
+
+def test_masked_codes_are_drawn(model):
+    masked = np.ma.masked_array([1, 2, 0.5, 0.5], mask=[0, 1, 0, 0])
+    missing = [1, np.nan, 0.5, 0.5]
+    drawn = [model.sample(9, codes=codes, random_state=0) for codes in (masked, missing)]
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_a_cluster_is_said_once(model):

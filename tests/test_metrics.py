@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import make_scorer
@@ -62,3 +63,36 @@ def test_accuracy_makes_a_scorer_for_searches():
 def test_errors_say_what_is_wrong(metric, true, pred, message):
     with pytest.raises(ValueError, match=message):
         metric(true, pred)
+
+
+@pytest.mark.parametrize("metric", [clustering_accuracy, purity])
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, np.nan, 1], ValueError, "NaN"),
+        (["a", None, "b"], TypeError, "all numbers or all strings"),
+        (pd.array(["a", pd.NA, "b"], dtype="string"), TypeError, "all numbers or all strings"),
+        (np.array(["a", 1, "b"], dtype=object), TypeError, "all numbers or all strings"),
+        ([0.5, 1.5, 0.5], ValueError, "is continuous"),
+    ],
+)
+def test_labels_that_are_no_classes_are_named(metric, labels, error, message):
+    with pytest.raises(error, match=message):
+        metric(labels, [0, 1, 1])
+    with pytest.raises(error, match=message):
+        metric([0, 1, 1], labels)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.array([2, 5, 5], dtype="Int64"),
+        pd.Series(["a", "b", "b"]),
+        pd.Categorical(["a", "b", "b"]),
+        np.array([True, False, False]),
+        np.array([1, 2, 2], dtype=object),
+        [1.0, 2.0, 2.0],
+    ],
+)
+def test_labels_of_any_kind(labels):
+    assert clustering_accuracy(labels, [0, 1, 1]) == 1.0

@@ -76,6 +76,11 @@ def test_colours_of_an_extractor(colours, ax):
     assert display.images.shape == (2, 3, 9, 11, 3)
 
 
+def test_without_a_cluster_the_first_code_is_changed(colours, ax):
+    model = extractor(categorical_codes=(), n_continuous=2).fit(colours)
+    assert TraversalDisplay.from_estimator(model, n_rows=2, ax=ax).code == "continuous0"
+
+
 def test_bad_input_is_named(model, blobs, images):
     with pytest.raises(ValueError, match="code='slant' is none of those that there are"):
         TraversalDisplay.from_estimator(model, "slant")

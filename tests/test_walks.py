@@ -230,7 +230,9 @@ def test_bad_points_are_named(model, points, message):
         (([[0, 1, 0.0], [1, 1, 0.0]], GOOD[1]), "should be the same for all exemplars of a group"),
         (([0, 1, 0.0, 0.0], GOOD[1]), r"codes has shape \(4,\): it should be \(1, 3\)"),
         (([9, 1, 0.0], GOOD[1]), "is cluster: it should be one of 0 .. 2"),
-        ((GOOD[0], [0.0]), rf"noise has shape \(1,\): it should be \(1, {NOISE_DIM}\)"),
+        (([[0], [1, 2]], GOOD[1]), "b: codes should be numbers of shape"),
+        ((np.empty((0, 3)), GOOD[1]), "b is empty: give at least one row"),
+        ((GOOD[0], [0.0]), rf"b: noise has shape \(1,\): it should be \(1, {NOISE_DIM}\)"),
     ],
 )
 def test_bad_exemplars_are_named(model, b, message):

@@ -40,6 +40,7 @@ def check_numbers(name: str, given: Any, n: int) -> list[int]:
         If there are none, or others.
     """
     numbers = np.atleast_1d(np.asarray(given))
-    if not numbers.size or not np.isin(numbers, np.arange(n)).all():
-        raise ValueError(f"{name}={given!r}: give at least one of 0 .. {n - 1}")
+    wrong = numbers.ndim > 1 or numbers.dtype == bool or not numbers.size
+    if wrong or not np.isin(numbers, np.arange(n)).all():
+        raise ValueError(f"{name}={given!r}: give at least one of 0 .. {n - 1}, by number")
     return [int(number) for number in numbers]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
 CELL, BARE = (0.75, 0.6), (0.2, 0.3)  # inches a cell needs with a text and without
 
@@ -33,6 +33,7 @@ def heat_map(
         width, height = CELL if texts is not None else BARE
         size = (2 + width * n_columns, 1 + height * n_rows + 0.08 * turned * longest)
         _, ax = plt.subplots(figsize=size, layout="constrained")
+    check_axes(ax)
     image = ax.imshow(values, aspect="auto", **colours)
     display.text_ = None if texts is None else _written(ax, image, values, texts)
     ax.set_xticks(range(n_columns), labels[1], rotation=90 * turned)

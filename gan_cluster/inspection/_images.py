@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_cluster._latent import LatentGAN
-from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
 LINE = 1
 GAP = 4
@@ -81,8 +81,7 @@ def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
 
         height, width = image.shape[:2]
         _, ax = plt.subplots(figsize=(8, 8 * height / width + 0.4), layout="constrained")
-    if not hasattr(ax, "imshow"):
-        raise TypeError(f"ax should be matplotlib Axes, got {type(ax).__name__}")
+    check_axes(ax)
     display.image_, display.ax_, display.figure_ = image, ax, ax.figure
     ax.imshow(image, interpolation="nearest")
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)

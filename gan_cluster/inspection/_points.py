@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._latent import LatentGAN, rows_given
 
 
 class Points(NamedTuple):
@@ -37,8 +37,11 @@ def check_points(estimator: LatentGAN, name: str, pair: Any) -> Points:
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise ValueError(f"{name} should be a pair (codes, noise), got {pair!r:.80}")
     codes, noise = pair
-    if not np.size(noise):
+    if not rows_given(noise) or (estimator.code_names_ and not rows_given(codes)):
         raise ValueError(f"{name} is empty: give at least one row of codes and noise")
-    n_rows = max(len(np.atleast_2d(part)) for part in pair)
-    checked = estimator._checked_noise(noise, n_rows).cpu().double().numpy()
-    return Points(estimator._checked_codes(codes, n_rows, missing=False), checked)
+    try:
+        n_rows = max(map(rows_given, pair))
+        checked = estimator._checked_noise(noise, n_rows).cpu().double().numpy()
+        return Points(estimator._checked_codes(codes, n_rows, missing=False), checked)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error

@@ -8,7 +8,7 @@ import numpy as np
 
 from gan_cluster._latent import LatentGAN
 from gan_cluster.inspection._checks import check_estimator
-from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
 LOSSES = {
     "discriminator_loss": "discriminator",
@@ -19,7 +19,8 @@ LOSSES = {
 INFORMATION = {
     "mutual_information": "bound on the information",
     "code_entropy": "ceiling H(c) of categorical codes",
-    "continuous_information": f"bound of continuous codes, at most {log(2 / pi) / 2:.2f} each",
+    "continuous_information": "bound of continuous codes, at most "
+    f"{log(2 / pi) / 2:.2f} each at variance 1",
 }
 USAGE = "cluster_usage"
 MARKED = ".-"  # so that an epoch between two gaps is seen
@@ -118,8 +119,15 @@ class HistoryDisplay:
         -------
         display : HistoryDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If history is empty, or axes are more or fewer than panels.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
+        if not self.history:
+            raise ValueError("history is empty: there is no epoch to show")
         panels: dict[str, tuple[Callable, Any]] = {
             "loss": (self._draw_lines, LOSSES),
             "nats": (self._draw_lines, INFORMATION),
@@ -172,6 +180,8 @@ def _axes(ax: Any, panels: list[str]) -> np.ndarray:
         size = (8, 2.2 * n_panels + 0.6)
         return plt.subplots(n_panels, figsize=size, layout="constrained", squeeze=False)[1][:, 0]
     given = np.asarray(ax, dtype=object).ravel()
+    for each in given:
+        check_axes(each)
     if len(given) == 1 < n_panels:
         ax = given[0]
         if not ax.axison:  # a picture of before

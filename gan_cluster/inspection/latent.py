@@ -68,7 +68,7 @@ class TraversalDisplay:
     def from_estimator(
         cls,
         estimator: LatentGAN,
-        code: str = "cluster",
+        code: str | None = None,
         *,
         n_rows: int = 10,
         n_values: int = 9,
@@ -82,8 +82,9 @@ class TraversalDisplay:
         ----------
         estimator : InfoGANClusterer or GANFeatureExtractor
             Fitted to images.
-        code : str, default="cluster"
-            One of the estimator's ``code_names_``.
+        code : str, default=None
+            One of the estimator's ``code_names_``; None is the first, the cluster where there is
+            one.
         n_rows : int, default=10
             Draws of noise and of the other codes. Of a continuous code each row is of another
             cluster, in turn.
@@ -122,6 +123,7 @@ class TraversalDisplay:
         names = estimator.code_names_
         if not names:
             raise ValueError("there is no code to change: this estimator was fitted without one")
+        code = names[0] if code is None else code
         if code not in names:
             raise ValueError(f"code={code!r} is none of those that there are: {names}")
         layout = image_layout(estimator)

@@ -6,14 +6,14 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_feature_names_in
 
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._heat import heat_map
 from gan_cluster.inspection._matplotlib import require_matplotlib
-from gan_cluster.metrics.clustering import contingency
+from gan_cluster.metrics.clustering import check_labels, contingency
 
 
 class ProfileDisplay:
@@ -224,11 +224,10 @@ class ConfusionDisplay:
         TypeError
             If the estimator has no clusters to show.
         ValueError
-            If X and y differ in length, or y is not one-dimensional or has NaN.
+            If X and y differ in length, or y is not one-dimensional, has NaN or is continuous.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
-        y = column_or_1d(y, input_name="y")
-        assert_all_finite(y, input_name="y")
+        y = check_labels(y, "y")
         check_consistent_length(X, y)
         return cls.from_predictions(y, estimator.predict(X), ax=ax)
 
@@ -255,7 +254,8 @@ class ConfusionDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If the two differ in length, are empty, or are not one-dimensional.
+            If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
+            classes but continuous.
         """
         require_matplotlib(f"{cls.__name__}.from_predictions")
         counts = contingency(labels_true, labels_pred).T

@@ -1,7 +1,7 @@
 """Which of several models to keep where no factor is known: the one that the others agree with."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,7 +16,7 @@ VOTES_AT_ONCE = 16  # whose rows are generated and read together
 
 
 def model_centrality(
-    estimators: Sequence[Any], n_votes: int = 400, random_state: Any = None
+    estimators: Iterable[Any], n_votes: int = 400, random_state: Any = None
 ) -> np.ndarray:
     """ModelCentrality: how well each model's continuous codes match those of the others.
 
@@ -27,7 +27,7 @@ def model_centrality(
 
     Parameters
     ----------
-    estimators : sequence of InfoGANClusterer or GANFeatureExtractor
+    estimators : iterable of InfoGANClusterer or GANFeatureExtractor
         At least two, fitted on rows of one kind, each with two continuous codes or more.
     n_votes : int, default=400
         Of each pair of models, as in :func:`factor_vae_score`; of 64 rows each.
@@ -70,20 +70,21 @@ def model_centrality(
     >>> model_centrality(models, n_votes=20, random_state=0).shape
     (3,)
     """
-    if not isinstance(estimators, list | tuple) or len(estimators) < 2:
+    models = list(estimators) if isinstance(estimators, Iterable) else []
+    if len(models) < 2:
         raise ValueError(f"estimators: give at least two models to compare, got {estimators!r:.80}")
     check_scalar(n_votes, "n_votes", Integral, min_val=2)  # half choose, half are scored
-    columns = [_continuous_columns(estimator, i) for i, estimator in enumerate(estimators)]
+    columns = [_continuous_columns(estimator, i) for i, estimator in enumerate(models)]
     rng = numpy_generator(random_state)
     scores = np.stack(
         [
-            _scores_by(truth, mine, estimators, n_votes, rng)
-            for truth, mine in zip(estimators, columns, strict=True)
+            _scores_by(truth, mine, models, n_votes, rng)
+            for truth, mine in zip(models, columns, strict=True)
         ]
     )
     mutual = (scores + scores.T) / 2
     np.fill_diagonal(mutual, 0)
-    return mutual.sum(1) / (len(estimators) - 1)
+    return mutual.sum(1) / (len(models) - 1)
 
 
 def _continuous_columns(estimator: Any, number: int) -> np.ndarray:

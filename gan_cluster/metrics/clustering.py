@@ -1,11 +1,12 @@
 """Scores of a clustering against known classes; scikit-learn has NMI and ARI already."""
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 
 
 def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
@@ -29,7 +30,8 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, or are not one-dimensional.
+        If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
+        classes but continuous.
 
     See Also
     --------
@@ -78,7 +80,8 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, or are not one-dimensional.
+        If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
+        classes but continuous.
 
     Examples
     --------
@@ -92,9 +95,31 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
     return float(counts.max(axis=0).sum() / counts.sum())
 
 
+def check_labels(labels: Any, name: str) -> np.ndarray:
+    """Labels of rows as an array, all numbers or all strings.
+
+    Raises
+    ------
+    TypeError
+        If numbers, strings or None are mixed.
+    ValueError
+        If they are not one-dimensional, missing for some rows, or continuous.
+    """
+    found = column_or_1d(labels, input_name=name)
+    if found.dtype == object:
+        numbers, strings = (sum(isinstance(v, kind) for v in found) for kind in (Number, str))
+        if len(found) not in (numbers, strings):
+            raise TypeError(f"{name} should be all numbers or all strings, none of them missing")
+        found = np.array(found.tolist())
+    assert_all_finite(found, input_name=name)
+    if found.dtype.kind == "f" and (found != found.round()).any():
+        raise ValueError(f"{name} is continuous: classes are integers or strings")
+    return found
+
+
 def contingency(labels_true: Any, labels_pred: Any) -> np.ndarray:
     """Number of rows of each class (rows) in each cluster (columns)."""
-    true, pred = column_or_1d(labels_true), column_or_1d(labels_pred)
+    true, pred = check_labels(labels_true, "labels_true"), check_labels(labels_pred, "labels_pred")
     if len(true) != len(pred):
         raise ValueError(
             "labels_true and labels_pred should have the same length, "

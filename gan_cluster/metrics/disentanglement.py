@@ -12,8 +12,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import check_array, check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, check_scalar
 
+from gan_cluster.metrics.clustering import check_labels
 from gan_cluster.training.random import numpy_generator
 
 TINY = 1e-12
@@ -55,8 +56,8 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_bins : int, default=20
-        Equally wide bins of each coordinate; one whose values repeat, as those of factors do, is
-        left as it is.
+        Equally wide bins of each coordinate, at least 2; one of integers that repeat, as those of
+        factors do, is left as it is.
 
     Returns
     -------
@@ -83,6 +84,7 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
     1.0
     """
     codes, factors = _checked(codes, factors)
+    check_scalar(n_bins, "n_bins", Integral, min_val=2)
     binned = np.stack([_binned(column, n_bins) for column in codes.T], axis=1)
     gaps = []
     for factor in factors.T:
@@ -96,7 +98,7 @@ def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
     if np.ptp(column) < TINY:
         return np.zeros(len(column), dtype=int)
     values, numbered = np.unique(column, return_inverse=True)
-    if 2 * len(values) <= len(column):
+    if np.array_equal(values, values.round()) and 2 * len(values) <= len(column):
         return numbered
     edges = KBinsDiscretizer(n_bins, encode="ordinal", strategy="uniform", subsample=None)
     return edges.fit_transform(column[:, None]).ravel().astype(int)
@@ -335,7 +337,7 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     ------
     ValueError
         If lengths differ, values are not finite, a factor has one value only, or more values than
-        half the rows, as a continuous one does.
+        half the rows, as a continuous one does, or repeats none in a random half of few rows.
 
     References
     ----------
@@ -355,6 +357,12 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
         return 1.0  # nothing else could be held
     rng = numpy_generator(random_state)
     halves = np.array_split(rng.permutation(len(codes)), 2)  # rows seen in training tell too much
+    for k in range(factors.shape[1]):
+        if any(np.bincount(factors[rows, k]).max() < 2 for rows in halves):
+            raise ValueError(
+                f"factors[:, {k}] repeats no value in a half of {len(codes)} rows, within which "
+                "they are compared: give more"
+            )
     parts = []
     for rows, n in zip(halves, (n_votes // 2, n_votes - n_votes // 2), strict=True):
         chosen = rng.randint(factors.shape[1], size=n)
@@ -412,7 +420,8 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, there is one class only, or one of a single row.
+        If lengths differ, values are not finite, there is one class only, or one of a single row,
+        or classes are continuous.
 
     Examples
     --------
@@ -423,7 +432,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     >>> scores["codes"], scores["noise"] < 0.5
     (1.0, True)
     """
-    classes, target = np.unique(column_or_1d(y), return_inverse=True)
+    classes, target = np.unique(check_labels(y, "y"), return_inverse=True)
     if len(classes) < 2:
         raise ValueError("y has one class only: there is nothing to read")
     found = {"guess": float(np.bincount(target).max() / len(target))}
