@@ -38,7 +38,7 @@ from gan_cluster.metrics import (
 
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
-EPOCHS = {"infogan": 8, "beta-vae": 16}  # meant to take about as long
+EPOCHS = {"infogan": 8, "beta-vae": 16}  # take about as long
 # The paper's experiments on dSprites have five codes and five noise variables, of fifty times as
 # many steps. These were chosen by scores of short trainings, of one to three seeds each. Codes are
 # seven, for a rotation takes two at least, and rivals have ten; with five, three became x, y and
