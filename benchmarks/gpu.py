@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from gan_cluster import InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training.inference import map_rows
 from gan_cluster.training.processes import ALONE
 
 Row = dict[str, Any]
@@ -40,48 +41,45 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def watched_gpu(device: str, found: list[int]) -> Iterator[None]:
-    """Note, ten times a second, in what percentage of the time a kernel ran."""
-    ended = Event()
+def watched_gpu(device: str) -> Iterator[Row]:
+    """A row that is given the share of the time in which a kernel ran, looked at every 0.1 s."""
+    row: Row = {}
+    if device == "cpu":
+        yield row
+        return
+    ended, found = Event(), []
 
     def look() -> None:
         while not ended.wait(0.1):
             found.append(torch.cuda.utilization())
 
     thread = Thread(target=look)
-    if device == "cuda":
-        thread.start()
+    thread.start()
     try:
-        yield
+        yield row
     finally:
         ended.set()
-        if device == "cuda":
-            thread.join()
+        thread.join()
+    row["busy"] = round(statistics.mean(found) / 100, 3)
 
 
 class Watch(Callback):
     """Notes when test rows are first told apart as well as ``GOOD``."""
 
-    def __init__(self, data: DataSet):
+    def __init__(self, model: InfoGANClusterer, data: DataSet):
+        self.model = model
         self.data = data
         self.started = perf_counter()
         self.looked = 0.0
         self.reached: float | None = None
-        self.batch: torch.Tensor | None = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if not net.playing or self.reached is not None:
             return
         began = perf_counter()
-        if self.batch is None:
-            X = self.data.X_test
-            low, high = X.min(), X.max()
-            images = torch.from_numpy(2 * (X.astype(float) - low) / (high - low) - 1).float()
-            self.batch = images.view(-1, *self.data.image_shape).to(net.device)
-        net._set_training(False)
-        with torch.inference_mode():
-            labels = torch.cat([net.label(part).argmax(1) for part in self.batch.split(1000)])
-        if clustering_accuracy(self.data.y_test, labels.cpu().numpy()) >= GOOD:
+        encoding, X = self.model._encoding, self.data.X_test
+        labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
+        if clustering_accuracy(self.data.y_test, labels) >= GOOD:
             self.reached = began - self.started - self.looked
         self.looked += perf_counter() - began
 
@@ -91,17 +89,16 @@ def fit(data: DataSet, device: str, seed: int) -> Row:
     model = InfoGANClusterer(
         data.n_clusters, image_shape=data.image_shape, device=device, random_state=seed
     )
-    busy: list[int] = []
-    watch = Watch(data)
-    with watched_gpu(device, busy):
+    watch = Watch(model, data)
+    with watched_gpu(device) as busy:
         model.set_params(callbacks=[watch]).fit(data.X_train)
         seconds = perf_counter() - watch.started - watch.looked
-    row: Row = {
+    return {
         "seconds": round(seconds, 2),
         "acc": round(clustering_accuracy(data.y_test, model.predict(data.X_test)), 4),
         "seconds_to_0.98": watch.reached and round(watch.reached, 2),
+        **busy,
     }
-    return row | ({"busy": round(statistics.mean(busy) / 100, 3)} if busy else {})
 
 
 def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
@@ -120,15 +117,13 @@ def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
     model.fit(X[: 4 * model.batch_size])
     batches = model._batches(X, model._batch_rng, ALONE, forming=False)
     model.net_.partial_fit(batches, epochs=1)
-    busy: list[int] = []
-    with watched_gpu(device, busy):
+    with watched_gpu(device) as busy:
         started = perf_counter()
         model.net_.partial_fit(batches, epochs=n_epochs)
         if device == "cuda":
             torch.cuda.synchronize()
         seconds = perf_counter() - started
-    row: Row = {"steps_a_second": round(n_epochs * len(batches) / seconds, 1)}
-    return row | ({"busy": round(statistics.mean(busy) / 100, 3)} if busy else {})
+    return {"steps_a_second": round(n_epochs * len(batches) / seconds, 1), **busy}
 
 
 def main() -> None:

@@ -60,8 +60,8 @@ axes[0].set(ylabel="NMI", ylim=(0, 1))
 axes[0].legend(loc="lower right")
 
 # %%
-# In pixels most digits lie too far apart for HDBSCAN to call them dense. In features it finds ten
-# clusters, and they are the digits. It was not told how many there are, but the features were: the
+# In pixels most digits lie too far apart for HDBSCAN to call them dense. In features it finds the
+# digits, and cuts the ones in two. It was not told how many there are, but the features were: the
 # code that they read back has ten values by default.
 
 ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=axes[1])

@@ -52,8 +52,8 @@ axes[0].legend()
 
 # %%
 # A row is a cluster, a column a digit. A column with two dark cells is a class that was cut. The
-# zeros are cut under the uniform prior and whole under the learned one, which cuts the fours; the
-# ones are cut under both.
+# zeros are cut under the uniform prior and whole under the learned one; the twos and the ones are
+# cut under both.
 
 for ax, (prior, found) in zip(axes[1:], labels.items(), strict=True):
     ConfusionDisplay.from_predictions(y, found, ax=ax)

@@ -27,6 +27,7 @@ from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.random import (
     default_generator_kept,
     globally_seeded,
+    go_on_from,
     seeds,
     torch_generator,
 )
@@ -155,8 +156,8 @@ class TrainableGAN(LatentGAN):
             with default_generator_kept(net.rng.device) as users:
                 if stage.random is None:
                     users.manual_seed(net.rng.initial_seed())
-                elif len(stage.random) == len(users.get_state()):  # it is of that kind of device
-                    users.set_state(stage.random)
+                else:
+                    go_on_from(users, stage.random)
                 net.partial_fit(batches, epochs=stage.epochs - stage.done)
                 net.refresh_statistics(batches)
         except KeyboardInterrupt:

@@ -68,6 +68,12 @@ def default_generator(device: torch.device) -> torch.Generator:
     return torch.random.default_generator
 
 
+def go_on_from(generator: torch.Generator, state: torch.Tensor) -> None:
+    """Put a state into a generator, if it is of one of the same kind of device."""
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+
+
 @contextmanager
 def default_generator_kept(device: torch.device) -> Iterator[torch.Generator]:
     """Torch's global generator of a device, given back as it was."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.random import globally_seeded, torch_generator
+from gan_cluster.training.random import globally_seeded, go_on_from, torch_generator
 
 RATES = ("lr", "initial_lr")
 GIVEN = (
@@ -53,8 +53,7 @@ def restore_net(
     net.clusters.groups = None
     if "clusters.groups" in tensors:
         net.clusters.groups = tensors["clusters.groups"].to(net.device)
-    if len(tensors["random.step"]) == len(net.rng.get_state()):  # it is of one kind of device
-        net.rng.set_state(tensors["random.step"])
+    go_on_from(net.rng, tensors["random.step"])
     for row in document["history"]:
         net.history.new_epoch()
         for name, value in row.items():
