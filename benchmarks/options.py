@@ -1,0 +1,226 @@
+"""Which options earn their place: each against the default, with three seeds on two data sets.
+
+    python benchmarks/options.py --data-home DIR --json benchmarks/results/options.json
+
+`fidelity` is the share of drawn rows whose three nearest real rows are mostly of the cluster that
+they were drawn for, `fidelity_worst` that of the worst cluster; `variety` is the median distance of
+a drawn row to the nearest other of its cluster, divided by that among real members (the mean over
+clusters). None needs a label. Rows that the file has are not run again.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from accuracy import describe_machine, write
+from data import DataSet, load
+from generation import draw, slant, stroke_width
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_wine
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from tqdm import tqdm
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster.datasets import make_sprites
+from gan_cluster.metrics import clustering_accuracy, factor_vae_score, mutual_information_gap
+
+MNIST_ROWS = 10_000
+DRAWN = 100
+SEEDS = range(3)
+SPRITE_SETTINGS: dict[str, Any] = {
+    "categorical_codes": (),
+    "n_continuous": 7,
+    "continuous_weight": 0.2,
+    "noise_dim": 3,
+    "consistency_weight": 0,
+    "gradient_penalty": 0.0,
+    "instance_noise": 0.8,
+    "batch_size": 64,
+    "discriminator_lr": 4e-3,
+    "generator_lr": 4e-3,
+    "max_epochs": 8,
+}
+
+
+def scores(y: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """How well clusters match known classes."""
+    return {
+        "acc": clustering_accuracy(y, labels),
+        "nmi": normalized_mutual_info_score(y, labels),
+        "ari": adjusted_rand_score(y, labels),
+    }
+
+
+def nearest(rows: np.ndarray) -> float:
+    """Median distance of a row to the nearest other."""
+    found = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors()[0]
+    return float(np.median(found))
+
+
+def drawn_members(model: InfoGANClusterer, X: np.ndarray) -> dict[str, float]:
+    """Fidelity and variety of what a fitted clusterer draws of its clusters."""
+    rng, rows = np.random.default_rng(0), X.astype(np.float64)
+    scale = 1.0 if model.image_shape else rows.std(0)
+    rows = rows / np.where(scale, scale, 1.0)
+    judge = KNeighborsClassifier(3).fit(rows, model.labels_)
+    fidelity, variety = [], []
+    for cluster in np.unique(model.labels_):
+        drawn = model.sample(DRAWN, cluster=int(cluster), random_state=0).reshape(DRAWN, -1)
+        drawn = drawn / np.where(scale, scale, 1.0)
+        fidelity.append(float((judge.predict(drawn) == cluster).mean()))
+        members = rows[model.labels_ == cluster]
+        if len(members) > 1:
+            real = members[rng.choice(len(members), min(DRAWN, len(members)), replace=False)]
+            variety.append(nearest(drawn[: len(real)]) / max(nearest(real), 1e-12))
+    return {
+        "fidelity": float(np.mean(fidelity)),
+        "fidelity_worst": min(fidelity),
+        "variety": float(np.mean(variety)),
+    }
+
+
+def fit_clusterer(data: DataSet, seed: int, **settings: Any) -> InfoGANClusterer:
+    """A clusterer with its defaults but for one option."""
+    model = InfoGANClusterer(
+        data.n_clusters, image_shape=data.image_shape, random_state=seed, **settings
+    )
+    return model.fit(data.X_train)
+
+
+def clusterer(data: DataSet, seed: int, **settings: Any) -> dict[str, float]:
+    """Accuracy, and what is drawn."""
+    model = fit_clusterer(data, seed, **settings)
+    found = scores(data.y_test, model.predict(data.X_test))
+    return {**found, **drawn_members(model, data.X_train)}
+
+
+def averaged(data: DataSet, seed: int, decay: float) -> dict[str, float]:
+    """What is drawn from a moving average of the generator."""
+    return clusterer(data, seed, ema_decay=decay)
+
+
+def features(data: DataSet, seed: int, **settings: Any) -> dict[str, float]:
+    """Accuracy of k-means on features of the game alone."""
+    model = make_pipeline(
+        GANFeatureExtractor(
+            objective="gan", image_shape=data.image_shape, random_state=seed, **settings
+        ),
+        KMeans(data.n_clusters, n_init=10, random_state=seed),
+    ).fit(data.X_train)
+    return scores(data.y_test, model.predict(data.X_test))
+
+
+def continuous(data: DataSet, seed: int, **settings: Any) -> dict[str, float]:
+    """How strongly the better of two continuous codes changes slant and stroke width."""
+    model = fit_clusterer(data, seed, n_continuous=2, **settings)
+    found = scores(data.y_test, model.predict(data.X_test))
+    assert data.image_shape is not None
+    for name, moment in (("slant", slant), ("stroke_width", stroke_width)):
+        strengths = []
+        for code in model.code_names_[1:]:
+            values, images = draw(model, code, 2.0, seed)
+            images = images.reshape(-1, *data.image_shape[1:])
+            strengths.append(abs(np.corrcoef(values, moment(images))[0, 1]))
+        found[name] = max(strengths)
+    return found
+
+
+def sprites(data: None, seed: int, **settings: Any) -> dict[str, float]:
+    """Disentanglement of codes on sprites, with the settings of their benchmark."""
+    X, _ = make_sprites(20_000, random_state=0)
+    new, factors = make_sprites(5_000, random_state=1)
+    model = GANFeatureExtractor(**SPRITE_SETTINGS, random_state=seed, **settings).fit(X)
+    codes = model.encode(new).mean
+    return {
+        "factor_vae": factor_vae_score(codes, factors, 4_000, random_state=0),
+        "mig": mutual_information_gap(codes, factors),
+    }
+
+
+LOSSES = ("non-saturating", "hinge", "relativistic")
+# name -> data sets, what is measured, and the options, the default first
+STUDIES: dict[str, tuple[tuple[str, ...], Callable, list[dict[str, Any]]]] = {
+    "augment on tables": (
+        ("pendigits", "wine"),
+        clusterer,
+        [{"augment": "none"}, {"augment": "adversarial"}],
+    ),
+    "augment on images": (
+        ("digits",),
+        clusterer,
+        [{"augment": "image"}, {"augment": "adversarial"}],
+    ),
+    "adversarial_loss, features of the game": (
+        ("digits", "mnist"),
+        features,
+        [{"adversarial_loss": loss} for loss in LOSSES],
+    ),
+    "adversarial_loss, clusterer": (
+        ("digits", "mnist"),
+        clusterer,
+        [{"adversarial_loss": loss} for loss in LOSSES],
+    ),
+    "ema_decay": (("digits", "mnist"), averaged, [{"decay": d} for d in (0.0, 0.99, 0.999)]),
+    "continuous_variance": (
+        ("mnist",),
+        continuous,
+        [{"continuous_variance": v} for v in ("fixed", "learned")],
+    ),
+    "continuous_variance, sprites": (
+        ("sprites",),
+        sprites,
+        [{"continuous_variance": v} for v in ("fixed", "learned")],
+    ),
+}
+
+
+def data_of(name: str, home: Path | None) -> DataSet | None:
+    """A data set, small enough for many fits; sprites are made."""
+    if name == "sprites":
+        return None
+    if name == "wine":
+        X, y = load_wine(return_X_y=True)
+        return DataSet(X, y, X, y, None)
+    data = load(name, home)
+    return data._replace(X_train=data.X_train[:MNIST_ROWS], y_train=data.y_train[:MNIST_ROWS])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--study", nargs="+", default=list(STUDIES), choices=STUDIES)
+    parser.add_argument("--data-home", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    done = {(row["study"], row["data"], row["option"], row["seed"]) for row in rows}
+    wanted = [
+        (study, name, option, seed)
+        for study in options.study
+        for name in STUDIES[study][0]
+        for seed in SEEDS
+        for option in STUDIES[study][2]
+    ]
+    for study, name, option, seed in tqdm(wanted):
+        said = ", ".join(f"{key}={value!r}" for key, value in option.items())
+        if (study, name, said, seed) in done:
+            continue
+        data = data_of(name, options.data_home)
+        row: dict[str, Any] = {"study": study, "data": name, "option": said, "seed": seed}
+        started = perf_counter()
+        found = STUDIES[study][1](data, seed, **option)
+        row |= {key: round(float(value), 4) for key, value in found.items()}
+        row["seconds"] = round(perf_counter() - started, 2)
+        rows.append(row)
+        write(options.json, {**describe_machine(), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
