@@ -8,13 +8,15 @@ from gan_cluster._version import __version__
 if TYPE_CHECKING:
     from gan_cluster.clusterer import InfoGANClusterer
     from gan_cluster.features import GANFeatureExtractor
+    from gan_cluster.objectives import Objective
     from gan_cluster.persistence import load, save
 
-__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "__version__", "load", "save"]
+__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "Objective", "__version__", "load", "save"]
 
 _HOMES = {
     "GANFeatureExtractor": "features",
     "InfoGANClusterer": "clusterer",
+    "Objective": "objectives",
     "load": "persistence",
     "save": "persistence",
 }

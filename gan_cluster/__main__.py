@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.pipeline import make_pipeline
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
-from gan_cluster._validation import resolve_device
+from gan_cluster._recipe import resolve_device
 from gan_cluster.inspection import ClusterDisplay
 from gan_cluster.inspection._matplotlib import require_matplotlib
 from gan_cluster.metrics import clustering_accuracy
@@ -121,7 +121,7 @@ def make_methods(seed: int, device: str) -> dict[str, BaseEstimator]:
     """The rivals, with their defaults; each has fit_predict."""
     kmeans = KMeans(N_CLUSTERS, init="k-means++", n_init=10, random_state=seed)
     gan: Any = {"image_shape": (1, 8, 8), "random_state": seed, "device": device, "verbose": 1}
-    features = GANFeatureExtractor(categorical_codes=(N_CLUSTERS,), **gan)
+    features = GANFeatureExtractor(N_CLUSTERS, **gan)
     return {
         "kmeans": kmeans,
         "features+kmeans": make_pipeline(features, clone(kmeans)),

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-FORMAT = 1
+FORMAT = 2
 DOCUMENT = "model.json"
 TENSORS = re.compile(r"tensors-[0-9a-f]{64}\.safetensors")
 PART = re.compile(r"\..*\.[0-9]+\.part")  # of a process that was killed
@@ -79,8 +79,9 @@ def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]
     body = {key: value for key, value in sealed.items() if key != "sha256"}
     if body.get("format") != FORMAT:
         raise CorruptModelError(
-            f"{source}: format {str(body.get('format'))[:20]} is not the one that this version "
-            f"reads, {FORMAT}"
+            f"{source} is of format {str(body.get('format'))[:20]}, and this version reads "
+            f"{FORMAT}: before the first release parameters changed their names, so a model of an "
+            "older format has to be fitted and saved again"
         )
     if sealed.get("sha256") != _digest(body):
         raise CorruptModelError(f"{source / DOCUMENT} was changed: its digest is not its own")

@@ -95,22 +95,6 @@ class LatentCode:
         continuous = noise.new_empty(n_samples, self.n_continuous)
         return Latent(noise, categories, continuous.uniform_(-1, 1, generator=generator))
 
-    def sample_sharing(
-        self, latent: Latent, generator: torch.Generator, shares: torch.Tensor | None = None
-    ) -> tuple[Latent, torch.Tensor]:
-        """Draw once more, but let each row keep one random continuous code of the given draw.
-
-        Returns the draw and which code it shares, (n_samples,): the pairs of InfoGAN-CR (Lin et
-        al., 2020, arXiv:1906.06034), without a gap between the other codes.
-        """
-        n_samples = len(latent.noise)
-        other = self.sample(n_samples, generator, shares)
-        device = generator.device
-        shared = torch.randint(self.n_continuous, (n_samples,), generator=generator, device=device)
-        rows = torch.arange(n_samples, device=device)
-        other.continuous[rows, shared] = latent.continuous[rows, shared]
-        return other, shared
-
     def assemble(self, latent: Latent) -> torch.Tensor:
         """Concatenate a draw into the generator's input, categories one-hot."""
         hot = [

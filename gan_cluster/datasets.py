@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
-from gan_cluster.training.random import numpy_generator
+from gan_cluster._seeds import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")

@@ -1,15 +1,14 @@
-"""The mathematics of training, as pure functions of tensors.
+"""The objective: the weights of its terms, and the mathematics as pure functions of tensors.
 
 Sources: GAN (Goodfellow et al., 2014, arXiv:1406.2661), hinge loss (Lim & Ye, 2017,
 arXiv:1705.02894), relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et
 al., 2024, arXiv:2501.05441), R1 (Mescheder et al., 2018, arXiv:1801.04406), InfoGAN (Chen et
-al., 2016, arXiv:1606.03657), RIM (Krause et al., 2010), IMSAT (Hu et al., 2017,
-arXiv:1702.08720), virtual adversarial training (Miyato et al., 2018, arXiv:1704.03976), InfoGAN-CR
-(Lin et al., 2020, arXiv:1906.06034).
+al., 2016, arXiv:1606.03657), RIM (Krause et al., 2010), IMSAT (Hu et al., 2017, arXiv:1702.08720).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import torch
 from torch.nn import functional as F
@@ -17,21 +16,122 @@ from torch.nn import functional as F
 ADVERSARIAL_LOSSES = ("non-saturating", "hinge", "relativistic")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Objective:
-    """Weights of the terms, how twins are made, how far adversarial ones move, the prior."""
+    """The terms that training minimises, and their weights.
 
-    adversarial_loss: str
-    info_weight: float
-    continuous_weight: float
-    consistency_weight: float
-    balance_weight: float
-    gradient_penalty: float
-    augment: str | Callable[[torch.Tensor], torch.Tensor]
-    radius: float = 0.0
-    prior: str | tuple[float, ...] = "uniform"
-    contrastive_weight: float = 0.0
+    The discriminator with the recognition network Q minimises its adversarial loss, minus the
+    bound on the information that generated rows carry about the code (InfoGAN, arXiv:1606.03657,
+    eq. 5), plus the consistency term: labels of a real row and of its twin have to agree while
+    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). The generator minimises
+    its adversarial loss minus the bound.
+
+    Three objectives have names:
+
+    - ``"consistency"`` is ``Objective()``: all of it.
+    - ``"infogan"`` is ``Objective(consistency_weight=0)``: InfoGAN as in the paper.
+    - ``"gan"`` is ``Objective(consistency_weight=0, info_weight=0, continuous_weight=0,
+      gradient_penalty=1)``: a GAN without any code, steadied by R1.
+
+    An estimator's ``objective__balance_weight`` and so on reach the fields of its objective, also
+    in :class:`~sklearn.model_selection.GridSearchCV`.
+
+    Parameters
+    ----------
+    consistency_weight : float, default=1.0
+        Weight of the consistency term. Without it the game is all there is: codes are learned from
+        generated rows, training is one stage, and no restart is made.
+    balance_weight : float, default=5.0
+        Weight, within that term, of the divergence of the cluster sizes from the prior.
+    augment : {"auto", "image", "none"} or callable, default="auto"
+        How the twin of a row is made: by a small random affine map and change of exposure
+        ("image"), not at all ("none"), or by a function of a float32 batch. "auto" is "image" for
+        images and "none" for tables, where a near row is the twin.
+    n_neighbors : int or "auto", default="auto"
+        Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
+    codes_per_cluster : int or "auto", default="auto"
+        The first code starts with this many values for each cluster. Once clusters have formed,
+        or after the game, they are merged so that near rows say most of each other's cluster
+        (Slonim, Friedman & Tishby, 2002). "auto" is 2 for images and 4 for tables, and 1 without
+        the consistency term.
+    info_weight : float, default=1.0
+        Weight (lambda) of the bound on the information about the categorical codes.
+    continuous_weight : float, default=1.0
+        The same for the continuous codes.
+    continuous_variance : {"fixed", "learned"}, default="fixed"
+        Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
+    adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
+        The game between generator and discriminator.
+    gradient_penalty : float, default=0.0
+        Weight of R1, half the squared gradient of the discriminator at real rows, which steadies
+        the game; it is taken in every eighth step, eight times (arXiv:1912.04958).
+    instance_noise : float, default=0.0
+        Standard deviation of Gaussian noise on what the discriminator sees in the game (Sønderby
+        et al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
+        finer than it neither gives generated rows away nor tells their codes.
+
+    Examples
+    --------
+    >>> from gan_cluster import InfoGANClusterer, Objective
+    >>> clusterer = InfoGANClusterer(10, objective=Objective(balance_weight=2.0))
+    >>> clusterer.set_params(objective__n_neighbors=3).objective.n_neighbors
+    3
+    """
+
+    consistency_weight: float = 1.0
+    balance_weight: float = 5.0
+    augment: str | Callable[[torch.Tensor], torch.Tensor] = "auto"
+    n_neighbors: int | str = "auto"
+    codes_per_cluster: int | str = "auto"
+    info_weight: float = 1.0
+    continuous_weight: float = 1.0
+    continuous_variance: str = "fixed"
+    adversarial_loss: str = "non-saturating"
+    gradient_penalty: float = 0.0
     instance_noise: float = 0.0
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """All weights by name, as scikit-learn's searches ask for them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change weights by name.
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not.
+        """
+        names = [field.name for field in fields(self)]
+        for name, value in params.items():
+            if name not in names:
+                raise ValueError(f"Objective has no {name!r}: there are {', '.join(names)}")
+            setattr(self, name, value)
+        return self
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether labels of twins have to agree."""
+        return self.consistency_weight > 0
+
+    @property
+    def reads_clusters(self) -> bool:
+        """Whether any term teaches Q the categorical codes."""
+        return self.consistency_weight > 0 or self.info_weight > 0
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether any term teaches Q at all; without one there is no code."""
+        return self.reads_clusters or self.continuous_weight > 0
+
+
+OBJECTIVES = {
+    "consistency": Objective(),
+    "infogan": Objective(consistency_weight=0.0),
+    "gan": Objective(
+        consistency_weight=0.0, info_weight=0.0, continuous_weight=0.0, gradient_penalty=1.0
+    ),
+}
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str) -> torch.Tensor:
@@ -75,16 +175,6 @@ def gradient_penalty(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor
     return 0.5 * gradient.square().flatten(1).sum(1).mean()
 
 
-def contrastive_loss(logits: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
-    """InfoGAN-CR's regulariser: the cross-entropy in nats of H's guess which code two rows share.
-
-    >>> import torch
-    >>> round(float(contrastive_loss(torch.zeros(2, 5), torch.tensor([0, 3]))), 4)  # log 5
-    1.6094
-    """
-    return F.cross_entropy(logits, shared)
-
-
 def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
     """Symmetric cross-entropy between the labels of rows and those of their twins, in nats.
 
@@ -120,27 +210,3 @@ def spread(rows: torch.Tensor) -> torch.Tensor:
     1.0
     """
     return (rows - rows.mean(0)).square().mean().sqrt()
-
-
-def virtual_adversarial_twin(
-    predict: Callable[[torch.Tensor], torch.Tensor],
-    rows: torch.Tensor,
-    logits: torch.Tensor,
-    radius: float,
-    generator: torch.Generator,
-    step: float = 10.0,
-) -> torch.Tensor:
-    """Move each row by ``radius`` in the direction that changes its label most.
-
-    One power iteration of Miyato et al., 2018, algorithm 1; ``predict`` gives logits.
-    """
-    direction = torch.randn(rows.shape, generator=generator, device=rows.device)
-    probe = (step * _unit(direction)).requires_grad_()
-    target = logits.detach().softmax(1)
-    divergence = F.kl_div(predict(rows + probe).log_softmax(1), target, reduction="batchmean")
-    (gradient,) = torch.autograd.grad(divergence, probe)
-    return rows + radius * _unit(gradient)
-
-
-def _unit(rows: torch.Tensor) -> torch.Tensor:
-    return F.normalize(rows.flatten(1)).view_as(rows)

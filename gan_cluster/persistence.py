@@ -1,7 +1,6 @@
 """Save a fitted estimator in a folder, and load it, without pickle and without running code."""
 
 import os
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -9,34 +8,25 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from gan_cluster._base import BaseGAN
-from gan_cluster._checkpoint import READING
+from gan_cluster._estimator import BaseGAN
 from gan_cluster._folder import CorruptModelError, read_model, write_model
-from gan_cluster._validation import changed_parameters, resolve_device
+from gan_cluster._recipe import resolve_device, resolve_networks
+from gan_cluster._validation import changed_parameters
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.features import GANFeatureExtractor
+from gan_cluster.model import Model
 from gan_cluster.objectives import Objective
-from gan_cluster.training.data import Encoding
-from gan_cluster.training.random import global_state_kept, torch_generator
-from gan_cluster.training.state import net_state, plain, restore_net
+from gan_cluster.reading import Reading
+from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.random import global_state_kept
+from gan_cluster.training.state import plain
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
-# fitted attributes that JSON holds as they are; those of the other estimator are left out
-PLAIN = (
-    "_layout",
-    "_row_shape",
-    "_merges_late",
-    "_chosen",
-    "_pooling",
-    "_normalize",
-    "_map_shapes",
-    "layer_names_",
-    "mutual_information_",
-    "n_features_in_",
-)
+READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
+READ_BY = {"layers", "pooling", "normalize", "n_components"}
 REDUCTION = ("reduction.center", "reduction.directions")
-NEEDED = {"architecture", "augment"}  # without which a model is not what it was
+NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
 # what Python and torch raise where a document says what cannot be
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
@@ -82,39 +72,37 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
     if type(estimator) not in ESTIMATORS.values():
         raise TypeError(f"estimator should be one of {list(ESTIMATORS)}, got {estimator!r}")
     check_is_fitted(estimator)
-    changed = changed_parameters(estimator, estimator._trained_params).keys() - {"device"}
+    parameters = estimator.get_params(deep=False)
+    changed = changed_parameters(parameters, estimator.model_.recipe.parameters).keys() - {"device"}
     if changed:
         raise ValueError(
             f"{', '.join(sorted(changed))} changed since fit: a model is read as its parameters "
             "say, and would be another; set them back, or fit again"
         )
-    net, encoding = estimator.net_, estimator._encoding
-    learned, tensors = net_state(net)
-    tensors |= {
-        "encoding.center": torch.from_numpy(np.array(encoding.center, dtype=np.float64)),
-        "encoding.scale": torch.from_numpy(np.array(encoding.scale, dtype=np.float64)),
-        "random.batch": estimator._batch_rng.get_state(),
-        "order": torch.from_numpy(estimator._order),
-    }
-    if getattr(estimator, "_reduction", None) is not None:
-        parts = map(torch.from_numpy, estimator._reduction)
+    model, tensors = estimator.model_.state()
+    reading = getattr(estimator, "reading_", None)
+    if reading is not None and reading.reduction is not None:
+        parts = map(torch.from_numpy, reading.reduction)
         tensors |= dict(zip(REDUCTION, parts, strict=True))
     if hasattr(estimator, "labels_"):
         tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
-    parameters = {k: plain(v) for k, v in estimator.get_params(deep=False).items()}
+    if isinstance(parameters["objective"], Objective):
+        weights = parameters.pop("objective").get_params()
+        parameters |= {f"objective__{name}": value for name, value in weights.items()}
+    parameters = {name: plain(value) for name, value in parameters.items()}
     parameters |= {"callbacks": NotImplemented, "checkpoint_dir": NotImplemented}
-    objective = asdict(net.objective)
     document = {
         "class": type(estimator).__name__,
         "versions": {"gan-cluster": __version__, "torch": version("torch")},
         "parameters": {k: v for k, v in parameters.items() if v is not NotImplemented},
-        "given_again": sorted(k for k in NEEDED if parameters[k] is NotImplemented),
-        "attributes": {k: plain(vars(estimator)[k]) for k in PLAIN if k in vars(estimator)},
+        "given_again": sorted(k for k in NEEDED if parameters.get(k) is NotImplemented),
+        "n_features": estimator.n_features_in_,
         "feature_names": [*map(str, getattr(estimator, "feature_names_in_", ()))],
-        "encoding": {"shape": encoding.shape, "channels_last": encoding.channels_last},
-        "objective": {k: v for k, v in objective.items() if plain(v) is not NotImplemented},
-        **learned,
+        "model": model,
     }
+    if reading is not None:
+        document["reading"] = {name: plain(getattr(reading, name)) for name in READING}
+        document["layer_names"] = estimator.layer_names_
     write_model(path, document, {k: v.detach().cpu() for k, v in tensors.items()})
 
 
@@ -127,7 +115,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
         The folder.
     **parameters
         Parameters that are to be other than they were: ``device``, say, and networks or an
-        ``augment`` function of your own, which were not saved.
+        ``objective__augment`` function of your own, which were not saved.
 
     Returns
     -------
@@ -148,93 +136,71 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     """
     document, tensors = read_model(path)
     try:
+        kind = ESTIMATORS[document["class"]]
         known = {k: _tuples(v) if k != "layers" else v for k, v in document["parameters"].items()}
-        estimator = ESTIMATORS[document["class"]](**known)
-        missing = [name for name in document["given_again"] if name not in parameters]
+        weights = {k: known.pop(k) for k in list(known) if k.startswith("objective__")}
+        if weights:
+            known["objective"] = Objective()
+        estimator = kind(**known).set_params(**weights)
+        missing = [
+            name
+            for name in document["given_again"]
+            if name not in parameters and name.partition("__")[0] not in parameters
+        ]
     except UNFIT as error:
         raise CorruptModelError(f"{path} holds no estimator: {error!r}") from error
     if missing:
         raise TypeError(f"give load() again what could not be saved: {', '.join(missing)}")
     estimator.set_params(**parameters)
-    fixed = sorted(READING & parameters.keys())
+    fixed = sorted(READ_BY & parameters.keys())
     if fixed:
         raise ValueError(f"{', '.join(fixed)} cannot be other than in fit: the model is read so")
-    estimator._validate_params()
-    estimator.device_ = resolve_device(estimator.device)
+    estimator._check_parameters()
+    device = resolve_device(estimator.device)
     with global_state_kept():
         try:
-            _restore_rows(estimator, document, tensors)
-            architecture = estimator.architecture
-            if architecture == "auto":
-                architecture = "dcgan" if len(estimator._encoding.shape) == 3 else "mlp"
-            _check_shapes(estimator, architecture, tensors)
-            _restore_net(estimator, architecture, document, tensors)
+            _restore(estimator, document, tensors, device)
         except UNFIT as error:
             raise CorruptModelError(f"{path} does not fit together: {error}") from error
-    estimator._remember_parameters()
     return estimator
 
 
-def _restore_attributes(estimator: BaseGAN, document: dict) -> None:
-    for name in PLAIN:
-        if name in document["attributes"]:
-            setattr(estimator, name, _tuples(document["attributes"][name]))
-
-
-def _restore_rows(estimator: BaseGAN, document: dict, tensors: dict[str, torch.Tensor]) -> None:
-    """What an estimator knows of the rows of fit."""
+def _restore(
+    estimator: BaseGAN, document: dict[str, Any], tensors: dict[str, torch.Tensor], device: str
+) -> None:
+    """Give an estimator the attributes that a fit would leave."""
+    model = document["model"]
+    layout = Layout(**{name: _tuples(value) for name, value in model["layout"].items()})
+    encoding = Encoding(
+        shape=_tuples(model["encoding"]["shape"]),
+        channels_last=model["encoding"]["channels_last"],
+        center=tensors["encoding.center"].numpy(),
+        scale=tensors["encoding.scale"].numpy(),
+    )
+    recipe = resolve_networks(estimator.get_params(deep=False), layout, encoding, device)
+    estimator.model_ = Model.from_state(recipe, model, tensors)
+    estimator.n_features_in_ = int(document["n_features"])
     if document["feature_names"]:
         estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
-    shape, last = document["encoding"]["shape"], document["encoding"]["channels_last"]
-    scales = tensors["encoding.center"].numpy(), tensors["encoding.scale"].numpy()
-    estimator._encoding = Encoding(tuple(shape), last, *scales)
-    estimator._order = tensors["order"].numpy()
     if "labels" in tensors:
         estimator.labels_ = tensors["labels"].numpy()
+    if isinstance(estimator, InfoGANClusterer):
+        estimator.mutual_information_ = estimator.history_[-1].get("mutual_information", 0.0)
+    else:
+        _restore_reading(estimator, document, tensors)
 
 
-def _check_shapes(
-    estimator: BaseGAN, architecture: str | tuple, tensors: dict[str, torch.Tensor]
+def _restore_reading(
+    estimator: GANFeatureExtractor, document: dict[str, Any], tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Whether tensors have the shapes that parameters call for, before memory is taken for those.
-
-    Raises
-    ------
-    ValueError
-        If they have others.
-    """
-    if isinstance(architecture, tuple):
-        return  # the caller's, and not those of a file
-    if (estimator.depth or 0) > len(tensors):
-        raise ValueError("there are fewer tensors than layers")
-    with torch.device("meta"):
-        made, discriminator = estimator._builder(architecture)(rng=None)
-    for name, network in (("generator_", made), ("discriminator_", discriminator)):
-        for key, value in network.state_dict().items():
-            found = tensors[f"{name}.{key}"].shape
-            if found != value.shape:
-                raise ValueError(f"{name}.{key} has shape {tuple(found)}, not {tuple(value.shape)}")
-
-
-def _restore_net(
-    estimator: BaseGAN,
-    architecture: str | tuple,
-    document: dict,
-    tensors: dict[str, torch.Tensor],
-) -> None:
-    """Networks, optimizer, clusters, random numbers, history, and directions of features."""
-    objective = Objective(**{"augment": estimator.augment, **_tuples(document["objective"])})
-    net = estimator._new_net(architecture, objective, 0, torch_generator(0, estimator.device_))
-    _restore_attributes(estimator, document)  # which say how networks are read
-    restore_net(net, document, tensors)
-    estimator._batch_rng = torch_generator(0)
-    estimator._batch_rng.set_state(tensors["random.batch"])
-    estimator.net_ = net
+    reading = Reading(**document["reading"])
+    reading.shapes = {name: tuple(shape) for name, shape in reading.shapes.items()}
     if REDUCTION[0] in tensors:
         center, directions = (tensors[name].numpy() for name in REDUCTION)
         if center.shape != directions.shape[:1]:
             raise ValueError("the directions of features have another number of features")
-        estimator._reduction = center, directions
+        reading.reduction = center, directions
+    estimator.reading_, estimator.layer_names_ = reading, list(document["layer_names"])
 
 
 def _tuples(value: Any) -> Any:

@@ -2,24 +2,43 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from skorch.callbacks import Callback
 
-from gan_cluster._validation.rows import Rows
 from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE, halvings
+from gan_cluster.objectives import ADVERSARIAL_LOSSES
 
+WEIGHT = [Interval(Real, 0, None, closed="left")]
+OBJECTIVE_CONSTRAINTS: dict[str, list] = {
+    "consistency_weight": WEIGHT,
+    "balance_weight": WEIGHT,
+    "augment": [StrOptions({"auto", "image", "none"}), callable],
+    "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+    "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "info_weight": WEIGHT,
+    "continuous_weight": WEIGHT,
+    "continuous_variance": [StrOptions({"fixed", "learned"})],
+    "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
+    "gradient_penalty": WEIGHT,
+    "instance_noise": WEIGHT,
+}
 CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down itself
 
 
-def resolve_architecture(
-    architecture: Any, rows: Rows, depth: int | None
-) -> tuple[str | tuple, tuple[int, ...]]:
-    """The architecture "auto" stands for, and the shape of a row as its networks see it.
+def check_architecture(
+    architecture: str | tuple, image_shape: tuple[int, int, int] | None, depth: int | None
+) -> None:
+    """Whether networks can be made for rows: "mlp", "dcgan" or a pair of the user's.
 
     Raises
     ------
@@ -28,22 +47,21 @@ def resolve_architecture(
     TypeError
         If a pair of networks of the user's is not two modules, classes or functions.
     """
-    table = (rows.X.shape[1],)
     if isinstance(architecture, tuple):
         if len(architecture) != 2 or not all(callable(part) for part in architecture):
             raise TypeError(
                 "architecture should be a pair (generator, discriminator) of modules, classes "
                 f"or functions that make them, got {architecture!r}"
             )
-        return architecture, rows.image_shape or table
-    if architecture == "mlp" or (architecture == "auto" and rows.image_shape is None):
-        return "mlp", table
-    if rows.image_shape is None:
+        return
+    if architecture == "mlp":
+        return
+    if image_shape is None:
         raise ValueError(
             'architecture="dcgan" needs images: set image_shape=(channels, height, width) or '
             "give X with four dimensions"
         )
-    _, height, width = rows.image_shape
+    _, height, width = image_shape
     if min(height, width) < MIN_IMAGE_SIZE:
         raise ValueError(
             f"images of {height}x{width} are too small for convolutions, which need at least "
@@ -54,33 +72,35 @@ def resolve_architecture(
         raise ValueError(
             f"depth={depth} halves images of {height}x{width} away: set depth to at most {deepest}"
         )
-    return "dcgan", rows.image_shape
 
 
-def resolve_device(device: str) -> str:
-    """The device to run on; "auto" is CUDA where there is one.
+def check_objective(objective: Any) -> None:
+    """Whether the weights of an objective are of the kind that they should be.
+
+    Raises
+    ------
+    InvalidParameterError
+        If one is not; a ValueError and a TypeError.
+    """
+    validate_parameter_constraints(OBJECTIVE_CONSTRAINTS, objective.get_params(), "Objective")
+
+
+def check_learning_rate(rate: Any) -> tuple[float, float]:
+    """Learning rates of both networks, from one for both or a pair.
 
     Raises
     ------
     ValueError
-        If the name is unknown or the device is not there.
+        If one is not a positive number, or there are not two.
     """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
+    rates = tuple(rate) if isinstance(rate, tuple | list) else (rate, rate)
+    are_rates = all(isinstance(r, Real) and 0 < float(r) < np.inf for r in rates)
+    if len(rates) != 2 or not are_rates:
         raise ValueError(
-            f'device={device!r} is unknown: use "auto", "cpu", "cuda", "cuda:0" or "mps"'
-        ) from error
-    there = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    if (found.index or 0) >= there.get(found.type, 0):
-        raise ValueError(f'device={device!r} is not available here: use "auto" or "cpu"')
-    return device
+            f"learning_rate={rate!r}: it should be a positive number, or two, that of the "
+            "discriminator and that of the generator"
+        )
+    return float(rates[0]), float(rates[1])
 
 
 def check_share(batch_size: int, n_processes: int) -> None:
@@ -106,14 +126,13 @@ def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     ValueError
         If one of them is not a positive integer.
     """
-    found = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in found):
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
-    return tuple(int(size) for size in found)
+    return tuple(int(size) for size in sizes)
 
 
-def check_prior(prior: Any, n_clusters: int, consistent: bool) -> str | tuple[float, ...]:
-    """The prior over clusters: "uniform", "learned" or their shares.
+def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple[float, ...]:
+    """The prior over clusters: "uniform", "learned" or their sizes as shares.
 
     Raises
     ------
@@ -122,8 +141,8 @@ def check_prior(prior: Any, n_clusters: int, consistent: bool) -> str | tuple[fl
         the consistency term, which alone reads real rows.
     """
     if isinstance(prior, str):
-        if prior == "learned" and not consistent:
-            raise ValueError('prior="learned" needs a consistency_weight above 0')
+        if prior == "learned" and not is_consistent:
+            raise ValueError('prior="learned" needs an objective with a consistency_weight above 0')
         return prior
     try:
         shares = np.asarray(prior, dtype=np.float64)
@@ -175,7 +194,7 @@ def check_callbacks(callbacks: Any) -> None:
             )
 
 
-def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
+def check_unchanged(parameters: dict[str, Any], before: dict[str, Any]) -> None:
     """Whether training can go on with the parameters as they are now.
 
     Raises
@@ -183,7 +202,7 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
     ValueError
         If a parameter that shaped the training so far has another value.
     """
-    changed = changed_parameters(estimator, before)
+    changed = changed_parameters(parameters, before)
     if changed:
         name, (old, value) = next(iter(changed.items()))
         raise ValueError(
@@ -193,16 +212,16 @@ def check_unchanged(estimator: BaseEstimator, before: dict[str, Any]) -> None:
 
 
 def changed_parameters(
-    estimator: BaseEstimator, before: dict[str, Any]
+    parameters: dict[str, Any], before: dict[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
     """Old and new values of the parameters that are not what they were."""
-    found = {}
+    changed = {}
     for name, old in before.items():
-        value = getattr(estimator, name)
+        value = parameters[name]
         arrays = hasattr(value, "__array__") or hasattr(old, "__array__")
         if value is not old and (not np.array_equal(value, old) if arrays else value != old):
-            found[name] = old, value
-    return found
+            changed[name] = old, value
+    return changed
 
 
 @contextmanager

@@ -6,34 +6,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import assert_all_finite, validate_data
 from torch.utils.data import Dataset
 
+from gan_cluster.training.data import Layout
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, mapped_file, release, spool
 
 CHANNEL_COUNTS = (1, 3, 4)
 
 
 class Rows(NamedTuple):
-    """Validated rows, with the image they hold: (channels, height, width) and its axis order."""
+    """Rows (n_samples, n_features) that passed all checks, and what X looked like."""
 
     X: np.ndarray
-    row_shape: tuple[int, ...]
-    image_shape: tuple[int, int, int] | None
-    channels_last: bool
-
-    @property
-    def layout(self) -> tuple[tuple[int, int, int] | None, bool]:
-        """What two arrays of images must share for their flattened rows to mean the same."""
-        colours = self.image_shape is not None and self.image_shape[0] > 1
-        return self.image_shape, self.channels_last and colours
+    layout: Layout
 
 
-def check_rows(
-    estimator: BaseEstimator, X: Any, image_shape: Any, *, reset: bool, min_rows: int = 1
-) -> Rows:
+def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
     """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
 
     Raises
@@ -42,8 +32,8 @@ def check_rows(
         If X is sparse or holds objects that are not numbers.
     ValueError
         If X has NaN, infinity, masked, complex or no values, fewer than ``min_rows`` rows, another
-        number of features than at fit, or a shape that contradicts ``image_shape``; if X is a
-        data set whose items differ in shape or dtype.
+        number of features or other axes than at fit, or a shape that contradicts ``image_shape``;
+        if X is a data set whose items differ in shape or dtype.
     """
     if isinstance(X, Dataset):
         X = spool(X)
@@ -58,7 +48,7 @@ def check_rows(
         )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
-    image_shape = _declared_image_shape(image_shape)
+    image_shape = _declared_image_shape(estimator.image_shape)
     channels_last, row_shape = False, None
     if getattr(X, "ndim", 2) > 4:
         raise ValueError(
@@ -70,11 +60,11 @@ def check_rows(
         row_shape = array.shape[1:]
         n_values = int(np.prod(row_shape))
         if not reset and n_values != estimator.n_features_in_:
-            name, image = type(estimator).__name__, estimator._layout[0]
+            fitted = estimator.model_.layout
+            size = f", images of {fitted.image_shape}: give images of that size"
             raise ValueError(
-                f"X holds images of shape {row_shape}, but {name} was fitted on rows of shape "
-                f"{estimator._row_shape}"
-                + (f", images of {image}: give images of that size" if image else "")
+                f"X holds images of shape {row_shape}, but {type(estimator).__name__} was fitted "
+                f"on rows of shape {fitted.row_shape}" + (size if fitted.image_shape else "")
             )
         image_shape, channels_last = _native_image_shape(row_shape, image_shape)
         X = array.reshape(len(array), n_values)
@@ -108,7 +98,16 @@ def check_rows(
             f"image_shape={image_shape} makes {channels} * {height} * {width} = "
             f"{np.prod(image_shape)} values an image, but X has {X.shape[1]} features"
         )
-    return Rows(X, row_shape or X.shape[1:], image_shape, channels_last)
+    layout = Layout(row_shape or X.shape[1:], image_shape, channels_last)
+    if not reset and len(layout.row_shape) > 1:
+        fitted = estimator.model_.layout
+        if layout.of_image != fitted.of_image:
+            raise ValueError(
+                f"X holds images of shape {layout.row_shape}, but {type(estimator).__name__} was "
+                f"fitted on rows of shape {fitted.row_shape} with "
+                f"image_shape={fitted.image_shape}: give images with their axes in the same order"
+            )
+    return Rows(X, layout)
 
 
 def _explained(X: Any, error: Exception) -> Exception:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._matplotlib import require_matplotlib
 
 
-def check_estimator(display: type, estimator: Any, kind: type[LatentGAN] = LatentGAN) -> None:
+def check_estimator(display: type, estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
     """Whether a display can be made from an estimator.
 
     Raises

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
 LINE = 1
@@ -20,7 +20,7 @@ class Layout(NamedTuple):
     channels_last: bool
 
 
-def image_layout(estimator: LatentGAN) -> Layout:
+def image_layout(estimator: BaseGAN) -> Layout:
     """How the rows of a fitted estimator hold images.
 
     Raises
@@ -28,9 +28,8 @@ def image_layout(estimator: LatentGAN) -> Layout:
     ValueError
         If they hold none, or images of other than 1, 3 or 4 channels.
     """
-    shape: tuple[int, ...] | None = estimator._encoding.shape
-    if len(estimator._encoding.shape) < 3:  # an MLP sees images as tables
-        shape = estimator._layout[0]
+    layout = estimator.model_.layout
+    shape = layout.image_shape
     if shape is None:
         raise ValueError(
             "this display shows images, but the estimator was fitted to a table: set "
@@ -38,7 +37,7 @@ def image_layout(estimator: LatentGAN) -> Layout:
         )
     if shape[0] not in (1, 3, 4):
         raise ValueError(f"images should have 1, 3 or 4 channels to be shown, got {shape[0]}")
-    return Layout(shape, estimator._encoding.channels_last)
+    return Layout(shape, layout.channels_last)
 
 
 def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:

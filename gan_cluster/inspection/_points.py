@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_cluster._latent import LatentGAN, rows_given
+from gan_cluster._estimator import BaseGAN
+from gan_cluster._validation import check_codes, check_noise, rows_given
 
 
 class Points(NamedTuple):
@@ -14,18 +15,18 @@ class Points(NamedTuple):
     noise: np.ndarray
 
 
-def draw_points(estimator: LatentGAN, n_rows: int, rng: np.random.RandomState) -> Points:
+def draw_points(estimator: BaseGAN, n_rows: int, rng: np.random.RandomState) -> Points:
     """Draw points from the prior, the clusters in turn."""
-    sizes = estimator._code_sizes()
+    sizes = estimator.model_.code_sizes
     codes: list[np.ndarray] = [rng.randint(size, size=n_rows) for size in sizes]
     codes += [rng.uniform(-1, 1, n_rows) for _ in estimator.code_names_[len(sizes) :]]
     if sizes:
         codes[0] = np.arange(n_rows) % sizes[0]
-    noise = rng.normal(size=(n_rows, estimator.net_.code.noise_dim))
+    noise = rng.normal(size=(n_rows, estimator.model_.net.code.noise_dim))
     return Points(np.column_stack([np.empty((n_rows, 0)), *codes]), noise)
 
 
-def check_points(estimator: LatentGAN, name: str, pair: Any) -> Points:
+def check_points(estimator: BaseGAN, name: str, pair: Any) -> Points:
     """The user's pair (codes, noise) as points; one row of either is repeated.
 
     Raises
@@ -41,7 +42,8 @@ def check_points(estimator: LatentGAN, name: str, pair: Any) -> Points:
         raise ValueError(f"{name} is empty: give at least one row of codes and noise")
     try:
         n_rows = max(map(rows_given, pair))
-        checked = estimator._checked_noise(noise, n_rows).cpu().double().numpy()
-        return Points(estimator._checked_codes(codes, n_rows, missing=False), checked)
+        model = estimator.model_
+        codes = check_codes(codes, model.code_names, model.code_sizes, n_rows)
+        return Points(codes, check_noise(noise, model.net.code.noise_dim, n_rows))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from error

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
+from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._images import (
     as_images,
@@ -18,7 +19,6 @@ from gan_cluster.inspection._images import (
     label_rows,
 )
 from gan_cluster.inspection._points import Points, check_points
-from gan_cluster.training.random import seeds
 
 VARIATION = 0.25  # of the noise around a sum, as in DCGAN
 
@@ -76,7 +76,7 @@ class ArithmeticDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: LatentGAN,
+        estimator: BaseGAN,
         a: tuple[Any, Any],
         b: tuple[Any, Any],
         c: tuple[Any, Any],
@@ -165,9 +165,9 @@ class ArithmeticDisplay:
         return self
 
 
-def _check_categories(estimator: LatentGAN, groups: Sequence[Points]) -> None:
+def _check_categories(estimator: BaseGAN, groups: Sequence[Points]) -> None:
     """Whether a - b + c of categorical codes is a category."""
-    for j, _ in enumerate(estimator._code_sizes()):
+    for j, _ in enumerate(estimator.model_.code_sizes):
         code = estimator.code_names_[j]
         a, b, c = found = [np.unique(group.codes[:, j]).astype(int).tolist() for group in groups]
         if max(map(len, found)) > 1 or b not in (a, c):

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
+from gan_cluster._validation import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
@@ -222,7 +223,7 @@ class MembersDisplay:
         """
         check_estimator(cls, estimator, InfoGANClusterer)
         check_scalar(n_members, "n_members", Integral, min_val=1)
-        n_clusters = len(estimator.net_.clusters)
+        n_clusters = estimator.model_.n_clusters
         wanted = range(n_clusters) if clusters is None else clusters
         shown = check_numbers("clusters", wanted, n_clusters)
         layout = image_layout(estimator)
@@ -257,7 +258,7 @@ class MembersDisplay:
 
 def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """The flat rows of X, and the indices of each cluster's members, the most certain first."""
-    rows = estimator._check_rows(X, reset=False).X
+    rows = check_rows(estimator, X, reset=False).X
     probabilities = estimator.predict_proba(X)
     labels = probabilities.argmax(axis=1)
     members = [np.flatnonzero(labels == cluster) for cluster in range(probabilities.shape[1])]

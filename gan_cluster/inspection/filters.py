@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.utils.validation import check_scalar
-from torch import nn
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
+from gan_cluster._seeds import seeds
+from gan_cluster._validation import check_rows
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 from gan_cluster.networks import Discriminator, activations_of_blank
-from gan_cluster.training.random import globally_seeded, gradients_on, seeds, torch_generator
 
 SHOWN = 6  # channels, as in DCGAN
 
@@ -82,7 +82,7 @@ class FiltersDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: LatentGAN,
+        estimator: BaseGAN,
         X: Any,
         layer: str | None = None,
         *,
@@ -132,16 +132,16 @@ class FiltersDisplay:
         trained = estimator.discriminator_
         layer = _check_layer(trained, layer)
         layout = image_layout(estimator)
-        rows = estimator._check_rows(X, reset=False).X
+        model, rows = estimator.model_, check_rows(estimator, X, reset=False).X
         n_channels = _n_channels(estimator, layer)
         wanted = range(min(SHOWN, n_channels)) if channels is None else channels
         shown = check_numbers("channels", wanted, n_channels)
         exciting, gradients = [], []
-        for network in (trained, _untrained(estimator, seeds(random_state, 1)[0])):
-            strength = estimator._map(partial(responses, network, layer), rows)
+        for network in (trained, model.untrained(seeds(random_state, 1)[0])):
+            strength = model.map(partial(responses, network, layer), rows)
             best = np.argsort(-strength[:, shown], axis=0, kind="stable")[:n_images].T
             exciting.append(rows[best])
-            batch = estimator._encoding.encode(rows[best.ravel()]).to(estimator.device_)
+            batch = model.encode(rows[best.ravel()])
             repeated = torch.as_tensor(shown).repeat_interleave(best.shape[1])
             found = guided_gradients(network, layer, batch, repeated).cpu().numpy()
             gradients.append(np.moveaxis(found.reshape(*best.shape, *layout.shape), 2, -1))
@@ -186,9 +186,9 @@ def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
     return layer or names[-1]
 
 
-def _n_channels(estimator: LatentGAN, layer: str) -> int:
+def _n_channels(estimator: BaseGAN, layer: str) -> int:
     """Number of maps of a layer."""
-    given = estimator.discriminator_, [layer], estimator._encoding.shape
+    given = estimator.discriminator_, [layer], estimator.model_.encoding.shape
     maps = activations_of_blank(*given)[layer]
     if maps.ndim != 4:
         raise ValueError(
@@ -196,19 +196,6 @@ def _n_channels(estimator: LatentGAN, layer: str) -> int:
             "width): make the discriminator a Sequential with convolutions as layers of their own"
         )
     return maps.shape[1]
-
-
-def _untrained(estimator: LatentGAN, seed: int) -> Discriminator:
-    """A discriminator made as the fitted one was, with the weights of a seed."""
-    with gradients_on(), globally_seeded(seed):
-        _, discriminator = estimator.net_.build(rng=torch_generator(seed))
-        given = isinstance(estimator.architecture, tuple) and estimator.architecture[1]
-        if isinstance(given, nn.Module):  # a copy of it, with the weights that it came with
-            for module in discriminator.trunk.modules():
-                reset = getattr(module, "reset_parameters", None)
-                if callable(reset):
-                    reset()
-        return discriminator.to(estimator.device_).eval()
 
 
 def _grey_at_zero(gradients: np.ndarray) -> np.ndarray:

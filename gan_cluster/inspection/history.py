@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
@@ -76,7 +76,7 @@ class HistoryDisplay:
         self.history = history
 
     @classmethod
-    def from_estimator(cls, estimator: LatentGAN, *, ax: Any = None) -> Self:
+    def from_estimator(cls, estimator: BaseGAN, *, ax: Any = None) -> Self:
         """Show the training of a fitted estimator.
 
         Parameters

@@ -6,11 +6,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
+from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import draw_points
-from gan_cluster.training.random import seeds
 
 
 class TraversalDisplay:
@@ -67,7 +67,7 @@ class TraversalDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: LatentGAN,
+        estimator: BaseGAN,
         code: str | None = None,
         *,
         n_rows: int = 10,
@@ -127,7 +127,7 @@ class TraversalDisplay:
         if code not in names:
             raise ValueError(f"code={code!r} is none of those that there are: {names}")
         layout = image_layout(estimator)
-        place, sizes = names.index(code), estimator._code_sizes()
+        place, sizes = names.index(code), estimator.model_.code_sizes
         values = np.linspace(-limit, limit, n_values)
         if place < len(sizes):
             values = np.arange(sizes[place], dtype=float)

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_feature_names_in
 
+from gan_cluster._validation import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._heat import heat_map
@@ -99,14 +100,14 @@ class ProfileDisplay:
             If its rows are images.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
-        if estimator._layout[0] is not None:
+        if estimator.model_.layout.image_shape is not None:
             raise ValueError(
                 "this display shows the columns of a table, but the estimator was fitted to "
                 "images: use ClusterDisplay"
             )
-        rows = StandardScaler().fit_transform(estimator._check_rows(X, reset=False).X)
+        rows = StandardScaler().fit_transform(check_rows(estimator, X, reset=False).X)
         labels = estimator.predict(X)
-        n_clusters = len(estimator.net_.clusters)
+        n_clusters = estimator.model_.n_clusters
         means = np.full((n_clusters, rows.shape[1]), np.nan)
         quartiles = np.full((*means.shape, 2), np.nan)
         for cluster in np.unique(labels):

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from gan_cluster._latent import LatentGAN
+from gan_cluster._estimator import BaseGAN
+from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import check_points, draw_points
-from gan_cluster.training.random import seeds
 
 PARALLEL = 1e-6  # sine of an angle below which there is no arc
 
@@ -72,7 +72,7 @@ class WalkDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: LatentGAN,
+        estimator: BaseGAN,
         points: Sequence[tuple[Any, Any]] | None = None,
         *,
         n_rows: int = 10,
@@ -121,7 +121,7 @@ class WalkDisplay:
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         layout = image_layout(estimator)
-        n_categorical = len(estimator._code_sizes())
+        n_categorical = len(estimator.model_.code_sizes)
         if points is None:
             rng = np.random.RandomState(seeds(random_state, 1)[0])
             points = [draw_points(estimator, n_rows, rng) for _ in range(2)]

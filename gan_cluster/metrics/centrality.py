@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.disentanglement import DEAD, GROUP, majority_accuracy
-from gan_cluster.training.random import numpy_generator
 
 VOTES_AT_ONCE = 16  # whose rows are generated and read together
 

@@ -14,8 +14,8 @@ from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
+from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
-from gan_cluster.training.random import numpy_generator
 
 TINY = 1e-12
 DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing

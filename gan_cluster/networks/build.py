@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.utils import spectral_norm  # the one in parametrizations cannot be pickled
 
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
-from gan_cluster.networks.heads import RECOGNITION_UNITS, PairHead, hidden_layer
+from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 
 RECOGNITION_LAYER = "recognition"
@@ -18,17 +17,14 @@ RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # what else names a la
 
 
 class DiscriminatorOutput(NamedTuple):
-    """Logits of real against generated (n,), Q's output (n, posterior_dim), the trunk's end."""
+    """Logits of real against generated (n,), and Q's output (n, posterior_dim)."""
 
     adversarial: torch.Tensor
     code: torch.Tensor
-    features: torch.Tensor
 
 
 class Discriminator(nn.Module):
     """A trunk with two heads: real or generated, and the recognition network Q.
-
-    A third one, :class:`PairHead`, is there where codes are to be told apart.
 
     Parameters
     ----------
@@ -40,11 +36,7 @@ class Discriminator(nn.Module):
         Width of Q's output; 0 leaves Q out.
     n_apart : int, default=0
         How many of Q's outputs, the last ones, are read by a hidden layer of their own.
-    n_contrasted : int, default=0
-        Number of codes that the third head tells apart; 0 leaves it out.
     """
-
-    contrast: PairHead
 
     def __init__(
         self,
@@ -52,7 +44,6 @@ class Discriminator(nn.Module):
         n_features: int,
         posterior_dim: int,
         n_apart: int = 0,
-        n_contrasted: int = 0,
     ):
         super().__init__()
         self.trunk = trunk
@@ -65,18 +56,16 @@ class Discriminator(nn.Module):
             self.apart = nn.Sequential(
                 hidden_layer(n_features), nn.Linear(RECOGNITION_UNITS, n_apart)
             )
-        if n_contrasted:
-            self.contrast = PairHead(n_features, n_contrasted)
 
     def forward(self, rows: torch.Tensor) -> DiscriminatorOutput:
         features = self.trunk(rows).flatten(1)
         logits = self.adversarial(features).squeeze(1)
         if self.recognition is None or self.code is None:
-            return DiscriminatorOutput(logits, features.new_empty(len(features), 0), features)
+            return DiscriminatorOutput(logits, features.new_empty(len(features), 0))
         code = self.code(self.recognition(features))
         if self.apart is not None:
             code = torch.cat([code, self.apart(features)], dim=1)
-        return DiscriminatorOutput(logits, code, features)
+        return DiscriminatorOutput(logits, code)
 
     @property
     def layers(self) -> dict[str, nn.Module]:
@@ -115,15 +104,10 @@ def build_networks(
     posterior_dim: int,
     width: int,
     depth: int | None,
-    spectral: bool,
     rng: torch.Generator,
     n_apart: int = 0,
-    n_contrasted: int = 0,
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
-
-    A trunk of ours with spectral normalisation has no other one, as in SNGAN (Miyato et al., 2018,
-    arXiv:1802.05957): batch normalisation would undo it.
 
     Raises
     ------
@@ -141,22 +125,18 @@ def build_networks(
     elif architecture == "dcgan":
         image = (shape[0], shape[1], shape[2])
         made = conv_generator(latent_dim, image, width, 2)
-        trunk = conv_trunk(image, width, depth, batch_norm=not spectral)
+        trunk = conv_trunk(image, width, depth)
         n_features, scale = 16 * width, 0.02
     else:
         layers = 2 if depth is None else depth
         made = mlp_generator(latent_dim, shape[0], width, layers)
-        trunk = mlp_trunk(shape[0], width, layers, batch_norm=not spectral)
+        trunk = mlp_trunk(shape[0], width, layers)
         n_features, scale = 16 * width, None
-    discriminator = Discriminator(trunk, n_features, posterior_dim, n_apart, n_contrasted)
+    discriminator = Discriminator(trunk, n_features, posterior_dim, n_apart)
     user_made = isinstance(architecture, tuple)
     for part in discriminator.children() if user_made else (made, discriminator):
         if not (user_made and part is trunk):
             reset_parameters(part, scale, rng)
-    if spectral:
-        for layer in trunk.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                spectral_norm(layer)
     if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
         put_channels_last(made, discriminator)
     return made, discriminator

@@ -36,26 +36,23 @@ def halvings(height: int, width: int, depth: int | None) -> list[tuple[int, int]
     return sizes
 
 
-def conv_trunk(
-    shape: tuple[int, int, int], width: int, depth: int | None, batch_norm: bool = True
-) -> nn.Sequential:
+def conv_trunk(shape: tuple[int, int, int], width: int, depth: int | None) -> nn.Sequential:
     """Convolutions conv1 .. convN of stride 2 and a fully connected layer, dense."""
     channels, height, image_width = shape
     sizes = halvings(height, image_width, depth)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i in range(len(sizes) - 1):
         out = width * 2**i
-        normed = batch_norm and i > 0
+        normed = i > 0
         block: list[nn.Module] = [nn.Conv2d(channels, out, 4, stride=2, padding=1, bias=not normed)]
         if normed:
             block.append(nn.BatchNorm2d(out))
         layers[f"conv{i + 1}"] = nn.Sequential(*block, nn.LeakyReLU(LEAK))
         channels = out
     flat, dense = channels * sizes[-1][0] * sizes[-1][1], 16 * width
-    last: list[nn.Module] = [Flatten(), nn.Linear(flat, dense, bias=not batch_norm)]
-    if batch_norm:
-        last.append(nn.BatchNorm1d(dense))
-    layers["dense"] = nn.Sequential(*last, nn.LeakyReLU(LEAK))
+    layers["dense"] = nn.Sequential(
+        Flatten(), nn.Linear(flat, dense, bias=False), nn.BatchNorm1d(dense), nn.LeakyReLU(LEAK)
+    )
     return nn.Sequential(layers)
 
 

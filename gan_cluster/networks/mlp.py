@@ -7,12 +7,12 @@ from torch import nn
 LEAK = 0.1
 
 
-def mlp_trunk(n_features: int, width: int, depth: int, batch_norm: bool = True) -> nn.Sequential:
+def mlp_trunk(n_features: int, width: int, depth: int) -> nn.Sequential:
     """Hidden layers dense1 .. denseN of 16 * width units; none is normalised at the input."""
     units, size = 16 * width, n_features
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i in range(depth):
-        normed = batch_norm and i > 0
+        normed = i > 0
         block: list[nn.Module] = [nn.Linear(size, units, bias=not normed)]
         if normed:
             block.append(nn.BatchNorm1d(units))

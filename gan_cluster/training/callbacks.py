@@ -1,4 +1,4 @@
-"""Callbacks of the loop: progress, scikit-learn's own callbacks, and when to stop."""
+"""Callbacks of the loop: learning rates, progress, and when to stop."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
-
-CONTRASTED = 0.25  # of the epochs, the last ones
 
 
 class StopTraining(Exception):
@@ -35,25 +33,6 @@ class FallingRates(Callback):
             group["lr"] *= self.left_ / (self.left_ + 1)
 
 
-class LateContrast(Callback):
-    """Leaves the contrastive term out until the last quarter of the epochs.
-
-    It settles which code is which for good, and pays once codes have found their places (Lin et
-    al., 2020, arXiv:1906.06034, start as late). Of ``n_epochs`` ``done`` were taken before.
-    """
-
-    def __init__(self, n_epochs: int, done: int = 0):
-        self.n_epochs = n_epochs
-        self.done = done
-
-    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.epoch_ = self.done
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        net.contrasting = self.epoch_ >= int(self.n_epochs * (1 - CONTRASTED))
-        self.epoch_ += 1
-
-
 class Progress(Callback):
     """A progress bar over epochs with the mutual information that Q reads, beside its ceiling."""
 
@@ -73,46 +52,6 @@ class Progress(Callback):
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         self.bar_.close()
         del self.bar_
-
-
-class ScikitLearnBridge(Callback):
-    """Hands each epoch to the callbacks set with ``estimator.set_callbacks`` (scikit-learn 1.9).
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator being fitted.
-    context : sklearn.callback.CallbackContext
-        The context of the whole fit.
-    X, y : array-like
-        What the user gave to fit, passed on to callbacks that ask for it.
-
-    Attributes
-    ----------
-    stopped : bool
-        Whether one of them has ended the fit.
-    """
-
-    def __init__(self, estimator: Any, context: Any, X: Any, y: Any):
-        self.context = context
-        self.stopped = False
-        self.task = {"estimator": estimator, "X": X, "y": y}
-        context.call_on_fit_task_begin(**self.task)
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.epoch_ = self.context.subcontext(task_name="epoch")
-        self.epoch_.call_on_fit_task_begin(**self.task)
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        # clusters get their names, by size, only at the end of fit
-        fitted = {"net_": net, "_order": np.arange(len(net.clusters))}
-        if self.epoch_.call_on_fit_task_end(**self.task, reconstruction_attributes=fitted):
-            self.stopped = True
-            raise StopTraining
-
-    def finish(self) -> None:
-        """Say that the whole fit is done."""
-        self.context.call_on_fit_task_end(**self.task, reconstruction_attributes={})
 
 
 class Settled(Callback):

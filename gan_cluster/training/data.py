@@ -1,8 +1,10 @@
 """From rows in the user's units to batches that a network sees, and back."""
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,11 +12,35 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.processes import ALONE, Processes
-from gan_cluster.training.storage import Block, mapped_file, read, release
+from gan_cluster.training.storage import Block, block_sizes, mapped_file, read, release
 
 CHUNK_BYTES = 32 * 2**20
 FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
 SINGLE = 1e-30, 1e30  # units in which single precision does not run out of exponents
+
+
+class Layout(NamedTuple):
+    """What fit's X looked like.
+
+    Attributes
+    ----------
+    row_shape : tuple of int
+        Shape of one row of X: (n_features,), or that of an image.
+    image_shape : tuple of int or None
+        (channels, height, width) of the image that a row holds; None where X is a table.
+    channels_last : bool
+        Whether rows hold images as (height, width, channels).
+    """
+
+    row_shape: tuple[int, ...]
+    image_shape: tuple[int, int, int] | None
+    channels_last: bool
+
+    @property
+    def of_image(self) -> tuple[tuple[int, int, int] | None, bool]:
+        """What two arrays of images must share for their flattened rows to mean the same."""
+        has_colours = self.image_shape is not None and self.image_shape[0] > 1
+        return self.image_shape, self.channels_last and has_colours
 
 
 @dataclass(frozen=True)
@@ -44,8 +70,8 @@ class Encoding:
     @classmethod
     def from_data(cls, X: np.ndarray, shape: tuple[int, ...], channels_last: bool) -> "Encoding":
         """Learn the scale in one pass over chunks of X (n_samples, n_features)."""
-        learned = _middle_and_half_range(X) if len(shape) == 3 else _mean_and_deviation(X)
-        return cls(shape, channels_last, *learned)
+        scale_of = _middle_and_half_range if len(shape) == 3 else _mean_and_deviation
+        return cls(shape, channels_last, *scale_of(X))
 
     def encode(self, rows: np.ndarray) -> torch.Tensor:
         """Rows (n, n_features) as a float32 tensor (n, *shape)."""
@@ -154,6 +180,7 @@ class Batches:
         self,
         X: np.ndarray,
         encoding: Encoding,
+        *,
         batch_size: int,
         rng: torch.Generator,
         device: str | torch.device,
@@ -175,14 +202,14 @@ class Batches:
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
         """Batches of the same rows in an order of their own."""
-        whole = self.batch_size * self.processes.count
-        given = self.X, self.encoding, whole, rng, self.device, self.blocks, self.near
-        return Batches(*given, self.processes, self.held)
+        other = copy(self)
+        other.rng, other.labels = rng, torch.full_like(self.labels, -1)
+        return other
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
-        other = self.reseeded(self.rng)
-        other.near, other.labels = None, self.labels
+        other = copy(self)
+        other.near = None
         return other
 
     def __len__(self) -> int:
@@ -235,6 +262,12 @@ class Batches:
         changed = (self.labels[indices] != labels).float().mean()
         self.labels[indices] = labels.int()
         return changed
+
+
+def steps_per_epoch(X: np.ndarray, batch_size: int, n_processes: int = 1) -> int:
+    """Number of steps of a pass over X: that of the batches of all blocks."""
+    share = min(batch_size, len(X)) // n_processes
+    return sum(size // n_processes // share for size in block_sizes(X, batch_size))
 
 
 def held_rows(X: np.ndarray, encoding: Encoding, device: str | torch.device) -> torch.Tensor | None:

@@ -45,14 +45,16 @@ class Loop(NeuralNet):
             self.notify("on_grad_computed", named_parameters=list(player.named_parameters()))
         self.optimizer_.step()
 
-    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
-        """As skorch's, but an interrupt is not swallowed, and callbacks end after errors too."""
-        self.notify("on_train_begin", X=X, y=y)
+    def run_epochs(self, batches: Any, epochs: int) -> None:
+        """As skorch's ``partial_fit``, but an interrupt is not swallowed.
+
+        Callbacks are told of the end after errors, too.
+        """
+        self.notify("on_train_begin", X=batches, y=None)
         try:
-            self.fit_loop(X, y, **fit_params)
+            self.fit_loop(batches, epochs=epochs)
         finally:
-            self.notify("on_train_end", X=X, y=y)
-        return self
+            self.notify("on_train_end", X=batches, y=None)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops."""
@@ -65,15 +67,15 @@ class Loop(NeuralNet):
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         """Epochs until a callback stops them; one that diverges is taken back."""
-        given = {"dataset_train": X, "dataset_valid": None}
+        datasets = {"dataset_train": X, "dataset_valid": None}
         left = epochs if epochs is not None else self.max_epochs
         for epoch in range(left):
             good = deepcopy(self.trained())
-            self.notify("on_epoch_begin", **given)
+            self.notify("on_epoch_begin", **datasets)
             self.run_single_epoch(X, True, "train", self.train_step)
             goes_on = self.is_finite() or self.take_back(good)
             try:
-                self.notify("on_epoch_end", **given)
+                self.notify("on_epoch_end", **datasets)
             except StopTraining:
                 goes_on = False
             goes_on = goes_on and epoch < left - 1

@@ -10,10 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.data import CHUNK_BYTES, Encoding
-from gan_cluster.training.storage import spread_rows
 
 NEIGHBOR_BLOCK = 10_000
-RADIUS_ROWS = 2_000
 COMPONENTS = 50
 
 
@@ -55,15 +53,3 @@ def _reader(
             yield rows if seen is None else seen.transform(rows)
 
     return lambda indices: np.concatenate(list(parts(indices)))
-
-
-def local_radius(X: np.ndarray, encoding: Encoding) -> float:
-    """How far a row may move and stay itself, in the networks' units.
-
-    IMSAT's 0.4 times the distance of the tenth nearest row (Hu et al., 2017, arXiv:1702.08720,
-    appendix D), here the median over at most ``RADIUS_ROWS`` rows.
-    """
-    some = spread_rows(X, RADIUS_ROWS)
-    rows = encoding.encode(some).flatten(1).numpy()
-    search = NearestNeighbors(n_neighbors=min(10, len(rows) - 1)).fit(rows)
-    return 0.4 * float(np.median(search.kneighbors()[0][:, -1]))

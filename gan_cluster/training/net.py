@@ -1,7 +1,6 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from itertools import islice
-from threading import Lock
 from typing import Any, Self
 
 import torch
@@ -13,19 +12,16 @@ from gan_cluster.networks import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
     agreement,
-    contrastive_loss,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
     imbalance,
     spread,
-    virtual_adversarial_twin,
 )
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.players import Players
 
-STANCE = Lock()
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
 VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
 
@@ -42,15 +38,14 @@ class AdversarialNet(Players):
     consistency term the first step leaves out what L_I says of the first code: Q learns that
     from real rows alone, and the generator has to draw what Q reads.
 
-    With a contrastive weight both steps add that times the cross-entropy of H, which is shown two
-    generated rows and says which continuous code they share (InfoGAN-CR, arXiv:1906.06034).
-
     Parameters
     ----------
     code : LatentCode
         Structure of the latent code.
     objective : Objective
-        Terms and weights.
+        Terms and weights, without any "auto" left.
+    prior : {"uniform", "learned"} or tuple of float
+        Sizes of the clusters.
     **kwargs
         Passed to :class:`Players`.
 
@@ -58,23 +53,24 @@ class AdversarialNet(Players):
     ----------
     clusters : Clusters
         What the values of the first code stand for, and their prior.
-    consistent : bool
-        Whether labels of twins have to agree.
     playing : bool
         Whether there is a game at all, or the consistency term alone.
-    contrasting : bool
-        Whether a contrastive weight counts already.
     """
 
-    contrasting = True
-
-    def __init__(self, *, code: LatentCode, objective: Objective, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        code: LatentCode,
+        objective: Objective,
+        prior: str | tuple[float, ...],
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.code = code
         self.objective = objective
+        self.prior = prior
         n_codes = code.categorical[0] if code.categorical else 0
-        self.clusters = Clusters(n_codes, objective.prior, self.rng.device)
-        self.consistent = bool(objective.consistency_weight and code.categorical)
+        self.clusters = Clusters(n_codes, prior, self.rng.device)
         self.playing = True
         self.step = 0
 
@@ -97,18 +93,13 @@ class AdversarialNet(Players):
         rows, partners = batch[:2]
         if not self.playing:
             return self.discriminator_step(rows, partners)
-        shares = self.clusters.code_shares
-        latent, shared = self.code.sample(len(rows), self.rng, shares), None
-        inputs = self.code.assemble(latent)
-        if self.objective.contrastive_weight and self.contrasting:
-            other, shared = self.code.sample_sharing(latent, self.rng, shares)
-            inputs = torch.cat([inputs, self.code.assemble(other)])
+        latent = self.code.sample(len(rows), self.rng, self.clusters.code_shares)
         with self.autocast():
-            fake = self.generator_(inputs)
+            fake = self.generator_(self.code.assemble(latent))
         fake = fake.float()
         shown, drawn = self.noisy(rows), self.noisy(fake)
-        terms = self.discriminator_step(shown, partners, drawn.detach(), latent, shared)
-        terms |= self.generator_step(shown, drawn, latent, shared)
+        terms = self.discriminator_step(shown, partners, drawn.detach(), latent)
+        terms |= self.generator_step(shown, drawn, latent)
         with torch.no_grad():
             few = slice(VARIETY_ROWS)
             terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
@@ -140,23 +131,18 @@ class AdversarialNet(Players):
         partners: Tensor,
         fake: Tensor | None = None,
         latent: Latent | None = None,
-        shared: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Update the discriminator, Q and H; return the terms, detached. Without fake, no game.
-
-        ``fake`` are generated rows, and, where ``shared`` says which codes, as many that share one.
-        """
+        """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
         terms: dict[str, Tensor] = {}
         if self._penalises and fake is not None:
             rows = rows.detach().requires_grad_()
-        drawn = [] if fake is None else fake.split(len(rows))
-        real, *generated, twin_logits = self._outputs(rows, partners, *drawn)
+        drawn = [] if fake is None else [fake]
+        real, *generated, twin_logits = self.outputs(rows, partners, *drawn)
         loss = torch.zeros((), device=self.device)
         if latent is not None:
-            loss = self._game(rows, real, generated[0], latent, terms)
-            loss = loss + self._contrast(generated, shared, terms)
+            loss = self.game(rows, real, generated[0], latent, terms)
         if self.code.categorical:
-            loss = loss + self._consistency(self.cluster_logits(real.code), twin_logits, terms)
+            loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
         self.update(self.discriminator_, loss)
         self.step += 1
         return terms
@@ -165,7 +151,7 @@ class AdversarialNet(Players):
     def _penalises(self) -> bool:
         return bool(self.objective.gradient_penalty) and self.step % PENALTY_EVERY == 0
 
-    def _game(
+    def game(
         self,
         rows: Tensor,
         real: DiscriminatorOutput,
@@ -177,13 +163,13 @@ class AdversarialNet(Players):
         aim = self.objective
         loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
-        loss = loss - self._information(generated.code, latent, n_left_out=int(self.consistent))
+        loss = loss - self._information(generated.code, latent, n_left_out=int(aim.is_consistent))
         if self._penalises:
             weight = PENALTY_EVERY * aim.gradient_penalty
             loss = loss + weight * gradient_penalty(real.adversarial, rows)
         return loss
 
-    def _consistency(
+    def consistency(
         self,
         logits: Tensor,
         twin_logits: Tensor | None,
@@ -202,37 +188,23 @@ class AdversarialNet(Players):
         balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
         return aim.consistency_weight * (agreed + balance)
 
-    def generator_step(
-        self, rows: Tensor, fake: Tensor, latent: Latent, shared: Tensor | None
-    ) -> dict[str, Tensor]:
+    def generator_step(self, rows: Tensor, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
         """Update the generator against the updated discriminator; return its terms, detached."""
         kind = self.objective.adversarial_loss
         terms: dict[str, Tensor] = {}
         with self.frozen():
-            real, *generated = self.together(rows, *fake.split(len(rows)))
-            adversarial = generator_loss(generated[0].adversarial, real.adversarial, kind)
-            loss = adversarial - self._information(generated[0].code, latent, terms)
-            loss = loss + self._contrast(generated, shared)
+            real, generated = self.together(rows, fake)
+            adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
+            loss = adversarial - self._information(generated.code, latent, terms)
         self.update(self.generator_, loss)
-        if self.ema_decay:
-            self.average_.update_parameters(self.generator_)
         return {"generator_loss": adversarial.detach(), **terms}
 
-    def _outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
+    def outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
         """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
-        if not self.consistent:
+        if not self.objective.is_consistent:
             return *self.together(rows, *fake), None
-        if self.objective.augment != "adversarial":
-            real, twins, *rest = self.together(rows, self.twins(partners, self.rng), *fake)
-            return real, *rest, self.cluster_logits(twins.code)
-
-        def predict(batch: Tensor) -> Tensor:
-            return self.cluster_logits(self.together(batch, *fake)[0].code)
-
-        real, *rest = self.together(rows, *fake)
-        logits = self.cluster_logits(real.code)
-        moved = virtual_adversarial_twin(predict, partners, logits, self.objective.radius, self.rng)
-        return real, *rest, predict(moved)
+        real, twins, *rest = self.together(rows, self.twins(partners, self.rng), *fake)
+        return real, *rest, self.cluster_logits(twins.code)
 
     def cluster_logits(self, output: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) from Q's output."""
@@ -270,21 +242,6 @@ class AdversarialNet(Players):
         said = categorical[n_left_out:].sum()
         return aim.info_weight * said + aim.continuous_weight * continuous
 
-    def _contrast(
-        self,
-        pair: list[DiscriminatorOutput],
-        shared: Tensor | None,
-        terms: dict[str, Tensor] | None = None,
-    ) -> Tensor | float:
-        """The weighted loss of H on two batches that share a code row by row, if they do."""
-        if shared is None:
-            return 0.0
-        logits = self.discriminator_.contrast(*(output.features for output in pair))
-        loss = contrastive_loss(logits, shared)
-        if terms is not None:
-            terms["contrastive_loss"] = loss.detach()
-        return self.objective.contrastive_weight * loss
-
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
         """Re-estimate batch-norm statistics on real rows and their twins alone.
 
@@ -296,13 +253,11 @@ class AdversarialNet(Players):
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
         self._set_training(True)
-        # a momentum of None breaks the graph; the stance is one for all threads
-        with STANCE, torch.compiler.set_stance("force_eager"):
-            for rows, partners, _ in islice(batches, n_batches):
-                self._outputs(rows, partners)
+        for rows, partners, _ in islice(batches, n_batches):
+            self.outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        networks = self.discriminator_, self.generator_, self.sampler_
+        networks = self.discriminator_, self.generator_
         self.processes.average(buffer for network in networks for buffer in network.buffers())
         self._set_training(False)
 

@@ -1,30 +1,14 @@
-"""The one place for randomness: seeds from ``random_state``, global generators left alone."""
+"""Torch's random numbers: generators of our own, global ones left alone."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
-from sklearn.utils import check_random_state
 
 _LOCK = threading.RLock()
 _open_guards = 0
 _saved: tuple[torch.Tensor, torch.dtype, bool] | None = None
-
-
-def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
-    """Draw n seeds. ``None`` takes fresh entropy, so NumPy's global generator stays as it was.
-
-    >>> seeds(0, 2) == seeds(0, 2)
-    True
-    """
-    return [int(seed) for seed in numpy_generator(random_state).randint(2**31 - 1, size=n)]
-
-
-def numpy_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Scikit-learn's ``check_random_state``, but that ``None`` is not NumPy's global generator."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:

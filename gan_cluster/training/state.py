@@ -6,19 +6,9 @@ import numpy as np
 import torch
 
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.random import globally_seeded, go_on_from, torch_generator
+from gan_cluster.training.random import go_on_from
 
 RATES = ("lr", "initial_lr")
-GIVEN = (
-    "build",
-    "code",
-    "objective",
-    "learning_rates",
-    "ema_decay",
-    "precision",
-    "compiled",
-)
-
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
 
@@ -58,17 +48,6 @@ def restore_net(
         net.history.new_epoch()
         for name, value in row.items():
             net.history.record(name, value)
-
-
-def moved(net: AdversarialNet, device: str) -> AdversarialNet:
-    """The same net on another device; random numbers go on only where that is of the same kind."""
-    given = {name: getattr(net, name) for name in GIVEN}
-    other = AdversarialNet(**given, rng=torch_generator(0, device), device=device)
-    with globally_seeded(0):
-        other.initialize()
-    restore_net(other, *net_state(net))
-    other.playing = net.playing
-    return other
 
 
 def _optimizer_state(

@@ -54,19 +54,27 @@ def spread_rows(X: np.ndarray, n_rows: int) -> np.ndarray:
     return read(X, slice(None, None, ceil(len(X) / n_rows)))
 
 
+def block_sizes(X: np.ndarray, batch_size: int) -> list[int]:
+    """Numbers of rows that are held in memory at a time: all of them where X is there already."""
+    if mapped_file(X) is None:
+        return [len(X)]
+    size = min(BLOCK_ROWS, max(8 * batch_size, BLOCK_BYTES // (X.nbytes // len(X))))
+    small, n_larger = divmod(len(X), n_blocks := ceil(len(X) / size))
+    return [small + (i < n_larger) for i in range(n_blocks)]
+
+
 def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
-    """Blocks of rows that are held in memory at a time: one of all rows that are there already.
+    """Blocks of rows of these sizes: one of all rows where they are in memory.
 
     A block of rows on disk is made of runs from all over the file, so that a file in which
     like rows lie together is still well mixed.
     """
     if mapped_file(X) is None:
         return [slice(0, len(X))]
-    size = min(BLOCK_ROWS, max(8 * batch_size, BLOCK_BYTES // (X.nbytes // len(X))))
     starts = RUN * torch.randperm(ceil(len(X) / RUN), generator=rng, dtype=torch.int32)
     rows = (starts[:, None] + torch.arange(RUN, dtype=torch.int32)).ravel().numpy()
-    dealt = np.array_split(rows[rows < len(X)], ceil(len(X) / size))
-    return [np.sort(block) for block in dealt]
+    ends = np.cumsum(block_sizes(X, batch_size))[:-1]
+    return [np.sort(block) for block in np.split(rows[rows < len(X)], ends)]
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:

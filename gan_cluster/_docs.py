@@ -1,0 +1,130 @@
+"""Texts of parameters and attributes that both estimators share, and what puts them in place."""
+
+from collections.abc import Callable
+from textwrap import indent
+from typing import TypeVar
+
+PARAMETERS = {
+    "clusters": """\
+n_clusters : int{or_none}, default=8
+    Number of clusters: the size of the first categorical code.{without}
+image_shape : tuple of int (channels, height, width), default=None
+    Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
+    there it says which axis holds the channels.
+prior : {{"uniform", "learned"}} or array-like of shape (n_clusters,), default="uniform"
+    Sizes of the clusters as shares, which balance aims at and the generator draws from: equal
+    ones, given ones in any order, or a running mean of those that formed clusters have.
+random_state : int, RandomState or None, default=None
+    Seed of everything random. None takes fresh entropy; global generators are never used.
+n_init : int or "auto", default="auto"
+    How often clusters are formed anew; the generator joins those with the best :meth:`score`.
+    "auto" is 3, and 1 without the consistency term, where each would be a whole training.
+""",
+    "code": """\
+categorical_codes : tuple of int, default=()
+    Sizes of further categorical codes.
+n_continuous : int, default=0
+    Number of continuous codes, uniform on [-1, 1].
+noise_dim : int, default=62
+    Number of noise variables.
+""",
+    "networks": """\
+architecture : {{"auto", "mlp", "dcgan"}} or tuple, default="auto"
+    "auto" is "dcgan" (arXiv:1511.06434) for images and "mlp" for tables. A pair (generator,
+    discriminator) gives networks of your own: classes or functions, called as
+    ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
+    are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
+    standardised for tables; the discriminator gives features (n, ...), on which the heads are
+    put.
+width : int, default=16
+    Channels of the first convolution; fully connected layers have 16 times as many units.
+depth : int, default=None
+    Number of the discriminator's convolutions, or hidden layers of both MLPs. By default as
+    many convolutions as leave a map of at least 2x2, and two hidden layers.
+""",
+    "objective": """\
+objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
+    What is learned. "consistency" is InfoGAN whose labels also have to agree between a real row
+    and its changed twin; "infogan" is InfoGAN as in its paper; "gan" is a GAN without a code{gan}.
+    An :class:`~gan_cluster.Objective` has every weight, which a search reaches by
+    ``objective__balance_weight`` and so on.
+""",
+    "training": """\
+max_epochs : int or "auto", default="auto"
+    Passes over X: of one training while clusters form, and of the best once the generator has
+    joined. "auto" gives each 900 steps, but the second at least eight epochs; of a number, at
+    most half go to the first. Without the consistency term all are one game, of 16 epochs at
+    least.
+batch_size : int, default=128
+    Rows a step, clipped to n_samples.
+learning_rate : float, pair of float or "auto", default="auto"
+    Adam's learning rate, or that of the discriminator and that of the generator. "auto" is 1e-3
+    for both; for InfoGAN as in its paper, without consistency term and gradient penalty, it is
+    2e-4 for the discriminator.
+tol : float, default=0.02
+    Training is at rest while no larger share of the labels changes in an epoch, and the bound
+    on the information gains no larger share of its ceiling.
+n_iter_no_change : int or None, default=10
+    Epochs at rest, in a row, after which training stops; None never stops it.
+warm_start : bool, default=False
+    Whether ``fit`` of a fitted estimator goes on from where it is, with the optimizers as they
+    were, for ``max_epochs`` or the epochs of the second stage.
+checkpoint_dir : path-like, default=None
+    A folder for the state of ``fit``. After a crash, fit again with the same folder, parameters
+    and X goes on where the last one stood and ends as that would have. The state is written
+    after each epoch, but never for more than a tenth of the time.
+callbacks : list of skorch callbacks, default=None
+    Called by the training loop: those that look at the history, change the rates or the
+    gradients of ``net.optimizer_``, or stop early. There is no validation set to score.
+    Callbacks of scikit-learn are set by ``set_callbacks``.
+""",
+    "machine": """\
+device : str, default="auto"
+    "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
+precision : {{"float32", "bf16"}}, default="float32"
+    Of the forward passes in training: "bf16" is torch's automatic mixed precision.
+verbose : int or bool, default=0
+    Whether to show a progress bar.
+""",
+}
+ATTRIBUTES = """\
+history_ : list of dict
+    One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
+    the generator has joined also losses, ``variety`` of generated rows as a share of that of
+    real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``,
+    and ``continuous_information``, of which each code has log(2 / pi) / 2 at most, which is
+    below 0, where Q's variance is fixed. One that diverged has ``taken_back``.
+model_ : Model
+    What was learned: reads rows, draws rows.
+code_names_ : list of str
+    Names of the codes, in the order in which ``generate`` takes them.
+n_iter_ : int
+    Number of epochs trained.
+generator_, discriminator_ : Module
+    The trained networks.
+device_ : str
+    Where they are.
+n_features_in_ : int
+    Number of features, after images are flattened.
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Names of the features, where X was a DataFrame.
+"""
+
+Class = TypeVar("Class", bound=type)
+
+
+def documented(**words: str) -> Callable[[Class], Class]:
+    """Put the shared texts where a docstring names them: ``[clusters]`` ... and ``[attributes]``.
+
+    Words fill what differs between the estimators.
+    """
+
+    def decorate(cls: Class) -> Class:
+        doc = cls.__doc__ or ""
+        texts = {name: text.format(**words) for name, text in PARAMETERS.items()}
+        for name, text in {**texts, "attributes": ATTRIBUTES}.items():
+            doc = doc.replace(f"    [{name}]\n", indent(text, "    "))
+        cls.__doc__ = doc
+        return cls
+
+    return decorate

@@ -1,0 +1,581 @@
+"""The base of both estimators: fit, partial_fit, and what a fitted one is asked."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch, Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, check_scalar
+from torch import nn
+
+from gan_cluster._callbacks import ScikitLearnBridge
+from gan_cluster._convergence import diverged, failures
+from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
+from gan_cluster._seeds import seeds
+from gan_cluster._validation import (
+    Rows,
+    check_callbacks,
+    check_cluster,
+    check_codes,
+    check_noise,
+    check_rows,
+    restored_on_error,
+    rows_given,
+)
+from gan_cluster.model import Model
+from gan_cluster.networks import Discriminator
+from gan_cluster.objectives import OBJECTIVES, Objective
+from gan_cluster.training.checkpoint import Checkpoint
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.processes import launched
+from gan_cluster.training.random import (
+    global_state_kept,
+    gradients_on,
+    torch_generator,
+)
+from gan_cluster.training.recipe import Recipe
+from gan_cluster.training.schedule import Schedule
+
+POSITIVE = Interval(Integral, 1, None, closed="left")
+
+
+def _has_clusters(estimator: "BaseGAN") -> bool:
+    """Whether there is a categorical code, as far as the parameters say."""
+    objective = estimator.objective
+    named = objective in OBJECTIVES if isinstance(objective, str) else True
+    return estimator.n_clusters is not None and named and objective_of(objective).reads_codes
+
+
+class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+    """Base of the estimators; they say what else is read off the model that a fit leaves."""
+
+    model_: Model
+    __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
+    _doc_link_module = "gan_cluster"
+    _doc_link_template = (
+        "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
+    )
+    _parameter_constraints: ClassVar[dict] = {
+        "n_clusters": [POSITIVE],
+        "image_shape": ["array-like", None],
+        "prior": [StrOptions({"uniform", "learned"}), "array-like"],
+        "random_state": ["random_state"],
+        "n_init": [POSITIVE, StrOptions({"auto"})],
+        "categorical_codes": ["array-like"],
+        "n_continuous": [Interval(Integral, 0, None, closed="left")],
+        "noise_dim": [POSITIVE],
+        "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
+        "width": [POSITIVE],
+        "depth": [POSITIVE, None],
+        "objective": [StrOptions(set(OBJECTIVES)), Objective],
+        "max_epochs": [POSITIVE, StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+            "array-like",
+        ],
+        "tol": [Interval(Real, 0, 1, closed="both")],
+        "n_iter_no_change": [POSITIVE, None],
+        "warm_start": ["boolean"],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "callbacks": [list, None],
+        "device": [str],
+        "precision": [StrOptions({"float32", "bf16"})],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int | None = 8,
+        *,
+        image_shape: tuple[int, int, int] | None = None,
+        prior: Any = "uniform",
+        random_state: int | np.random.RandomState | None = None,
+        n_init: int | str = "auto",
+        categorical_codes: Sequence[int] = (),
+        n_continuous: int = 0,
+        noise_dim: int = 62,
+        architecture: str | tuple = "auto",
+        width: int = 16,
+        depth: int | None = None,
+        objective: str | Objective = "consistency",
+        max_epochs: int | str = "auto",
+        batch_size: int = 128,
+        learning_rate: float | tuple[float, float] | str = "auto",
+        tol: float = 0.02,
+        n_iter_no_change: int | None = 10,
+        warm_start: bool = False,
+        checkpoint_dir: str | os.PathLike | None = None,
+        callbacks: list | None = None,
+        device: str = "auto",
+        precision: str = "float32",
+        verbose: int | bool = 0,
+    ):
+        self.n_clusters = n_clusters
+        self.image_shape = image_shape
+        self.prior = prior
+        self.random_state = random_state
+        self.n_init = n_init
+        self.categorical_codes = categorical_codes
+        self.n_continuous = n_continuous
+        self.noise_dim = noise_dim
+        self.architecture = architecture
+        self.width = width
+        self.depth = depth
+        self.objective = objective
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on X; of ``n_init`` trainings keep the best by a score that sees no label.
+
+        With ``warm_start`` a fitted estimator goes on from where it is instead.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features)
+            Unlabelled rows; or images, of shape (n_samples, channels, height, width),
+            (n_samples, height, width, channels) or (n_samples, height, width). Never changed.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before any training, for parameters or data that cannot work, naming them. A fit
+            that fails leaves the estimator as it was.
+        KeyboardInterrupt
+            If training is interrupted. From its first epoch on the estimator is then fitted as
+            far as training came, and a warning says so; with ``warm_start`` it is as it was.
+        """
+        self._check_parameters()
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        with self._training():
+            rows = self._check_rows(X, reset=not goes_on, min_rows=2)
+            schedule = self._schedule(rows, goes_on)
+            schedule.checkpoint = self._checkpoint(rows, goes_on)
+            if not goes_on:
+                runs = schedule.prepare(self.random_state)
+                self._look(schedule.recipe, runs[0].net.discriminator_)
+            n_epochs = schedule.length.more if goes_on else schedule.n_epochs
+            context = self._init_callback_context(max_subtasks=n_epochs)
+            bridge = ScikitLearnBridge(self, context, X, y, _fitted_by(schedule.recipe))
+            schedule.callbacks.insert(0, bridge)
+            if goes_on:
+                schedule.go_on(self.model_.net, self.model_.rng)
+                self.model_.merges = False
+            else:
+                net, batches = schedule.fit()
+                self.model_ = Model(schedule.recipe, net, batches.rng)
+            self._describe(rows.X)
+            bridge.finish()
+        if schedule.interrupt is not None:
+            message = f"fit was interrupted: this is its state after epoch {self.n_iter_}"
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            raise schedule.interrupt
+        if schedule.processes.rank == 0:
+            for message in failures(self.history_, self.tol, self.max_epochs):
+                warnings.warn(message, ConvergenceWarning, stacklevel=3)  # past the decorator
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Go on training for one epoch over X, from where the last call stopped.
+
+        Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            A chunk of rows; the first one sets the scale of the data.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`fit`, and if a parameter that shapes training has changed since the first
+            call.
+        KeyboardInterrupt
+            If training is interrupted; the estimator is then as it was.
+        """
+        self._check_parameters()
+        goes_on = self.__sklearn_is_fitted__()
+        with self._training():
+            rows = self._check_rows(X, reset=not goes_on, min_rows=2)
+            schedule = self._schedule(rows, goes_on)
+            batches = None
+            if not goes_on:
+                ((net, batches),) = schedule.prepare(self.random_state, n_runs=1)
+                self._look(schedule.recipe, net.discriminator_)
+                recipe = schedule.recipe
+                self.model_ = Model(recipe, net, batches.rng, merges=recipe.merges)
+            model = self.model_
+            model.merges = schedule.chunk(model.net, model.rng, model.merges, batches)
+            self._describe(rows.X)
+        if schedule.processes.rank == 0:
+            for message in diverged(self.history_[-1:]):
+                warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _check_parameters(self) -> None:
+        """Look at each parameter by itself."""
+        self._validate_params()
+        check_callbacks(self.callbacks)
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """While it trains: global state is kept, and errors leave the estimator as it was."""
+        with global_state_kept(), restored_on_error(self), gradients_on():
+            yield
+
+    def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
+        return check_rows(self, X, reset=reset, min_rows=min_rows)
+
+    def _schedule(self, rows: Rows, goes_on: bool) -> Schedule:
+        """What trains, once every parameter is resolved against the rows."""
+        processes, device = launched(resolve_device(self.device))
+        begun = self.model_.recipe if goes_on else None
+        parameters = self.get_params(deep=False)
+        recipe = resolve(parameters, rows, device, processes.count, begun)
+        return Schedule(
+            recipe,
+            rows.X,
+            processes=processes,
+            verbose=bool(self.verbose),
+            callbacks=self.callbacks or [],
+        )
+
+    def _checkpoint(self, rows: Rows, goes_on: bool) -> Checkpoint | None:
+        if self.checkpoint_dir is None:
+            return None
+        if goes_on:
+            raise ValueError(
+                "warm_start goes on from the estimator itself, which checkpoint_dir cannot: set "
+                "checkpoint_dir=None, or fit a new estimator"
+            )
+        return Checkpoint(self.checkpoint_dir, identity(self.get_params(deep=False), rows))
+
+    def _look(self, recipe: Recipe, discriminator: Discriminator) -> None:
+        """Last look before training, at the networks as they were built."""
+
+    def _describe(self, X: np.ndarray) -> None:
+        """Set the fitted attributes that come from looking at the training rows."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "model_" in vars(self)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of an :class:`~gan_cluster.Objective` by ``objective__name``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not, or a weight of an objective that is only named.
+        """
+        nested = [name for name in params if name.startswith("objective__")]
+        objective = params.get("objective", self.objective)
+        if nested and isinstance(objective, str):
+            raise ValueError(
+                f"{nested[0]} is a weight, and objective={objective!r} is only a name: set "
+                f"objective=Objective() or another one, then its weights can be set and searched"
+            )
+        return super().set_params(**params)
+
+    @property
+    def _fitted_model(self) -> Model:
+        if "model_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return self.model_
+
+    @property
+    def generator_(self) -> nn.Module:
+        """The trained generator, from a latent batch to a batch of rows in [-1, 1] or scaled."""
+        return self._fitted_model.generator
+
+    @property
+    def discriminator_(self) -> Discriminator:
+        """The trained discriminator with the recognition network Q."""
+        return self._fitted_model.discriminator
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One dict an epoch: losses, information in nats, its ceiling, cluster usage, seconds."""
+        return self._fitted_model.history
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs trained."""
+        return len(self._fitted_model.net.history)
+
+    @property
+    def device_(self) -> str:
+        """Where the networks are."""
+        return self._fitted_model.device
+
+    @property
+    def code_names_(self) -> list[str]:
+        """Names of the codes, in the order in which :meth:`generate` takes them."""
+        return self._fitted_model.code_names
+
+    def _checked(self, X: Any) -> np.ndarray:
+        """Rows like those of fit, as an array (n_samples, n_features)."""
+        check_is_fitted(self)
+        return self._check_rows(X, reset=False).X
+
+    def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Features of each row: of the trunk's end, or of the layers that were asked for.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+        out : ndarray of shape (n_samples, n_features_out), default=None
+            Where to write them, such as a :class:`numpy.memmap` for more than memory holds.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out)
+            In float32, or ``out``; several layers in the order asked for.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted; for an ``out`` of
+            another shape, or of integers.
+        """
+        return self.model_.map(self._features, self._checked(X), out)
+
+    def _features(self, batch: torch.Tensor) -> torch.Tensor:
+        """What :meth:`transform` makes of an encoded batch."""
+        return self.model_.discriminator.trunk(batch).flatten(1)
+
+    @available_if(_has_clusters)
+    def score(self, X: Any, y: Any = None) -> float:
+        """Information in nats that the cluster of a row gives of the clusters of near rows.
+
+        The mutual information between the cluster of a row and those of its five nearest rows
+        among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
+        ones that cut X where it is thin, and 0 after a collapse. No label is used. Only with a
+        categorical code.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Rows, seen in training or not.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Higher is better.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
+        """
+        X = self._checked(X)
+        return self.model_.score(X)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        cluster: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        codes: Any = None,
+        noise: Any = None,
+    ) -> np.ndarray:
+        """Draw new rows from the generator.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        cluster : int or None, default=None
+            The cluster to draw from, a value of the first categorical code; None draws from all.
+        random_state : int, RandomState or None, default=None
+            Seed of the draw.
+        codes : array-like of shape (n_samples, n_codes) or (n_codes,), default=None
+            Codes as :meth:`generate` takes them; what is NaN is drawn.
+        noise : array-like of shape (n_samples, noise_dim) or (noise_dim,), default=None
+            None draws it.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
+            In the units and the shape of the X of fit, as floats.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError, ValueError
+            If ``cluster`` is not one of 0 .. n_clusters - 1 or codes say another, n_samples is not
+            positive, or codes or noise have another shape or values that there are not.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0)
+        >>> clusterer = InfoGANClusterer(3, max_epochs=4, random_state=0).fit(X)
+        >>> clusterer.sample(5, cluster=1, random_state=0).shape
+        (5, 2)
+        """
+        check_is_fitted(self)
+        model = self.model_
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if cluster is not None:
+            check_cluster(cluster, model.n_clusters)
+        values = np.full((n_samples, len(model.code_names)), np.nan)
+        if codes is not None:
+            values = check_codes(
+                codes, model.code_names, model.code_sizes, n_samples, may_lack=True
+            )
+        if cluster is not None:
+            if not np.isnan(values[:, 0]).all():
+                raise ValueError(
+                    f"cluster={cluster} and codes[:, 0] both say the cluster: leave one out, or "
+                    "set codes[:, 0] to NaN"
+                )
+            values[:, 0] = cluster
+        if noise is not None:
+            noise = check_noise(noise, model.net.code.noise_dim, n_samples)
+        rng = torch_generator(seeds(random_state, 1)[0], model.device)
+        return model.draw(values, noise, rng)
+
+    def generate(self, codes: Any, noise: Any) -> np.ndarray:
+        """The rows that the generator makes of codes and noise: the same for the same.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, n_codes) or (n_codes,)
+            Columns as ``code_names_`` says: the cluster, further categories, each as an integer,
+            then continuous codes, uniform on [-1, 1] in training.
+        noise : array-like of shape (n_samples, noise_dim) or (noise_dim,)
+            Standard normal in training. One row of either goes with all of the other.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
+            In the units and the shape of the X of fit, as floats. A cluster that several values
+            of the code make is drawn from the first of them.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError, ValueError
+            If codes or noise are missing, have another shape or other columns, are not finite, or
+            name categories that there are not.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, n_features=4, random_state=0)
+        >>> settings = {"n_continuous": 1, "noise_dim": 5, "max_epochs": 4, "random_state": 0}
+        >>> clusterer = InfoGANClusterer(3, **settings).fit(X)
+        >>> clusterer.code_names_
+        ['cluster', 'continuous0']
+        >>> clusterer.generate([[0, -1.0], [0, 1.0]], np.zeros(5)).shape
+        (2, 4)
+        """
+        check_is_fitted(self)
+        model, n_samples = self.model_, max(map(rows_given, (codes, noise)))
+        codes = check_codes(codes, model.code_names, model.code_sizes, n_samples)
+        return model.draw(codes, check_noise(noise, model.net.code.noise_dim, n_samples), None)
+
+    def encode(self, X: Any) -> Bunch:
+        """The posterior Q(c | x) over all codes of each row.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Rows.
+
+        Returns
+        -------
+        posterior : Bunch
+            ``categorical``, a list of ndarrays (n_samples, size) of probabilities, that of the
+            cluster first; ``mean`` and ``variance``, ndarrays (n_samples, n_continuous).
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0)
+        >>> clusterer = InfoGANClusterer(3, n_continuous=1, max_epochs=4, random_state=0).fit(X)
+        >>> posterior = clusterer.encode(X[:5])
+        >>> posterior.categorical[0].shape, posterior.mean.shape
+        ((5, 3), (5, 1))
+        """
+        X = self._checked(X)
+        categorical, mean, variance = self.model_.posterior(X)
+        return Bunch(categorical=categorical, mean=mean, variance=variance)
+
+
+def _fitted_by(recipe: Recipe) -> Callable[[AdversarialNet], dict[str, Any]]:
+    """What an estimator needs to read a net that is still trained; clusters have its numbers."""
+    return lambda net: {"model_": Model(recipe, net, torch_generator(0))}

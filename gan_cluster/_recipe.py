@@ -1,0 +1,263 @@
+"""From parameters and rows to a recipe: the one place where "auto" is resolved."""
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+from torch import nn
+
+from gan_cluster._validation import (
+    Rows,
+    check_architecture,
+    check_augment,
+    check_code_sizes,
+    check_fit_rows,
+    check_learning_rate,
+    check_objective,
+    check_prior,
+    check_scale,
+    check_share,
+    check_unchanged,
+)
+from gan_cluster.codes import LatentCode
+from gan_cluster.objectives import OBJECTIVES, Objective
+from gan_cluster.training.data import Encoding, Layout, steps_per_epoch
+from gan_cluster.training.recipe import (
+    DRAWING_EPOCHS,
+    GAME_EPOCHS,
+    STAGE_STEPS,
+    Length,
+    Recipe,
+)
+from gan_cluster.training.state import plain
+from gan_cluster.training.storage import BLOCK_ROWS, read
+
+N_INIT = 3
+RATES = 1e-3, 1e-3
+INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
+AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
+# what may change while training goes on
+FREE = {
+    "batch_size",
+    "callbacks",
+    "checkpoint_dir",
+    "max_epochs",
+    "n_init",
+    "random_state",
+    "verbose",
+    "warm_start",
+}
+# what a fit need not share with the one whose checkpoint it goes on with
+IRRELEVANT = {"callbacks", "checkpoint_dir", "device", "verbose"}
+
+Parameters = dict[str, Any]
+
+
+def resolve(
+    parameters: Parameters,
+    rows: Rows,
+    device: str,
+    n_processes: int = 1,
+    begun: Recipe | None = None,
+) -> Recipe:
+    """The recipe for parameters and rows.
+
+    Parameters
+    ----------
+    parameters : dict
+        Of an estimator, each valid by itself.
+    rows : Rows
+    device : str
+        Where training runs.
+    n_processes : int, default=1
+        That train together.
+    begun : Recipe, default=None
+        Of a model that is trained on: all of it stays but for how long is trained.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If parameters do not go together, or with the rows.
+    """
+    check_share(min(parameters["batch_size"], len(rows.X)), n_processes)
+    if begun is not None:
+        check_unchanged(parameters, begun.parameters)
+        return replace(begun, length=_length(begun, parameters, rows.X, n_processes))
+    check_fit_rows(rows.X, parameters["n_clusters"] or 1)
+    _, shape = _architecture(parameters, rows.layout)
+    encoding = Encoding.from_data(rows.X, shape, rows.layout.channels_last)
+    check_scale(encoding.scale, encoding.center)
+    recipe = resolve_networks(parameters, rows.layout, encoding, device)
+    check_augment(recipe.objective.augment, encoding.encode(rows.X[:2]).to(device))
+    return replace(recipe, length=_length(recipe, parameters, rows.X, n_processes))
+
+
+def resolve_networks(
+    parameters: Parameters, layout: Layout, encoding: Encoding, device: str
+) -> Recipe:
+    """A recipe without how long is trained: all that a model which was saved needs."""
+    objective, n_clusters, sizes = _objective_and_codes(parameters, encoding.shape)
+    has_code, learned = objective.reads_codes, objective.continuous_variance == "learned"
+    n_continuous = parameters["n_continuous"] if has_code else 0
+    trained = {name: parameters[name] for name in parameters.keys() - FREE}
+    if isinstance(trained["objective"], Objective):  # which may be changed in place
+        trained["objective"] = replace(trained["objective"])
+    return Recipe(
+        parameters=trained,
+        layout=layout,
+        encoding=encoding,
+        n_clusters=n_clusters,
+        code=LatentCode(parameters["noise_dim"], sizes, n_continuous, learned),
+        objective=objective,
+        prior=check_prior(parameters["prior"], n_clusters, objective.is_consistent),
+        architecture=_architecture(parameters, layout)[0],
+        width=parameters["width"],
+        depth=parameters["depth"],
+        learning_rates=_learning_rates(parameters["learning_rate"], objective),
+        tol=parameters["tol"],
+        n_iter_no_change=parameters["n_iter_no_change"],
+        precision=parameters["precision"],
+        device=device,
+    )
+
+
+def objective_of(parameter: str | Objective) -> Objective:
+    """A copy of the objective that a name stands for, or of the user's own."""
+    return replace(OBJECTIVES[parameter] if isinstance(parameter, str) else parameter)
+
+
+def resolve_device(device: str) -> str:
+    """The device to run on; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the device is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        known = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f'device={device!r} is unknown: use "auto", "cpu", "cuda", "cuda:0" or "mps"'
+        ) from error
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (known.index or 0) >= counts.get(known.type, 0):
+        raise ValueError(f'device={device!r} is not available here: use "auto" or "cpu"')
+    return device
+
+
+def identity(parameters: Parameters, rows: Rows) -> str:
+    """What two fits must share for one to go on with the checkpoint of the other.
+
+    All of X and its layout, the parameters, weights of networks of the user's; functions and
+    classes count by their names.
+    """
+    named = {k: repr(_written(v)) for k, v in parameters.items() if k not in IRRELEVANT}
+    said = json.dumps([named, rows.X.shape, str(rows.X.dtype), rows.layout], sort_keys=True)
+    digest = hashlib.sha256(said.encode())
+    for chunk in gen_batches(len(rows.X), BLOCK_ROWS):
+        digest.update(np.ascontiguousarray(read(rows.X, chunk)).data)
+    return digest.hexdigest()
+
+
+def _written(value: Any) -> Any:
+    """A parameter as far as it can be written down."""
+    if isinstance(value, Objective):
+        return {name: _written(part) for name, part in value.get_params().items()}
+    if isinstance(value, partial):
+        return _written([value.func, value.args, sorted(value.keywords.items())])
+    if isinstance(value, list | tuple):
+        return [_written(part) for part in value]
+    if isinstance(value, np.random.RandomState):
+        return repr(value.get_state(legacy=True))
+    if isinstance(value, nn.Module):
+        weights = [part.numpy(force=True).tobytes() for part in value.state_dict().values()]
+        return f"{value!r} {hashlib.sha256(b''.join(weights)).hexdigest()}"
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    return f"{value.__module__}.{name}" if callable(value) else plain(value)
+
+
+def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, tuple[int, ...]]:
+    """The architecture, and the shape of a row as its networks see it."""
+    architecture, image = parameters["architecture"], layout.image_shape
+    if architecture == "auto":
+        architecture = "mlp" if image is None else "dcgan"
+    check_architecture(architecture, image, parameters["depth"])
+    if architecture == "mlp" or image is None:
+        return architecture, (int(np.prod(layout.row_shape)),)
+    return architecture, image
+
+
+def _objective_and_codes(
+    parameters: Parameters, shape: tuple[int, ...]
+) -> tuple[Objective, int, tuple[int, ...]]:
+    """The objective without any "auto", the number of clusters, and sizes of categorical codes."""
+    objective = objective_of(parameters["objective"])
+    check_objective(objective)
+    others, n_clusters = check_code_sizes(parameters["categorical_codes"]), parameters["n_clusters"]
+    if n_clusters is None and others:
+        raise ValueError(
+            f"categorical_codes={others} come after the cluster, and n_clusters is None: set "
+            "n_clusters to the first of them"
+        )
+    if n_clusters is None or not objective.reads_codes:
+        objective.consistency_weight, n_clusters, others = 0.0, 0, ()
+    is_table = len(shape) < 3
+    if objective.augment == "auto":
+        objective.augment = "none" if is_table else "image"
+    if objective.augment == "image" and is_table:
+        raise ValueError(
+            'augment="image" needs images, and networks for them: set image_shape, leave '
+            'architecture="auto", or set augment="auto"'
+        )
+    for name, values in AUTO.items():
+        if getattr(objective, name) == "auto":
+            setattr(objective, name, values[is_table])
+            if name == "codes_per_cluster" and not objective.is_consistent:
+                objective.codes_per_cluster = 1
+    n_codes = n_clusters * objective.codes_per_cluster
+    return objective, n_clusters, (n_codes, *others) if n_clusters else ()
+
+
+def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]:
+    """Of the discriminator with Q, and of the generator."""
+    if parameter == "auto":
+        is_bare_game = not (objective.is_consistent or objective.gradient_penalty)
+        return INFOGAN_RATES if is_bare_game else RATES
+    return check_learning_rate(parameter)
+
+
+def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: int) -> Length:
+    """Epochs and runs, by the number of steps that a pass over X takes."""
+    batch_size, max_epochs = min(parameters["batch_size"], len(X)), parameters["max_epochs"]
+    forming = ceil(STAGE_STEPS / steps_per_epoch(X, batch_size, n_processes))
+    drawing = max(forming, DRAWING_EPOCHS)
+    if max_epochs != "auto":
+        forming = min(forming, max_epochs // 2)
+        drawing = max_epochs - forming
+    is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
+    if not is_consistent:  # the game alone is one stage
+        forming, drawing = forming + drawing, 0
+        if max_epochs == "auto":
+            forming = max(forming, GAME_EPOCHS)
+    if n_init == "auto":
+        n_init = N_INIT if is_consistent else 1
+    return Length(
+        batch_size=batch_size,
+        n_runs=n_init if recipe.n_clusters else 1,  # nothing could choose
+        forming=forming,
+        drawing=drawing,
+        more=drawing if max_epochs == "auto" and drawing else forming + drawing,
+    )

@@ -1,0 +1,116 @@
+"""What is asked of codes and noise that a user gives to the generator."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_scalar
+
+
+def check_codes(
+    codes: Any, names: list[str], sizes: Sequence[int], n_samples: int, *, may_lack: bool = False
+) -> np.ndarray:
+    """Codes as floats (n_samples, n_codes), one row repeated where only one is given.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_codes) or (n_codes,)
+    names : list of str
+        Of all codes, the categorical ones first.
+    sizes : sequence of int
+        Numbers of values of the categorical ones.
+    n_samples : int
+    may_lack : bool, default=False
+        Whether NaN may stand for what is to be drawn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are missing, have another shape or other columns, are not finite, or name
+        categories that there are not.
+    """
+    if hasattr(codes, "to_frame") and hasattr(codes, "index"):  # one row of a DataFrame
+        codes = codes.to_frame().T
+    columns = list(getattr(codes, "columns", []))
+    if all(isinstance(column, str) for column in columns) and columns not in ([], names):
+        raise ValueError(f"codes has columns {columns}: they should be {names}")
+    checked = _rows_of(codes, "codes", n_samples, len(names), may_lack, f"each of {names}")
+    for j, size in enumerate(sizes):
+        present = checked[~np.isnan(checked[:, j]), j]
+        if len(present) and not np.isin(present, np.arange(size)).all():
+            raise ValueError(f"codes[:, {j}] is {names[j]}: it should be one of 0 .. {size - 1}")
+    return checked
+
+
+def check_noise(noise: Any, noise_dim: int, n_samples: int) -> np.ndarray:
+    """Noise as floats (n_samples, noise_dim), one row repeated where only one is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is missing, has another shape or is not finite.
+    """
+    return _rows_of(noise, "noise", n_samples, noise_dim, False)
+
+
+def check_cluster(cluster: Any, n_clusters: int) -> None:
+    """Whether there is such a cluster to draw from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not one of 0 .. n_clusters - 1.
+    """
+    if not n_clusters:
+        raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
+    check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
+
+
+def rows_given(values: Any) -> int:
+    """How many rows codes or noise have; what are no numbers, and refused later, count as one."""
+    try:
+        given = _numbers(values)
+    except (TypeError, ValueError, RuntimeError):
+        return 1
+    return len(given) if given.ndim > 1 else int(given.size > 0)
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """As floats, NaN where values are masked."""
+    if np.ma.is_masked(values):
+        values = values.astype(np.float64).filled(np.nan)
+    return np.asarray(values, dtype=np.float64)
+
+
+def _rows_of(
+    values: Any,
+    name: str,
+    n_samples: int,
+    width: int,
+    missing: bool,
+    columns: str = "each of the noise variables",
+) -> np.ndarray:
+    """A float array (n_samples, width), one row repeated where only one is given."""
+    kept = "allow-nan" if missing else True
+    wanted = n_samples, width
+    if values is None:
+        raise TypeError(f"{name} is None: it should be of shape {wanted}")
+    try:
+        given = _numbers(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} should be numbers of shape {wanted}: {error}") from error
+    rows = np.atleast_2d(given)
+    if not (rows.size or width):
+        return np.empty(wanted)
+    if len(rows) == 1:
+        rows = np.repeat(rows, n_samples, axis=0)
+    if rows.shape != wanted or not n_samples:
+        raise ValueError(
+            f"{name} has shape {given.shape}: it should be {wanted}, a row for each sample and a "
+            f"column for {columns}"
+        )
+    rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name)
+    if np.nanmax(np.abs(rows), initial=0.0) > np.finfo(np.float32).max:
+        raise ValueError(f"{name} has values that are too large for float32")
+    return rows

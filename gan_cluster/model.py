@@ -1,0 +1,326 @@
+"""Model: what a fit leaves. It reads and draws rows, moves between devices, gives its state."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gan_cluster._recipe import resolve_device
+from gan_cluster.codes import Latent
+from gan_cluster.networks import Discriminator
+from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.inference import generate, map_rows, near_rows, neighbor_joint
+from gan_cluster.training.merging import information
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import (
+    global_state_kept,
+    globally_seeded,
+    gradients_on,
+    torch_generator,
+)
+from gan_cluster.training.recipe import Recipe
+from gan_cluster.training.state import State, net_state, restore_net
+
+
+class Model:
+    """A trained net, with what is needed to give it rows and to understand what it says.
+
+    Rows are taken as arrays (n_samples, n_features) in the units of X, checked already. Clusters
+    have their final numbers, 0 the largest; codes are in the order of ``code_names``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What it was made by.
+    net : AdversarialNet
+        The networks, their optimizer, and what codes stand for.
+    rng : torch.Generator
+        Of the order of rows, should training go on.
+    order : ndarray of shape (n_clusters,) or None
+        Clusters of the net by size; None keeps the net's own numbers.
+    merges : bool, default=False
+        Whether codes are merged anew after each chunk of ``partial_fit``.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        net: AdversarialNet,
+        rng: torch.Generator,
+        order: np.ndarray | None = None,
+        merges: bool = False,
+    ):
+        self.recipe = recipe
+        self.net = net
+        self.rng = rng
+        self.order = order
+        self.merges = merges
+
+    @property
+    def layout(self) -> Layout:
+        """What fit's X looked like."""
+        return self.recipe.layout
+
+    @property
+    def encoding(self) -> Encoding:
+        """How networks see rows."""
+        return self.recipe.encoding
+
+    @property
+    def device(self) -> str:
+        """Where the networks are."""
+        return self.recipe.device
+
+    @property
+    def generator(self) -> nn.Module:
+        """From a latent batch to a batch of rows, in [-1, 1] or scaled."""
+        return self.net.generator_
+
+    @property
+    def discriminator(self) -> Discriminator:
+        """With the recognition network Q."""
+        return self.net.discriminator_
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What each epoch showed."""
+        return [{name: row[name] for name in row if name != "batches"} for row in self.net.history]
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters; 0 without a categorical code."""
+        return len(self.net.clusters)
+
+    @property
+    def code_names(self) -> list[str]:
+        """The cluster, further categories, then continuous codes."""
+        code = self.net.code
+        categories = [f"category{i}" for i in range(1, len(code.categorical))]
+        first = ["cluster"] if code.categorical else []
+        return [*first, *categories, *(f"continuous{i}" for i in range(code.n_continuous))]
+
+    @property
+    def code_sizes(self) -> list[int]:
+        """Number of values of each categorical code, that of clusters first."""
+        return [self.n_clusters, *self.net.code.categorical[1:]] if self.n_clusters else []
+
+    def map(
+        self,
+        function: Callable[[torch.Tensor], torch.Tensor],
+        X: np.ndarray,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """What a function of encoded batches, on the device, makes of all rows."""
+        return map_rows(self.net, self.encoding, X, function, out)
+
+    def encode(self, X: np.ndarray) -> torch.Tensor:
+        """Rows as the networks see them, on the device."""
+        return self.encoding.encode(X).to(self.device)
+
+    def clusters(self, X: np.ndarray) -> np.ndarray:
+        """The most probable cluster of each row."""
+        numbers = self.map(lambda batch: self.net.label(batch).argmax(1), X)
+        return numbers if self.order is None else np.argsort(self.order)[numbers]
+
+    def number_by_size(self, X: np.ndarray) -> None:
+        """Give clusters their numbers: the largest among these rows comes first, empty ones last.
+
+        Numbers are then consecutive, and stay when training goes on.
+        """
+        if self.order is None:
+            counts = np.bincount(self.clusters(X), minlength=self.n_clusters)
+            self.order = np.argsort(-counts, kind="stable")
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Those of each cluster, (n_samples, n_clusters)."""
+        found = self.map(lambda batch: self.net.label(batch).softmax(1), X)
+        return found if self.order is None else found[:, self.order]
+
+    def posterior(self, X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """Q(c | x): probabilities of categorical codes, mean and variance of continuous ones."""
+        net = self.net
+
+        def read(batch: torch.Tensor) -> torch.Tensor:
+            posterior = net.code.posterior(net.discriminator_(batch).code)
+            parts = self.softmax(posterior.logits)
+            return torch.cat([*parts, posterior.mean, posterior.log_variance.exp()], dim=1)
+
+        ends = np.cumsum([*self.code_sizes, net.code.n_continuous])
+        *categorical, mean, variance = np.split(self.map(read, X), ends, axis=1)
+        return categorical, mean, variance
+
+    def softmax(self, logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Probabilities (n, size) of each categorical code, of clusters first."""
+        parts = list(logits)
+        if parts:
+            parts[0] = self.net.clusters.logits(parts[0])
+            if self.order is not None:
+                parts[0] = parts[0][:, self.order]
+        return [part.softmax(1) for part in parts]
+
+    def score(self, X: np.ndarray) -> float:
+        """Information in nats that the cluster of a row gives of the clusters of near rows."""
+        near = near_rows(self.encoding, X)
+        return information(neighbor_joint(self.net, self.encoding, X, near))
+
+    def draw(
+        self, codes: np.ndarray, noise: np.ndarray | None, rng: torch.Generator | None
+    ) -> np.ndarray:
+        """Rows that the generator makes, in the units and the shape of fit's X.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples, n_codes)
+            NaN is drawn.
+        noise : ndarray of shape (n_samples, noise_dim) or None
+            None is drawn.
+        rng : torch.Generator or None
+            Of what is drawn, and of the style of a cluster that several values of the code make.
+            Without it that is the first of them, and nothing may lack.
+        """
+        n_samples, code = len(codes), self.net.code
+        latent = self._blank(n_samples)
+        if rng is not None:
+            latent = code.sample(n_samples, rng, self.net.clusters.code_shares)
+        for j, column in enumerate(codes.T):
+            self._put(latent, j, column, rng)
+        if noise is not None:
+            latent.noise.copy_(torch.from_numpy(noise).float())
+        rows = generate(self.net, self.encoding, latent)
+        return rows.reshape(n_samples, *self.layout.row_shape)
+
+    def _blank(self, n_samples: int) -> Latent:
+        code, device = self.net.code, self.device
+        return Latent(
+            torch.zeros(n_samples, code.noise_dim, device=device),
+            torch.zeros(n_samples, len(code.categorical), dtype=torch.long, device=device),
+            torch.zeros(n_samples, code.n_continuous, device=device),
+        )
+
+    def _put(self, latent: Latent, j: int, column: np.ndarray, rng: torch.Generator | None) -> None:
+        """Put one code into a draw, where it is not NaN."""
+        is_given = ~np.isnan(column)
+        rows = torch.from_numpy(np.flatnonzero(is_given)).to(self.device)
+        values, n_categorical = column[is_given], latent.categories.shape[1]
+        if j >= n_categorical:
+            put = torch.from_numpy(values).float().to(self.device)
+            latent.continuous[rows, j - n_categorical] = put
+        elif j == 0:
+            latent.categories[rows, 0] = self._values_of(values.astype(np.int64), rng)
+        else:
+            latent.categories[rows, j] = torch.from_numpy(values).long().to(self.device)
+
+    def _values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
+        """A value of the first code for each cluster: a random one of its own, or the first."""
+        values = torch.empty(len(clusters), dtype=torch.long)
+        for cluster in np.unique(clusters):
+            number = int(cluster if self.order is None else self.order[cluster])
+            members = torch.from_numpy(self.net.clusters.members(number))
+            chosen = np.flatnonzero(clusters == cluster)
+            drawn = torch.zeros(len(chosen), dtype=torch.long)
+            if rng is not None:
+                size = (len(chosen),)
+                drawn = torch.randint(len(members), size, generator=rng, device=rng.device).cpu()
+            values[chosen] = members[drawn]
+        return values.to(self.device)
+
+    def untrained(self, seed: int) -> Discriminator:
+        """A discriminator made as this one was, with the weights of a seed."""
+        architecture = self.recipe.architecture
+        with gradients_on(), globally_seeded(seed):
+            _, discriminator = self.recipe.build(rng=torch_generator(seed))
+            if isinstance(architecture, tuple) and isinstance(architecture[1], nn.Module):
+                # a copy of it, with the weights that it came with
+                for module in discriminator.trunk.modules():
+                    reset = getattr(module, "reset_parameters", None)
+                    if callable(reset):
+                        reset()
+        return discriminator.to(self.device).eval()
+
+    def to(self, device: str) -> "Model":
+        """The same on another device; random numbers go on only if that is of the same kind."""
+        recipe = self.recipe.on(device)
+        with global_state_kept():
+            net = recipe.make_net(0, torch_generator(0, device))
+            restore_net(net, *net_state(self.net))
+        net.playing = self.net.playing
+        return Model(recipe, net, self.rng, self.order, self.merges)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
+        moved = self if self.device == "cpu" else self.to("cpu")
+        return {**vars(moved), "recipe": self.recipe}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.device != "cpu":
+            try:
+                wanted = resolve_device(self.recipe.parameters["device"])
+            except ValueError:  # it is not there
+                wanted = "cpu"
+            self.recipe = self.recipe.on("cpu")
+            if wanted != "cpu":
+                vars(self).update(vars(self.to(wanted)))
+
+    def state(self) -> State:
+        """All that it has learned, as what JSON and safetensors hold: a document and tensors."""
+        learned, tensors = net_state(self.net)
+        tensors |= {
+            "encoding.center": torch.from_numpy(np.array(self.encoding.center, dtype=np.float64)),
+            "encoding.scale": torch.from_numpy(np.array(self.encoding.scale, dtype=np.float64)),
+            "random.batch": self.rng.get_state(),
+        }
+        if self.order is not None:
+            tensors["order"] = torch.from_numpy(self.order)
+        document = {
+            "layout": self.layout._asdict(),
+            "encoding": {
+                "shape": self.encoding.shape,
+                "channels_last": self.encoding.channels_last,
+            },
+            "merges": self.merges,
+            **learned,
+        }
+        return document, tensors
+
+    @classmethod
+    def from_state(
+        cls, recipe: Recipe, document: dict[str, Any], tensors: dict[str, torch.Tensor]
+    ) -> "Model":
+        """What :meth:`state` told of, made anew by a recipe.
+
+        Raises
+        ------
+        ValueError, KeyError and others
+            If document and tensors do not fit each other or the recipe.
+        """
+        _check_shapes(recipe, tensors)
+        net = recipe.make_net(0, torch_generator(0, recipe.device))
+        restore_net(net, document, tensors)
+        rng = torch_generator(0)
+        rng.set_state(tensors["random.batch"])
+        order = tensors["order"].numpy() if "order" in tensors else None
+        return cls(recipe, net, rng, order, bool(document["merges"]))
+
+
+def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
+    """Whether tensors have the shapes that a recipe calls for, before memory is taken for those.
+
+    Raises
+    ------
+    ValueError
+        If they have others.
+    """
+    if isinstance(recipe.architecture, tuple):
+        return  # the caller's, and not those of a file
+    if (recipe.depth or 0) > len(tensors):
+        raise ValueError("there are fewer tensors than layers")
+    with torch.device("meta"):
+        made, discriminator = recipe.build(rng=None)
+    for name, network in (("generator_", made), ("discriminator_", discriminator)):
+        for key, value in network.state_dict().items():
+            shape = tensors[f"{name}.{key}"].shape
+            if shape != value.shape:
+                raise ValueError(f"{name}.{key} has shape {tuple(shape)}, not {tuple(value.shape)}")

@@ -1,0 +1,156 @@
+"""Reading: which layers of a model make features, how they are pooled, reduced and scaled."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from gan_cluster.model import Model
+from gan_cluster.networks import (
+    POSTERIOR,
+    RECOGNITION_LAYER,
+    Discriminator,
+    choose_layers,
+    column_names,
+    n_features,
+    pool,
+)
+from gan_cluster.training.recipe import Recipe
+from gan_cluster.training.twins import Reduction, twin_reduction
+
+N_COMPONENTS = 20
+MAX_REDUCED = 4096  # features: their covariances are matrices of so many rows
+
+
+@dataclass
+class Reading:
+    """What features are read off a discriminator.
+
+    Attributes
+    ----------
+    layers : list of str
+    pooling : {"avg", "max"}
+    normalize : {"l2", None}
+    n_components : int or None
+        Number of directions that what was read is reduced to.
+    near : int
+        Near rows of which twins are made for them; 0 makes twins of the row itself.
+    reduction : (ndarray, ndarray) or None
+        Center and directions, once they were fitted.
+    shapes : dict of str to tuple
+        Shape of a row of each layer as it is read, or of the components.
+    """
+
+    layers: list[str]
+    pooling: str
+    normalize: str | None
+    n_components: int | None
+    near: int
+    reduction: Reduction | None = None
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def fit(self, model: Model, X: np.ndarray) -> None:
+        """Find the directions and the shapes of what is read."""
+        model.net._set_training(False)
+        with torch.inference_mode():
+            layers = self.layers_of(model, model.encode(X[:1]))
+        self.shapes = {name: tuple(maps.shape[1:]) for name, maps in layers.items()}
+        if self.n_components is not None:
+            self.reduction = twin_reduction(
+                model.net,
+                model.encoding,
+                X,
+                lambda batch: self._joined(model, batch),
+                self.n_components,
+                self.near,
+            )
+            self.shapes = {"component": (self.n_components,)}
+
+    def layers_of(self, model: Model, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The chosen layers by name, their maps pooled."""
+        discriminator = model.discriminator
+        hidden = [RECOGNITION_LAYER if name == POSTERIOR else name for name in self.layers]
+        maps = discriminator.activations(batch, hidden)
+        if POSTERIOR in self.layers:
+            assert discriminator.code is not None
+            logits = model.net.code.logits(discriminator.code(maps[RECOGNITION_LAYER]))
+            maps[POSTERIOR] = torch.cat(model.softmax(logits), dim=1)
+        return {name: pool(maps[name], self.pooling) for name in self.layers}
+
+    def _joined(self, model: Model, batch: torch.Tensor) -> torch.Tensor:
+        """The chosen layers side by side, as they are."""
+        layers = self.layers_of(model, batch).values()
+        return torch.cat([maps.flatten(1) for maps in layers], dim=1)
+
+    def features(self, model: Model, batch: torch.Tensor) -> torch.Tensor:
+        """Features of an encoded batch."""
+        if self.reduction is not None:
+            center, directions = (torch.tensor(a, device=batch.device) for a in self.reduction)
+            reduced = (self._joined(model, batch) - center) @ directions
+            return F.normalize(reduced) if self.normalize == "l2" else reduced
+        layers = [maps.flatten(1) for maps in self.layers_of(model, batch).values()]
+        if self.normalize == "l2":  # each by itself, or a wide layer would drown a narrow one
+            layers = [F.normalize(layer) / len(layers) ** 0.5 for layer in layers]
+        return torch.cat(layers, dim=1)
+
+    def column_names(self) -> list[str]:
+        """Names that say layer and channel, and row and column of the grid where there is one."""
+        return column_names(self.shapes)
+
+
+def choose_reading(
+    recipe: Recipe,
+    discriminator: Discriminator,
+    *,
+    layers: str | list[str],
+    pooling: str,
+    n_components: Any,
+    normalize: str | None,
+) -> Reading:
+    """What parameters of the extractor stand for, on networks as they were built.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, there are no maps to pool, or features cannot be reduced to so
+        many.
+    """
+    shape, categorical = recipe.encoding.shape, recipe.code.categorical
+    chosen = choose_layers(discriminator, categorical, layers, shape)
+    if pooling != "auto" and not discriminator.convolutions:
+        raise ValueError(
+            f'pooling="{pooling}" needs convolutional maps; these networks have none: '
+            'leave pooling="auto"'
+        )
+    pooled = "max" if pooling == "auto" else pooling
+    near: Any = 0 if recipe.changes_rows else recipe.objective.n_neighbors
+    is_auto = n_components == "auto"
+    if is_auto:  # the features of a game without a code need it
+        is_needed = layers == "last" and not recipe.objective.reads_codes
+        n_components = N_COMPONENTS if is_needed else None
+    if n_components is not None and not (recipe.changes_rows or near):
+        if not is_auto:
+            raise ValueError(
+                f"n_components={n_components} needs twins of rows, and "
+                f"augment={recipe.objective.augment!r} with n_neighbors={near} makes none: raise "
+                "n_neighbors, or set augment to a function or n_components to None"
+            )
+        n_components = None
+    if n_components is not None:
+        size = n_features(discriminator, _final_sizes(recipe), chosen, pooled, shape)
+        if is_auto:
+            n_components = min(n_components, size) if size <= MAX_REDUCED else None
+        elif not n_components <= size <= MAX_REDUCED:
+            raise ValueError(
+                f"n_components={n_components} cannot reduce the {size} features that "
+                f"layers={layers!r} give: it should be at most their number, and that at most "
+                f"{MAX_REDUCED}"
+            )
+    return Reading(chosen, pooled, normalize, n_components, near)
+
+
+def _final_sizes(recipe: Recipe) -> tuple[int, ...]:
+    """Sizes of the categorical codes once they are merged into clusters."""
+    return (recipe.n_clusters, *recipe.code.categorical[1:]) if recipe.n_clusters else ()

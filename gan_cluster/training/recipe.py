@@ -1,0 +1,138 @@
+"""Recipe: all that a training needs to know, with no "auto" left."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from gan_cluster.codes import LatentCode
+from gan_cluster.networks import build_networks
+from gan_cluster.objectives import Objective
+from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import globally_seeded, torch_generator
+
+STAGE_STEPS = 900  # in which clusters form; the generator has as many, or some epochs
+DRAWING_EPOCHS = 8
+GAME_EPOCHS = 16  # of the game alone
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long is trained.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows a step, of all processes together.
+    n_runs : int
+        Trainings of which the best is kept.
+    forming : int
+        Epochs of each; all there are where there is no second stage.
+    drawing : int
+        Epochs in which the generator joins the best one; 0 without that stage.
+    more : int
+        Epochs that a fitted model goes on for.
+    """
+
+    batch_size: int
+    n_runs: int
+    forming: int
+    drawing: int
+    more: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained on which rows: parameters of an estimator, resolved once.
+
+    Attributes
+    ----------
+    parameters : dict
+        As the user set them, but for those that may change while training goes on.
+    layout, encoding : Layout, Encoding
+        What rows are like, and how networks see them.
+    n_clusters : int
+        0 where there is no categorical code.
+    code : LatentCode
+        Its first part may be finer than clusters; then its values are merged.
+    objective : Objective
+    prior : {"uniform", "learned"} or tuple of float
+    architecture : {"mlp", "dcgan"} or pair
+    width, depth : int, int or None
+    learning_rates : pair of float
+        Of the discriminator with Q, and of the generator.
+    tol : float
+    n_iter_no_change : int or None
+    precision, device : str
+    length : Length or None
+        None in a model that was loaded: it is known once there are rows.
+    """
+
+    parameters: dict[str, Any]
+    layout: Layout
+    encoding: Encoding
+    n_clusters: int
+    code: LatentCode
+    objective: Objective
+    prior: str | tuple[float, ...]
+    architecture: str | tuple
+    width: int
+    depth: int | None
+    learning_rates: tuple[float, float]
+    tol: float
+    n_iter_no_change: int | None
+    precision: str
+    device: str
+    length: Length | None = None
+
+    @property
+    def merges(self) -> bool:
+        """Whether codes are finer than clusters."""
+        return bool(self.n_clusters) and self.code.categorical[0] > self.n_clusters
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether a twin differs from its row without the help of near rows."""
+        return self.objective.augment != "none"
+
+    def on(self, device: str) -> "Recipe":
+        """The same for another device."""
+        return replace(self, device=device)
+
+    @property
+    def build(self) -> Callable:
+        """What makes both networks, given the source of their weights, ``rng``."""
+        return partial(
+            build_networks,
+            self.architecture,
+            shape=self.encoding.shape,
+            latent_dim=self.code.latent_dim,
+            posterior_dim=self.code.posterior_dim,
+            # twins teach the layer that reads clusters to look past what continuous codes stand for
+            n_apart=self.code.continuous_dim if self.objective.is_consistent else 0,
+            width=self.width,
+            depth=self.depth,
+        )
+
+    def make_net(
+        self,
+        seed: int,
+        rng: torch.Generator,
+        net_class: type[AdversarialNet] = AdversarialNet,
+    ) -> AdversarialNet:
+        """An untrained net."""
+        net = net_class(
+            build=partial(self.build, rng=torch_generator(seed)),
+            code=self.code,
+            objective=self.objective,
+            prior=self.prior,
+            rng=rng,
+            learning_rates=self.learning_rates,
+            precision=self.precision,
+            device=self.device,
+        )
+        with globally_seeded(seed):
+            return net.initialize()

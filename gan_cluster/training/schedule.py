@@ -1,0 +1,342 @@
+"""The stages of training as data, and the schedule that runs them; it knows no estimator.
+
+A whole fit lets clusters form in several runs, judges them and chooses the best, and then lets the
+generator join it to learn to draw. The game alone is one stage, of one run.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from gan_cluster._seeds import seeds
+from gan_cluster.training.callbacks import FallingRates, Progress, Settled
+from gan_cluster.training.checkpoint import Checkpoint, Run, Standing
+from gan_cluster.training.data import Batches, Encoding, held_rows
+from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
+from gan_cluster.training.merging import information
+from gan_cluster.training.neighbors import nearest_rows
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.processes import ALONE, Processes
+from gan_cluster.training.random import (
+    default_generator_kept,
+    go_on_from,
+    torch_generator,
+)
+from gan_cluster.training.recipe import STAGE_STEPS, Recipe
+from gan_cluster.training.storage import deal, read, spread_rows
+
+JUDGED_ROWS = 10_000
+
+Judged = tuple[Encoding, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs of a training in a row.
+
+    Attributes
+    ----------
+    label : str
+        For the progress bar.
+    epochs : int
+    plays : bool
+        Whether the generator takes part, or the consistency term is all there is.
+    looks_near : bool
+        Whether twins may be made of near rows.
+    falls : bool
+        Whether learning rates fall to zero over the epochs.
+    """
+
+    label: str
+    epochs: int
+    plays: bool
+    looks_near: bool
+    falls: bool
+
+
+class Schedule:
+    """Runs the stages of training on rows.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    X : ndarray of shape (n_samples, n_features)
+    processes : Processes, default=ALONE
+        Those that train together.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+    callbacks : sequence of skorch callbacks, default=()
+        Called in every stage. One with a true attribute ``stopped`` ends the whole fit.
+    checkpoint : Checkpoint, default=None
+        Where the state of :meth:`fit` is kept.
+    net_class : type, default=AdversarialNet
+        What a step is.
+
+    Attributes
+    ----------
+    interrupt : KeyboardInterrupt or None
+        What ended :meth:`fit` early, if anything did.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        X: np.ndarray,
+        *,
+        processes: Processes = ALONE,
+        verbose: bool = False,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | None = None,
+        net_class: type[AdversarialNet] = AdversarialNet,
+    ):
+        assert recipe.length is not None
+        self.recipe, self.length = recipe, recipe.length
+        self.X = X
+        self.processes = processes
+        self.verbose = verbose and processes.rank == 0
+        self.callbacks = list(callbacks)
+        self.checkpoint = checkpoint
+        self.net_class = net_class
+        self.interrupt: KeyboardInterrupt | None = None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of a whole fit, those of all runs together."""
+        return self.length.forming * self.length.n_runs + self.length.drawing
+
+    def prepare(self, random_state: Any, n_runs: int | None = None) -> list[Run]:
+        """Make the runs of a fit, untrained: each a net, and the rows in an order of its own."""
+        resumed = self.checkpoint.seeds if self.checkpoint else None
+        drawn = resumed or seeds(random_state, (n_runs or self.length.n_runs) + 1)
+        self.seeds = self.processes.agreed(drawn)
+        first, *others = self.seeds
+        batches = self.batches(torch_generator(first), looks_near=True)
+        self.runs = [self._new_run(seed, batches) for seed in others]
+        return self.runs
+
+    def _new_run(self, seed: int, batches: Batches) -> Run:
+        build_seed, batch_seed, step_seed = seeds(seed, 3)
+        rng = torch_generator(step_seed + self.processes.rank, self.recipe.device)
+        net = self.recipe.make_net(build_seed, rng, self.net_class)
+        return Run(net, batches.reseeded(torch_generator(batch_seed)))
+
+    def batches(self, rng: torch.Generator, looks_near: bool) -> Batches:
+        """Batches of X, with near rows where twins are made of those."""
+        recipe, batch_size, near = self.recipe, self.length.batch_size, None
+        blocks = deal(self.X, batch_size, rng)
+        n_neighbors: Any = recipe.objective.n_neighbors
+        if looks_near and recipe.objective.is_consistent and n_neighbors:
+            near = [
+                nearest_rows(read(self.X, block), recipe.encoding, n_neighbors, rng)
+                for block in blocks
+            ]
+        return Batches(
+            self.X,
+            recipe.encoding,
+            batch_size=batch_size,
+            rng=rng,
+            device=recipe.device,
+            blocks=blocks,
+            near=near,
+            processes=self.processes,
+            held=held_rows(self.X, recipe.encoding, recipe.device),
+        )
+
+    def fit(self) -> Run:
+        """Run all stages on the runs that were prepared; return the one that is kept.
+
+        After an interrupt it is the best so far, as it stands.
+        """
+        recipe, length = self.recipe, self.length
+        has_second = length.drawing > 0
+        forming = Stage("training", length.forming, not has_second, True, falls=not has_second)
+        drawing = self._drawing(length.drawing, "refining")
+        compared = len(self.runs) > 1
+        judged = self._judged() if compared or recipe.merges else None
+        scores: list[float] = []
+        begun = 0
+        if self.checkpoint:
+            self.checkpoint.restore(self.runs)
+            begun, scores = self.checkpoint.stage, self.checkpoint.scores
+        chosen = self.runs[0]
+        try:
+            for i, run in list(enumerate(self.runs))[begun:]:
+                label = f"training {i + 1}/{len(self.runs)}"
+                self._train(run, forming, label, i, scores)
+                self._merge(run, judged)
+                scores.append(self._score(run, judged if compared else None))
+                if self._stopped:
+                    break
+            chosen = self.runs[int(np.argmax(scores))]
+            if has_second and not self._stopped:
+                chosen = self._enter(chosen, drawing)
+                self._train(chosen, drawing, drawing.label, len(self.runs), scores)
+        except KeyboardInterrupt as error:
+            chosen = self.runs[int(np.argmax(scores)) if scores else 0]
+            if not chosen.net.history:
+                raise
+            self.interrupt = error
+            chosen.net.refresh_statistics(chosen.batches)
+            if not scores:
+                self._merge(chosen, judged)
+        chosen.net.playing = True
+        return chosen
+
+    def go_on(self, net: AdversarialNet, rng: torch.Generator) -> None:
+        """Train a fitted net on: the game once more, with rates that fall.
+
+        If it fails or is interrupted, the net is as it was.
+        """
+        stage = self._drawing(self.length.more, "going on")
+        with undone_on_error(net, rng):
+            self._train(Run(net, self.batches(rng, stage.looks_near)), stage, stage.label)
+
+    def chunk(
+        self, net: AdversarialNet, rng: torch.Generator, merges: bool, batches: Batches | None
+    ) -> bool:
+        """One epoch over a chunk of rows: clusters form in the first steps, then comes the game.
+
+        How long it goes on is not known, so rates do not fall, and where codes are finer than
+        clusters they are merged anew to be read. If it fails or is interrupted, the net is as it
+        was.
+
+        Parameters
+        ----------
+        net : AdversarialNet
+        rng : torch.Generator
+            Of the order of rows.
+        merges : bool
+            Whether codes were still merged anew after the chunk before.
+        batches : Batches or None
+            Those that were prepared for the first chunk.
+
+        Returns
+        -------
+        merges : bool
+            Whether they still are.
+        """
+        recipe, forms = self.recipe, self._forms(net)
+        merges = merges and (forms or not recipe.objective.is_consistent)
+        stage = Stage("partial_fit", 1, not forms, forms or not recipe.changes_rows, falls=False)
+        with undone_on_error(net, rng):
+            if batches is None:
+                batches = self.batches(rng, stage.looks_near)
+            known = net.clusters.groups
+            if merges:
+                net.clusters.regroup(None)
+            self._train(Run(net, batches), stage, stage.label)
+            if merges:
+                merge_clusters(net, *self._judged(), recipe.n_clusters, known)
+        return merges
+
+    def _forms(self, net: AdversarialNet) -> bool:
+        """Whether clusters still form chunk by chunk.
+
+        They have as many steps for it as in a whole fit, unless the generator has joined before.
+        """
+        steps, joined = net.steps_
+        return self.recipe.objective.is_consistent and not joined and steps < STAGE_STEPS
+
+    def _drawing(self, epochs: int, label: str) -> Stage:
+        """The stage in which the generator plays.
+
+        Twins are now made of the row itself alone, unless nothing would change it: a near row may
+        be of another cluster, which only does good while clusters form.
+        """
+        return Stage(label, epochs, True, looks_near=not self.recipe.changes_rows, falls=True)
+
+    def _enter(self, run: Run, stage: Stage) -> Run:
+        return run if stage.looks_near else run._replace(batches=run.batches.alone())
+
+    @property
+    def _stopped(self) -> bool:
+        return any(getattr(callback, "stopped", False) for callback in self.callbacks)
+
+    def _judged(self) -> Judged:
+        """Rows by which codes are merged and runs compared, with those near them."""
+        kept = spread_rows(self.X, JUDGED_ROWS)
+        return self.recipe.encoding, kept, near_rows(self.recipe.encoding, kept)
+
+    def _merge(self, run: Run, judged: Judged | None) -> None:
+        """Make clusters of a run's codes, where those are finer."""
+        if self.recipe.merges and judged is not None:
+            run.batches.regroup(merge_clusters(run.net, *judged, self.recipe.n_clusters))
+
+    def _score(self, run: Run, judged: Judged | None) -> float:
+        return information(neighbor_joint(run.net, *judged)) if judged else 0.0
+
+    def _train(
+        self,
+        run: Run,
+        stage: Stage,
+        label: str,
+        number: int | None = None,
+        scores: Sequence[float] = (),
+    ) -> None:
+        """Run the loop through a stage; the net keeps no callback, so that it holds no data.
+
+        With its number the stage takes part in the checkpoint.
+        """
+        (net, batches), standing = run, Standing()
+        if self.checkpoint is not None and number is not None:
+            standing = self.checkpoint.standing(number)
+            if self.processes.rank == 0:
+                before = len(net.history) - standing.done
+                write = self.checkpoint.writer(number, self.seeds, self.runs, list(scores))
+                net.keep = lambda ended: write(len(net.history) - before, ended)
+        net.playing, net.processes = stage.plays, self.processes
+        net.callbacks = self._callbacks_of(run, stage, label, standing.done)
+        if not standing.done:
+            for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
+                group["lr"] = group["initial_lr"] = rate
+        net.initialize_callbacks()
+        try:
+            with default_generator_kept(net.rng.device) as users:
+                if standing.random is None:
+                    users.manual_seed(net.rng.initial_seed())
+                else:
+                    go_on_from(users, standing.random)
+                net.run_epochs(batches, 0 if standing.ended else stage.epochs - standing.done)
+                net.refresh_statistics(batches)
+        except KeyboardInterrupt:
+            if net.history and "seconds" not in net.history[-1]:
+                del net.history[-1]  # the epoch did not end
+            raise
+        finally:
+            net.callbacks, net.callbacks_ = None, []
+            net.processes, net.keep = ALONE, None
+
+    def _callbacks_of(self, run: Run, stage: Stage, label: str, done: int) -> list[Callback]:
+        net, n_steps = run.net, len(run.batches)
+        callbacks = list(self.callbacks)
+        if stage.falls:
+            callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
+        if self.verbose:
+            callbacks.append(Progress(stage.epochs, label))
+        if self.recipe.n_iter_no_change is not None and net.code.categorical:
+            seen = net.history[len(net.history) - done :]
+            callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen))
+        return callbacks
+
+
+@contextmanager
+def undone_on_error(net: AdversarialNet, rng: torch.Generator) -> Iterator[None]:
+    """Put a net and the order of its rows back as they were, should training end early."""
+    state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
+    numbers, order = net.rng.get_state(), rng.get_state()
+    n_epochs = len(net.history)
+    try:
+        yield
+    except BaseException:
+        net.restore(state)
+        net.clusters.groups, net.playing = groups, playing
+        net.rng.set_state(numbers)
+        rng.set_state(order)
+        del net.history[n_epochs:]
+        raise
