@@ -1,22 +1,34 @@
 """Estimators small enough for a test."""
 
-from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from dataclasses import fields
+
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 
 SMALL = {
+    "n_clusters": 3,
     "noise_dim": 2,
     "width": 2,
     "max_epochs": 2,
     "batch_size": 40,
     "n_init": 1,
-    "codes_per_cluster": 1,
+    "learning_rate": 1e-3,
     "random_state": 0,
 }
 IMAGE = (1, 8, 8)
+WEIGHTS = {field.name for field in fields(Objective)}
+STEADY = {"consistency_weight": 0, "gradient_penalty": 1}  # InfoGAN with R1
+
+
+def settings_of(**settings):
+    """Parameters of an estimator; those of the objective may stand beside the others."""
+    weights = {name: settings.pop(name) for name in WEIGHTS & settings.keys()}
+    objective = Objective(**{"codes_per_cluster": 1, **weights})
+    return {**SMALL, "objective": objective, **settings}
 
 
 def clusterer(**settings):
-    return InfoGANClusterer(**{"n_clusters": 3, **SMALL, **settings})
+    return InfoGANClusterer(**settings_of(**settings))
 
 
 def extractor(**settings):
-    return GANFeatureExtractor(**{"categorical_codes": (3,), **SMALL, **settings})
+    return GANFeatureExtractor(**settings_of(**settings))
