@@ -1,14 +1,14 @@
 """``python -m gan_cluster``: cluster real handwriting without labels, then score it with them."""
 
 import argparse
+import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -18,6 +18,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.pipeline import make_pipeline
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster._folder import write_file
 from gan_cluster._recipe import resolve_device
 from gan_cluster.inspection import ClusterDisplay
 from gan_cluster.inspection._matplotlib import require_matplotlib
@@ -57,11 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows.append({"method": name, **score(digits.target, labels), "seconds": seconds})
     print(format_table(rows))
     if options.json is not None:
-        with whole_file(options.json) as temporary:
-            temporary.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        write_file(options.json.resolve(), (json.dumps(rows, indent=2) + "\n").encode())
         print(f"scores written to {options.json}")
-    with whole_file(options.output) as temporary:
-        save_picture(methods[CLUSTERER], digits.data, temporary)
+    picture = io.BytesIO()
+    save_picture(methods[CLUSTERER], digits.data, picture)
+    write_file(options.output.resolve(), picture.getvalue())
     print(f"clusters drawn in {options.output}")
     return 0
 
@@ -110,7 +111,7 @@ def check_writable(path: Path) -> None:
             if not path.is_file():
                 raise FileExistsError(0, "it is there and is not a file")
             path.open("ab").close()
-        temporary = temporary_beside(path)
+        temporary = path.resolve().with_name(f".{os.getpid()}-{path.name}")
         temporary.touch(exist_ok=False)
         temporary.unlink()
     except OSError as error:
@@ -148,30 +149,13 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def save_picture(clusterer: InfoGANClusterer, X: np.ndarray, path: Path) -> None:
+def save_picture(clusterer: InfoGANClusterer, X: np.ndarray, file: BinaryIO) -> None:
     """Draw the clusters without pyplot, so that no window or screen is ever needed."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     ClusterDisplay.from_estimator(clusterer, X, ax=figure.subplots())
-    figure.savefig(path, format="png", dpi=100)
-
-
-def temporary_beside(path: Path) -> Path:
-    """A name of this process's own in the folder of a file."""
-    path = path.resolve()
-    return path.with_name(f".{os.getpid()}-{path.name}")
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, put in place of ``path`` at the end; after an error nothing is left."""
-    temporary = temporary_beside(path)
-    try:
-        yield temporary
-        os.replace(temporary, path.resolve())
-    finally:
-        temporary.unlink(missing_ok=True)
+    figure.savefig(file, format="png", dpi=100)
 
 
 if __name__ == "__main__":

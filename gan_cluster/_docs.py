@@ -1,8 +1,12 @@
 """Texts of parameters and attributes that both estimators share, and what puts them in place."""
 
+import re
 from collections.abc import Callable
 from textwrap import indent
+from types import FunctionType
 from typing import TypeVar
+
+PLACE = re.compile(r"^( *)\[(\w+)\]\n", re.MULTILINE)
 
 PARAMETERS = {
     "clusters": """\
@@ -46,7 +50,7 @@ depth : int, default=None
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
     What is learned. "consistency" is InfoGAN whose labels also have to agree between a real row
     and its changed twin; "infogan" is InfoGAN as in its paper; "gan" is a GAN without a code{gan}.
-    An :class:`~gan_cluster.Objective` has every weight, which a search reaches by
+    An :class:`~gan_cluster.objectives.Objective` has every weight, which a search reaches by
     ``objective__balance_weight`` and so on.
 """,
     "training": """\
@@ -113,18 +117,21 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 Class = TypeVar("Class", bound=type)
 
 
+def filled(cls: Class, texts: dict[str, str]) -> Class:
+    """Put texts where the docstrings of a class and its methods have lines such as ``[name]``."""
+
+    def fill(doc: str) -> str:
+        return PLACE.sub(lambda match: indent(texts[match[2]], match[1]), doc)
+
+    cls.__doc__ = fill(cls.__doc__ or "")
+    for member in vars(cls).values():
+        function = getattr(member, "__func__", member)
+        if isinstance(function, FunctionType) and function.__doc__:
+            function.__doc__ = fill(function.__doc__)
+    return cls
+
+
 def documented(**words: str) -> Callable[[Class], Class]:
-    """Put the shared texts where a docstring names them: ``[clusters]`` ... and ``[attributes]``.
-
-    Words fill what differs between the estimators.
-    """
-
-    def decorate(cls: Class) -> Class:
-        doc = cls.__doc__ or ""
-        texts = {name: text.format(**words) for name, text in PARAMETERS.items()}
-        for name, text in {**texts, "attributes": ATTRIBUTES}.items():
-            doc = doc.replace(f"    [{name}]\n", indent(text, "    "))
-        cls.__doc__ = doc
-        return cls
-
-    return decorate
+    """Put the shared texts into an estimator's docstring, with words in which the two differ."""
+    texts = {name: text.format(**words) for name, text in PARAMETERS.items()}
+    return lambda cls: filled(cls, {**texts, "attributes": ATTRIBUTES})

@@ -39,10 +39,8 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
         What JSON can hold.
     tensors : dict of str to Tensor
 
-    Raises
-    ------
-    OSError
-        If it cannot be written, as on a full disk; an older model then stays as it was.
+    Raises an OSError if it cannot be written, as on a full disk; an older model then stays as it
+    was.
     """
     target = Path(folder)
     target.mkdir(exist_ok=True)
@@ -52,8 +50,8 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     name = f"tensors-{digest}.safetensors"
     body = {"format": FORMAT, "tensors": name, "model": document}
     sealed = {"sha256": _digest(body), **body}
-    _write_file(target / name, payload)
-    _write_file(target / DOCUMENT, json.dumps(sealed, indent=1).encode())
+    write_file(target / name, payload)
+    write_file(target / DOCUMENT, json.dumps(sealed, indent=1).encode())
     for other in target.iterdir():
         if (TENSORS.fullmatch(other.name) and other.name != name) or PART.fullmatch(other.name):
             other.unlink()
@@ -67,12 +65,8 @@ def holds_model(folder: str | os.PathLike) -> bool:
 def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]]:
     """The document and the tensors of a folder, once their digests were found right.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder, or no model in it.
-    CorruptModelError
-        If the files are not those that were written.
+    Raises a FileNotFoundError if there is no such folder, or no model in it. Raises a
+    CorruptModelError if the files are not those that were written.
     """
     source = Path(folder)
     sealed = _parsed(_read_file(source / DOCUMENT, MAX_DOCUMENT))
@@ -124,7 +118,7 @@ def _read_file(path: Path, limit: int | None = None) -> bytes:
     return path.read_bytes()
 
 
-def _write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write a file as a whole: after a failure or a crash it is the old one or the new one."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -80,10 +80,7 @@ def resolve(
     begun : Recipe, default=None
         Of a model that is trained on: all of it stays but for how long is trained.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If parameters do not go together, or with the rows.
+    Raises a ValueError, TypeError if parameters do not go together, or with the rows.
     """
     check_share(min(parameters["batch_size"], len(rows.X)), n_processes)
     if begun is not None:
@@ -135,10 +132,7 @@ def objective_of(parameter: str | Objective) -> Objective:
 def resolve_device(device: str) -> str:
     """The device to run on; "auto" is CUDA where there is one.
 
-    Raises
-    ------
-    ValueError
-        If the name is unknown or the device is not there.
+    Raises a ValueError if the name is unknown or the device is not there.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

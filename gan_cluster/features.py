@@ -73,7 +73,7 @@ class GANFeatureExtractor(BaseGAN):
     See Also
     --------
     InfoGANClusterer : Reads clusters off the same networks directly.
-    gan_cluster.Objective : All weights of the objective.
+    gan_cluster.objectives.Objective : All weights of the objective.
 
     References
     ----------

@@ -291,10 +291,8 @@ class Model:
     ) -> "Model":
         """What :meth:`state` told of, made anew by a recipe.
 
-        Raises
-        ------
-        ValueError, KeyError and others
-            If document and tensors do not fit each other or the recipe.
+        Raises a ValueError, KeyError and others if document and tensors do not fit each other or
+        the recipe.
         """
         _check_shapes(recipe, tensors)
         net = recipe.make_net(0, torch_generator(0, recipe.device))
@@ -308,10 +306,7 @@ class Model:
 def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
     """Whether tensors have the shapes that a recipe calls for, before memory is taken for those.
 
-    Raises
-    ------
-    ValueError
-        If they have others.
+    Raises a ValueError if they have others.
     """
     if isinstance(recipe.architecture, tuple):
         return  # the caller's, and not those of a file

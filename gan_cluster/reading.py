@@ -26,30 +26,15 @@ MAX_REDUCED = 4096  # features: their covariances are matrices of so many rows
 
 @dataclass
 class Reading:
-    """What features are read off a discriminator.
-
-    Attributes
-    ----------
-    layers : list of str
-    pooling : {"avg", "max"}
-    normalize : {"l2", None}
-    n_components : int or None
-        Number of directions that what was read is reduced to.
-    near : int
-        Near rows of which twins are made for them; 0 makes twins of the row itself.
-    reduction : (ndarray, ndarray) or None
-        Center and directions, once they were fitted.
-    shapes : dict of str to tuple
-        Shape of a row of each layer as it is read, or of the components.
-    """
+    """What features are read off a discriminator."""
 
     layers: list[str]
-    pooling: str
+    pooling: str  # "avg" or "max"
     normalize: str | None
-    n_components: int | None
-    near: int
-    reduction: Reduction | None = None
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    n_components: int | None  # directions that what was read is reduced to
+    near: int  # near rows of which twins are made for that; 0 makes twins of the row itself
+    reduction: Reduction | None = None  # center and directions, once they were fitted
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of a row of each layer
 
     def fit(self, model: Model, X: np.ndarray) -> None:
         """Find the directions and the shapes of what is read."""
@@ -111,11 +96,8 @@ def choose_reading(
 ) -> Reading:
     """What parameters of the extractor stand for, on networks as they were built.
 
-    Raises
-    ------
-    ValueError
-        If there is no such layer, there are no maps to pool, or features cannot be reduced to so
-        many.
+    Raises a ValueError if there is no such layer, there are no maps to pool, or features cannot be
+    reduced to so many.
     """
     shape, categorical = recipe.encoding.shape, recipe.code.categorical
     chosen = choose_layers(discriminator, categorical, layers, shape)

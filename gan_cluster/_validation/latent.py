@@ -13,22 +13,9 @@ def check_codes(
 ) -> np.ndarray:
     """Codes as floats (n_samples, n_codes), one row repeated where only one is given.
 
-    Parameters
-    ----------
-    codes : array-like of shape (n_samples, n_codes) or (n_codes,)
-    names : list of str
-        Of all codes, the categorical ones first.
-    sizes : sequence of int
-        Numbers of values of the categorical ones.
-    n_samples : int
-    may_lack : bool, default=False
-        Whether NaN may stand for what is to be drawn.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are missing, have another shape or other columns, are not finite, or name
-        categories that there are not.
+    Columns are as ``names`` says, the categorical ones, of which ``sizes`` has the numbers of
+    values, first. NaN stands for what is to be drawn, where codes ``may_lack``. A TypeError or
+    ValueError otherwise.
     """
     if hasattr(codes, "to_frame") and hasattr(codes, "index"):  # one row of a DataFrame
         codes = codes.to_frame().T
@@ -44,24 +31,12 @@ def check_codes(
 
 
 def check_noise(noise: Any, noise_dim: int, n_samples: int) -> np.ndarray:
-    """Noise as floats (n_samples, noise_dim), one row repeated where only one is given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is missing, has another shape or is not finite.
-    """
+    """Noise as floats (n_samples, noise_dim), one row repeated; errors as for codes."""
     return _rows_of(noise, "noise", n_samples, noise_dim, False)
 
 
 def check_cluster(cluster: Any, n_clusters: int) -> None:
-    """Whether there is such a cluster to draw from.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not one of 0 .. n_clusters - 1.
-    """
+    """Raise a TypeError or ValueError unless there is such a cluster to draw from."""
     if not n_clusters:
         raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
     check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)

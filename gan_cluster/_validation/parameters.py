@@ -38,15 +38,7 @@ CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down
 def check_architecture(
     architecture: str | tuple, image_shape: tuple[int, int, int] | None, depth: int | None
 ) -> None:
-    """Whether networks can be made for rows: "mlp", "dcgan" or a pair of the user's.
-
-    Raises
-    ------
-    ValueError
-        If images are too small for the convolutions, or "dcgan" is asked for without images.
-    TypeError
-        If a pair of networks of the user's is not two modules, classes or functions.
-    """
+    """Raise an error unless such networks can be made: "mlp", "dcgan" or a pair of the user's."""
     if isinstance(architecture, tuple):
         if len(architecture) != 2 or not all(callable(part) for part in architecture):
             raise TypeError(
@@ -75,24 +67,12 @@ def check_architecture(
 
 
 def check_objective(objective: Any) -> None:
-    """Whether the weights of an objective are of the kind that they should be.
-
-    Raises
-    ------
-    InvalidParameterError
-        If one is not; a ValueError and a TypeError.
-    """
+    """Raise an error unless all weights of an objective are of the kind that they should be."""
     validate_parameter_constraints(OBJECTIVE_CONSTRAINTS, objective.get_params(), "Objective")
 
 
 def check_learning_rate(rate: Any) -> tuple[float, float]:
-    """Learning rates of both networks, from one for both or a pair.
-
-    Raises
-    ------
-    ValueError
-        If one is not a positive number, or there are not two.
-    """
+    """Learning rates of both networks, from a positive number or two; a ValueError otherwise."""
     rates = tuple(rate) if isinstance(rate, tuple | list) else (rate, rate)
     are_rates = all(isinstance(r, Real) and 0 < float(r) < np.inf for r in rates)
     if len(rates) != 2 or not are_rates:
@@ -104,13 +84,7 @@ def check_learning_rate(rate: Any) -> tuple[float, float]:
 
 
 def check_share(batch_size: int, n_processes: int) -> None:
-    """Whether a batch is large enough for processes that train together.
-
-    Raises
-    ------
-    ValueError
-        If a process would see fewer than two rows of it.
-    """
+    """Raise a ValueError unless each process would see two rows of a batch."""
     if batch_size < 2 * n_processes:
         raise ValueError(
             f"batch_size={batch_size} is shared by {n_processes} processes: give at least "
@@ -119,26 +93,16 @@ def check_share(batch_size: int, n_processes: int) -> None:
 
 
 def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Sizes of categorical codes as a tuple.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not a positive integer.
-    """
+    """Sizes of categorical codes as a tuple; a ValueError unless all are positive integers."""
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(f"categorical_codes should be positive integers, got {sizes!r}")
     return tuple(int(size) for size in sizes)
 
 
 def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple[float, ...]:
-    """The prior over clusters: "uniform", "learned" or their sizes as shares.
+    """The prior over clusters: "uniform", "learned" or their sizes as shares, 1 in all.
 
-    Raises
-    ------
-    ValueError
-        If it is not one positive share for each cluster, 1 in all, or is to be learned without
-        the consistency term, which alone reads real rows.
+    A ValueError otherwise. It is learned by the consistency term, which alone reads real rows.
     """
     if isinstance(prior, str):
         if prior == "learned" and not is_consistent:
@@ -157,13 +121,7 @@ def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple
 
 
 def check_augment(augment: Any, batch: torch.Tensor) -> None:
-    """Whether a function of the user's keeps the shape of a batch.
-
-    Raises
-    ------
-    ValueError
-        If it does not, or fails.
-    """
+    """Raise a ValueError unless a function of the user's works and keeps the shape of a batch."""
     try:
         got = augment(batch) if callable(augment) else batch
     except Exception as error:
@@ -179,13 +137,7 @@ def check_augment(augment: Any, batch: torch.Tensor) -> None:
 
 
 def check_callbacks(callbacks: Any) -> None:
-    """Whether the training loop can call them.
-
-    Raises
-    ------
-    TypeError
-        If one is not a callback of skorch's.
-    """
+    """Raise a TypeError unless the training loop can call them."""
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise TypeError(
@@ -195,13 +147,7 @@ def check_callbacks(callbacks: Any) -> None:
 
 
 def check_unchanged(parameters: dict[str, Any], before: dict[str, Any]) -> None:
-    """Whether training can go on with the parameters as they are now.
-
-    Raises
-    ------
-    ValueError
-        If a parameter that shaped the training so far has another value.
-    """
+    """Raise a ValueError if a parameter that shaped the training so far has another value."""
     changed = changed_parameters(parameters, before)
     if changed:
         name, (old, value) = next(iter(changed.items()))

@@ -26,14 +26,10 @@ class Rows(NamedTuple):
 def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
     """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
 
-    Raises
-    ------
-    TypeError
-        If X is sparse or holds objects that are not numbers.
-    ValueError
-        If X has NaN, infinity, masked, complex or no values, fewer than ``min_rows`` rows, another
-        number of features or other axes than at fit, or a shape that contradicts ``image_shape``;
-        if X is a data set whose items differ in shape or dtype.
+    Raises a TypeError if X is sparse or holds objects that are not numbers. Raises a ValueError if
+    X has NaN, infinity, masked, complex or no values, fewer than ``min_rows`` rows, another number
+    of features or other axes than at fit, or a shape that contradicts ``image_shape``; if X is a
+    data set whose items differ in shape or dtype.
     """
     if isinstance(X, Dataset):
         X = spool(X)
@@ -174,10 +170,7 @@ def _native_image_shape(
 def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
     """What only training asks of X: rows enough for the clusters, and something to tell apart.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer rows than clusters, or all rows are the same.
+    Raises a ValueError if there are fewer rows than clusters, or all rows are the same.
     """
     if len(X) < n_clusters:
         raise ValueError(
@@ -193,10 +186,7 @@ def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
 def check_scale(scale: np.ndarray, center: np.ndarray) -> None:
     """Whether columns can be scaled in double precision.
 
-    Raises
-    ------
-    ValueError
-        If the values of a column are so large that their square overflows.
+    Raises a ValueError if the values of a column are so large that their square overflows.
     """
     bad = np.flatnonzero(~(np.isfinite(scale) & np.isfinite(center)))
     if len(bad):

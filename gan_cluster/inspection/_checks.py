@@ -13,14 +13,8 @@ from gan_cluster.inspection._matplotlib import require_matplotlib
 def check_estimator(display: type, estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
     """Whether a display can be made from an estimator.
 
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    TypeError
-        If it is no estimator of this library, or not of the kind that the display needs.
-    NotFittedError
-        If it is not fitted.
+    Raises an ImportError if matplotlib is missing. Raises a TypeError if it is no estimator of this
+    library, or not of the kind that the display needs. Raises a NotFittedError if it is not fitted.
     """
     require_matplotlib(f"{display.__name__}.from_estimator")
     if not isinstance(estimator, kind):
@@ -34,10 +28,7 @@ def check_estimator(display: type, estimator: Any, kind: type[BaseGAN] = BaseGAN
 def check_numbers(name: str, given: Any, n: int) -> list[int]:
     """One or more numbers of clusters or channels, of which there are n.
 
-    Raises
-    ------
-    ValueError
-        If there are none, or others.
+    Raises a ValueError if there are none, or others.
     """
     numbers = np.atleast_1d(np.asarray(given))
     wrong = numbers.ndim > 1 or numbers.dtype == bool or not numbers.size

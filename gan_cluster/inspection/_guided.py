@@ -43,10 +43,7 @@ def guided_gradients(
     -------
     gradients : Tensor of shape (n, channels, height, width)
 
-    Raises
-    ------
-    ValueError
-        If the trunk has no rectifier that is a module.
+    Raises a ValueError if the trunk has no rectifier that is a module.
     """
     with gradients_on(), _guided(discriminator.trunk):
         rows, channels = rows.clone().requires_grad_(), channels.clone()

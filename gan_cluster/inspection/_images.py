@@ -1,32 +1,23 @@
 """Rows as images, and images side by side: what all pictures of images share."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
+from gan_cluster.training.data import Layout
 
 LINE = 1
 GAP = 4
 BLANK = 1.0
 
 
-class Layout(NamedTuple):
-    """Shape (channels, height, width) of the images in rows, and whether channels come last."""
-
-    shape: tuple[int, ...]
-    channels_last: bool
-
-
 def image_layout(estimator: BaseGAN) -> Layout:
     """How the rows of a fitted estimator hold images.
 
-    Raises
-    ------
-    ValueError
-        If they hold none, or images of other than 1, 3 or 4 channels.
+    Raises a ValueError if they hold none, or images of other than 1, 3 or 4 channels.
     """
     layout = estimator.model_.layout
     shape = layout.image_shape
@@ -37,7 +28,7 @@ def image_layout(estimator: BaseGAN) -> Layout:
         )
     if shape[0] not in (1, 3, 4):
         raise ValueError(f"images should have 1, 3 or 4 channels to be shown, got {shape[0]}")
-    return Layout(shape, layout.channels_last)
+    return layout
 
 
 def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
@@ -52,10 +43,11 @@ def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
 
 
 def _unflattened(layout: Layout, rows: np.ndarray) -> np.ndarray:
-    channels, height, width = layout.shape
+    assert layout.image_shape is not None
+    channels, height, width = layout.image_shape
     if layout.channels_last:
         return rows.reshape(*rows.shape[:-1], height, width, channels)
-    return np.moveaxis(rows.reshape(*rows.shape[:-1], *layout.shape), -3, -1)
+    return np.moveaxis(rows.reshape(*rows.shape[:-1], *layout.image_shape), -3, -1)
 
 
 def grid(images: np.ndarray) -> np.ndarray:

@@ -29,11 +29,8 @@ def draw_points(estimator: BaseGAN, n_rows: int, rng: np.random.RandomState) -> 
 def check_points(estimator: BaseGAN, name: str, pair: Any) -> Points:
     """The user's pair (codes, noise) as points; one row of either is repeated.
 
-    Raises
-    ------
-    ValueError
-        If it is no pair, or has no rows, or codes or noise have a wrong shape or values that
-        there are not.
+    Raises a ValueError if it is no pair, or has no rows, or codes or noise have a wrong shape or
+    values that there are not.
     """
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise ValueError(f"{name} should be a pair (codes, noise), got {pair!r:.80}")

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._images import (
     as_images,
     draw,
@@ -23,7 +24,8 @@ from gan_cluster.inspection._points import Points, check_points
 VARIATION = 0.25  # of the noise around a sum, as in DCGAN
 
 
-class ArithmeticDisplay:
+@documented
+class ArithmeticDisplay(ImageDisplay):
     """Picture of a sum in the latent space, a - b + c of the means of three groups of exemplars.
 
     Use :meth:`from_estimator` to make one. Single exemplars give unstable sums; DCGAN takes the
@@ -37,12 +39,7 @@ class ArithmeticDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -100,22 +97,9 @@ class ArithmeticDisplay:
             Images around the result, with uniform noise within 0.25 added to its own.
         random_state : int, RandomState or None, default=0
             Seed of that noise.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : ArithmeticDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If it is no estimator of this library.
+        [raises]
         ValueError
             If a group has no exemplar, codes or noise have another shape or values that there are
             not, categorical codes do not add up to one category, or rows are not images of 1, 3 or
@@ -139,30 +123,17 @@ class ArithmeticDisplay:
             estimator.generate(*map(np.vstack, zip(mean, group, strict=True)))
             for mean, group in zip(means, groups, strict=True)
         ]
-        rows = np.full((4, max(map(len, drawn)), int(np.prod(layout.shape))), np.nan)
+        rows = np.full((4, max(map(len, drawn)), int(np.prod(layout.row_shape))), np.nan)
         for places, made in zip(rows, drawn, strict=True):
             places[: len(made)] = made.reshape(len(made), -1)
         (images,) = as_images(layout, rows)
         return cls(images).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : ArithmeticDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)
         others = [""] * (self.images.shape[1] - 2)
         label_columns(ax, self.images, ["mean", "exemplars", *others])
         label_rows(ax, self.images, ["a", "- b", "+ c", "a - b + c"])
-        return self
 
 
 def _check_categories(estimator: BaseGAN, groups: Sequence[Points]) -> None:

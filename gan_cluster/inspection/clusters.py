@@ -10,10 +10,12 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._validation import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
+from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 
 
-class ClusterDisplay:
+@documented
+class ClusterDisplay(ImageDisplay):
     """Picture of clusters of images: real members left, generated members right.
 
     Use :meth:`from_estimator` to make one.
@@ -26,12 +28,7 @@ class ClusterDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -81,22 +78,9 @@ class ClusterDisplay:
         random_state : int, RandomState or None, default=0
             Seed of the draws. With an int the images of one column share their noise, so that
             they differ by their cluster alone.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : ClusterDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator has no clusters to show.
+        [raises]
         ValueError
             If its rows are not images of 1, 3 or 4 channels.
         """
@@ -113,26 +97,14 @@ class ClusterDisplay:
         samples = np.reshape(drawn, (len(members), n_samples, -1))
         return cls(*as_images(layout, first, samples)).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : ClusterDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         ax = draw_blocks(self, [("real members", self.members), ("generated", self.samples)], ax)
         label_rows(ax, self.members, range(len(self.members)))
         ax.set_ylabel("cluster")
-        return self
 
 
-class MembersDisplay:
+@documented
+class MembersDisplay(ImageDisplay):
     """Picture of members of clusters: the most certain left, the least certain right.
 
     Use :meth:`from_estimator` to make one. What a cluster is shows on the left; where it ends, and
@@ -148,12 +120,7 @@ class MembersDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -202,22 +169,9 @@ class MembersDisplay:
         n_members : int, default=8
             Number of most certain members and of least certain ones. No row is shown twice: in a
             cluster that has fewer than twice as many, places stay blank.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : MembersDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator has no clusters to show.
+        [raises]
         ValueError
             If there is no such cluster, or rows are not images of 1, 3 or 4 channels.
         """
@@ -237,23 +191,10 @@ class MembersDisplay:
         )
         return cls(left, right, shown).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : MembersDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         ax = draw_blocks(self, [("most certain", self.most), ("least certain", self.least)], ax)
         label_rows(ax, self.most, self.clusters)
         ax.set_ylabel("cluster")
-        return self
 
 
 def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.ndarray]]:

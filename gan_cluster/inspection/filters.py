@@ -13,6 +13,7 @@ from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster._validation import check_rows
 from gan_cluster.inspection._checks import check_estimator, check_numbers
+from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 from gan_cluster.networks import Discriminator, activations_of_blank
@@ -20,7 +21,8 @@ from gan_cluster.networks import Discriminator, activations_of_blank
 SHOWN = 6  # channels, as in DCGAN
 
 
-class FiltersDisplay:
+@documented
+class FiltersDisplay(ImageDisplay):
     """Picture of the channels of a convolution, trained ones beside those of an untrained network.
 
     Use :meth:`from_estimator` to make one. A row is a channel. Beside the images that excite it
@@ -40,12 +42,7 @@ class FiltersDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -107,22 +104,9 @@ class FiltersDisplay:
             Images that excite a channel most; all of X where it has fewer.
         random_state : int, RandomState or None, default=0
             Seed of the untrained network's weights.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : FiltersDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If it is no estimator of this library.
+        [raises]
         ValueError
             If it has no convolutions, as an MLP, no such layer or channels, no activations that
             are modules, such as ``torch.nn.ReLU``, or X does not hold images like those of fit.
@@ -144,23 +128,11 @@ class FiltersDisplay:
             batch = model.encode(rows[best.ravel()])
             repeated = torch.as_tensor(shown).repeat_interleave(best.shape[1])
             found = guided_gradients(network, layer, batch, repeated).cpu().numpy()
-            gradients.append(np.moveaxis(found.reshape(*best.shape, *layout.shape), 2, -1))
+            gradients.append(np.moveaxis(found.reshape(*best.shape, *model.encoding.shape), 2, -1))
         (images,) = as_images(layout, np.stack(exciting))
         return cls(images, _grey_at_zero(np.stack(gradients)), shown, layer).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : FiltersDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         blocks = [
             ("excite it most", self.images[0]),
             ("trained", self.gradients[0]),
@@ -170,7 +142,6 @@ class FiltersDisplay:
         ax = draw_blocks(self, blocks, ax)
         label_rows(ax, self.images[0], self.channels)
         ax.set_ylabel(f"channel of {self.layer}")
-        return self
 
 
 def _check_layer(discriminator: Discriminator, layer: str | None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._display import documented
 from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
 
 LOSSES = {
@@ -27,6 +28,7 @@ MARKED = ".-"  # so that an epoch between two gaps is seen
 PART = 0.85  # of its place is filled by a panel
 
 
+@documented
 class HistoryDisplay:
     """Picture of a training: losses, information under its ceiling, and shares of the clusters.
 
@@ -92,14 +94,7 @@ class HistoryDisplay:
         display : HistoryDisplay
             With the picture drawn.
 
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If it is no estimator of this library.
+        [raises]
         ValueError
             If axes are more or fewer than panels.
         """

@@ -9,11 +9,13 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import draw_points
 
 
-class TraversalDisplay:
+@documented
+class TraversalDisplay(ImageDisplay):
     """Picture of one code: a row a draw of everything else, a column a value of the code.
 
     Use :meth:`from_estimator` to make one.
@@ -29,12 +31,7 @@ class TraversalDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -95,22 +92,9 @@ class TraversalDisplay:
             Twice as far as training goes, as in the paper.
         random_state : int, RandomState or None, default=0
             Seed of the draws.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : TraversalDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If it is no estimator of this library.
+        [raises]
         ValueError
             If there is no such code, or rows are not images of 1, 3 or 4 channels.
         """
@@ -142,20 +126,7 @@ class TraversalDisplay:
         (images,) = as_images(layout, rows)
         return cls(images, values, code).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : TraversalDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)
         label_columns(ax, self.images, [f"{value:.3g}" for value in self.values])
         ax.set_title(self.code)
-        return self

@@ -12,11 +12,13 @@ from sklearn.utils.validation import _check_feature_names_in
 from gan_cluster._validation import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._display import documented
 from gan_cluster.inspection._heat import heat_map
 from gan_cluster.inspection._matplotlib import require_matplotlib
 from gan_cluster.metrics.clustering import check_labels, contingency
 
 
+@documented
 class ProfileDisplay:
     """Picture of clusters of a table: how each column differs in a cluster from all rows.
 
@@ -80,22 +82,9 @@ class ProfileDisplay:
             Rows of which the profiles are taken.
         include_values : bool, default=True
             Whether numbers stand on the colours; many columns leave no room for them.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : ProfileDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator has no clusters to show.
+        [raises]
         ValueError
             If its rows are images.
         """
@@ -144,6 +133,7 @@ class ProfileDisplay:
         return self
 
 
+@documented
 class ConfusionDisplay:
     """Picture of clusters against known classes: how many rows of each class a cluster holds.
 
@@ -216,14 +206,7 @@ class ConfusionDisplay:
         display : ConfusionDisplay
             With the picture drawn. Clusters that hold no row are left out.
 
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator has no clusters to show.
+        [raises]
         ValueError
             If X and y differ in length, or y is not one-dimensional, has NaN or is continuous.
         """
@@ -242,13 +225,7 @@ class ConfusionDisplay:
             Class of each row; numbers or strings.
         labels_pred : array-like of shape (n_samples,)
             Cluster of each row.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : ConfusionDisplay
-            With the picture drawn.
+        [ax]
 
         Raises
         ------

@@ -11,13 +11,15 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
+from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import check_points, draw_points
 
 PARALLEL = 1e-6  # sine of an angle below which there is no arc
 
 
-class WalkDisplay:
+@documented
+class WalkDisplay(ImageDisplay):
     """Picture of walks in the latent space: a row a walk, from one point to the next.
 
     Use :meth:`from_estimator` to make one. Noise goes along an arc, as the noise of a normal prior
@@ -34,12 +36,7 @@ class WalkDisplay:
 
     Attributes
     ----------
-    image_ : ndarray of shape (height, width, 3)
-        The whole picture as it is drawn, in RGB from 0 to 1.
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
+    [picture]
 
     See Also
     --------
@@ -97,22 +94,9 @@ class WalkDisplay:
             Steps from a point to the next.
         random_state : int, RandomState or None, default=0
             Seed of the draws.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
+        [ax]
 
-        Returns
-        -------
-        display : WalkDisplay
-            With the picture drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If it is no estimator of this library.
+        [raises]
         ValueError
             If there are fewer than two points, codes or noise have another shape or values that
             there are not, or rows are not images of 1, 3 or 4 channels.
@@ -145,23 +129,10 @@ class WalkDisplay:
         (images,) = as_images(layout, np.stack(drawn, axis=1))
         return cls(images, np.arange(len(points)) * n_steps).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : WalkDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)
         names = dict(zip(self.points, "abcdefghijklmnopqrstuvwxyz", strict=False))
         label_columns(ax, self.images, [names.get(i, "") for i in range(self.images.shape[1])])
-        return self
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:

@@ -109,11 +109,8 @@ def build_networks(
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
 
-    Raises
-    ------
-    ValueError
-        If the user's generator does not give batches of ``shape``, or the user's trunk does
-        not take them.
+    Raises a ValueError if the user's generator does not give batches of ``shape``, or the user's
+    trunk does not take them.
     """
     if isinstance(architecture, tuple):
         maker, trunk_maker = architecture

@@ -27,10 +27,7 @@ def choose_layers(
     The last is what Q has to say or, without a Q, the last convolution that still sees where
     something is, in maps larger than 2x2; the last hidden layer of an MLP.
 
-    Raises
-    ------
-    ValueError
-        If the discriminator has no layer of such a name, or none is named.
+    Raises a ValueError if the discriminator has no layer of such a name, or none is named.
     """
     names = readable(discriminator, categorical)
     if layers == "last" and RECOGNITION_LAYER in names:

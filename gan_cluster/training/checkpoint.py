@@ -26,22 +26,11 @@ class Run(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How far a stage came in a fit that was killed.
+    """How far a stage came in a fit that was killed."""
 
-    Attributes
-    ----------
-    done : int
-        Epochs that are behind it.
-    ended : bool
-        Whether it had come to rest with these.
-    random : Tensor or None
-        State of torch's global generator, from which a user's own networks draw; None seeds it
-        anew.
-    """
-
-    done: int = 0
-    ended: bool = False
-    random: torch.Tensor | None = None
+    done: int = 0  # epochs that are behind it
+    ended: bool = False  # whether it had come to rest with these
+    random: torch.Tensor | None = None  # of torch's global generator; None seeds it anew
 
 
 class Checkpoint:
@@ -63,12 +52,8 @@ class Checkpoint:
     scores : list of float
         Of the trainings that were done before.
 
-    Raises
-    ------
-    ValueError
-        If the folder holds the state of another fit, or a damaged one.
-    FileNotFoundError
-        If the folder that it is to be in is not there.
+    Raises a ValueError if the folder holds the state of another fit, or a damaged one. Raises a
+    FileNotFoundError if the folder that it is to be in is not there.
     """
 
     def __init__(self, folder: str | os.PathLike, identity: str):

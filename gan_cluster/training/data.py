@@ -20,21 +20,11 @@ SINGLE = 1e-30, 1e30  # units in which single precision does not run out of expo
 
 
 class Layout(NamedTuple):
-    """What fit's X looked like.
+    """What fit's X looked like."""
 
-    Attributes
-    ----------
-    row_shape : tuple of int
-        Shape of one row of X: (n_features,), or that of an image.
-    image_shape : tuple of int or None
-        (channels, height, width) of the image that a row holds; None where X is a table.
-    channels_last : bool
-        Whether rows hold images as (height, width, channels).
-    """
-
-    row_shape: tuple[int, ...]
-    image_shape: tuple[int, int, int] | None
-    channels_last: bool
+    row_shape: tuple[int, ...]  # (n_features,), or the shape of an image
+    image_shape: tuple[int, int, int] | None  # (channels, height, width); None of a table
+    channels_last: bool  # whether rows hold images as (height, width, channels)
 
     @property
     def of_image(self) -> tuple[tuple[int, int, int] | None, bool]:

@@ -27,10 +27,7 @@ def map_rows(
 ) -> np.ndarray:
     """Apply a function of encoded batches to all rows, into ``out`` where that is given.
 
-    Raises
-    ------
-    ValueError
-        If ``out`` has not the shape of the result or cannot hold its values.
+    Raises a ValueError if ``out`` has not the shape of the result or cannot hold its values.
     """
     net._set_training(False)
     filled = 0

@@ -64,10 +64,7 @@ ALONE = Processes()
 def launched(device: str) -> tuple[Processes, str]:
     """The processes that this one was launched with, and the device that it is to use.
 
-    Raises
-    ------
-    ImportError
-        If there are others, and accelerate is not installed.
+    Raises an ImportError if there are others, and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE, device

@@ -21,72 +21,35 @@ GAME_EPOCHS = 16  # of the game alone
 
 @dataclass(frozen=True)
 class Length:
-    """How long is trained.
+    """How long is trained."""
 
-    Attributes
-    ----------
-    batch_size : int
-        Rows a step, of all processes together.
-    n_runs : int
-        Trainings of which the best is kept.
-    forming : int
-        Epochs of each; all there are where there is no second stage.
-    drawing : int
-        Epochs in which the generator joins the best one; 0 without that stage.
-    more : int
-        Epochs that a fitted model goes on for.
-    """
-
-    batch_size: int
-    n_runs: int
-    forming: int
-    drawing: int
-    more: int
+    batch_size: int  # rows a step, of all processes together
+    n_runs: int  # trainings of which the best is kept
+    forming: int  # epochs of each; all there are where there is no second stage
+    drawing: int  # epochs in which the generator joins the best; 0 without that stage
+    more: int  # epochs that a fitted model goes on for
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained on which rows: parameters of an estimator, resolved once.
+    """What is trained on which rows: parameters of an estimator, resolved once."""
 
-    Attributes
-    ----------
-    parameters : dict
-        As the user set them, but for those that may change while training goes on.
-    layout, encoding : Layout, Encoding
-        What rows are like, and how networks see them.
-    n_clusters : int
-        0 where there is no categorical code.
-    code : LatentCode
-        Its first part may be finer than clusters; then its values are merged.
-    objective : Objective
-    prior : {"uniform", "learned"} or tuple of float
-    architecture : {"mlp", "dcgan"} or pair
-    width, depth : int, int or None
-    learning_rates : pair of float
-        Of the discriminator with Q, and of the generator.
-    tol : float
-    n_iter_no_change : int or None
-    precision, device : str
-    length : Length or None
-        None in a model that was loaded: it is known once there are rows.
-    """
-
-    parameters: dict[str, Any]
+    parameters: dict[str, Any]  # as the user set them, without those that may change in training
     layout: Layout
     encoding: Encoding
-    n_clusters: int
-    code: LatentCode
+    n_clusters: int  # 0 where there is no categorical code
+    code: LatentCode  # its first part may be finer than clusters; then its values are merged
     objective: Objective
     prior: str | tuple[float, ...]
     architecture: str | tuple
     width: int
     depth: int | None
-    learning_rates: tuple[float, float]
+    learning_rates: tuple[float, float]  # of the discriminator with Q, and of the generator
     tol: float
     n_iter_no_change: int | None
     precision: str
     device: str
-    length: Length | None = None
+    length: Length | None = None  # None in a model that was loaded, until there are rows
 
     @property
     def merges(self) -> bool:

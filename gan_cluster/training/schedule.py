@@ -38,26 +38,13 @@ Judged = tuple[Encoding, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs of a training in a row.
+    """Epochs of a training in a row."""
 
-    Attributes
-    ----------
-    label : str
-        For the progress bar.
-    epochs : int
-    plays : bool
-        Whether the generator takes part, or the consistency term is all there is.
-    looks_near : bool
-        Whether twins may be made of near rows.
-    falls : bool
-        Whether learning rates fall to zero over the epochs.
-    """
-
-    label: str
+    label: str  # for the progress bar
     epochs: int
-    plays: bool
-    looks_near: bool
-    falls: bool
+    plays: bool  # whether the generator takes part, or the consistency term is all there is
+    looks_near: bool  # whether twins may be made of near rows
+    falls: bool  # whether learning rates fall to zero over the epochs
 
 
 class Schedule:

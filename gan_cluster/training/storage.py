@@ -89,10 +89,7 @@ def spool(dataset: Dataset) -> np.ndarray:
     An item is a row or a tuple that starts with it. The file has no name and goes when the array
     does.
 
-    Raises
-    ------
-    ValueError
-        If there is no row, or a row has another shape or dtype than the first.
+    Raises a ValueError if there is no row, or a row has another shape or dtype than the first.
     """
     items: Any = dataset
     if not isinstance(dataset, IterableDataset):
