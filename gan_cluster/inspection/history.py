@@ -15,7 +15,6 @@ LOSSES = {
     "discriminator_loss": "discriminator",
     "generator_loss": "generator",
     "agreement": "agreement of twins",
-    "contrastive_loss": "pairs that share a code",
 }
 INFORMATION = {
     "mutual_information": "bound on the information",

@@ -63,7 +63,7 @@ def model_centrality(
     >>> X, _ = make_sprites(100, image_size=8, random_state=0)
     >>> models = [
     ...     GANFeatureExtractor(
-    ...         categorical_codes=(), n_continuous=2, max_epochs=1, random_state=seed
+    ...         n_clusters=None, n_continuous=2, max_epochs=1, random_state=seed
     ...     ).fit(X)
     ...     for seed in range(3)
     ... ]
