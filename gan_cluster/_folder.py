@@ -97,12 +97,12 @@ def _digest(body: dict) -> str:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CorruptModelError(f"{DOCUMENT} is not JSON: {type(error).__name__}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise CorruptModelError(f"{DOCUMENT} is no model")
-    return found
+    return document
 
 
 def _read_file(path: Path, limit: int | None = None) -> bytes:

@@ -119,11 +119,11 @@ class LatentCode:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean log Q(c | x) in nats: of each categorical code, and of all continuous ones."""
         zero = latent.noise.new_zeros(1)
-        found = [
+        each = [
             -F.cross_entropy(logits, target).view(1)
             for logits, target in zip(posterior.logits, latent.categories.unbind(1), strict=True)
         ]
-        categorical = torch.cat(found or [zero[:0]])
+        categorical = torch.cat(each or [zero[:0]])
         if not self.n_continuous:
             return categorical, zero.sum()
         squared = (latent.continuous - posterior.mean).square()

@@ -135,8 +135,8 @@ class Model:
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
         """Those of each cluster, (n_samples, n_clusters)."""
-        found = self.map(lambda batch: self.net.label(batch).softmax(1), X)
-        return found if self.order is None else found[:, self.order]
+        probabilities = self.map(lambda batch: self.net.label(batch).softmax(1), X)
+        return probabilities if self.order is None else probabilities[:, self.order]
 
     def posterior(self, X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         """Q(c | x): probabilities of categorical codes, mean and variance of continuous ones."""

@@ -45,10 +45,10 @@ def check_cluster(cluster: Any, n_clusters: int) -> None:
 def rows_given(values: Any) -> int:
     """How many rows codes or noise have; what are no numbers, and refused later, count as one."""
     try:
-        given = _numbers(values)
+        array = _numbers(values)
     except (TypeError, ValueError, RuntimeError):
         return 1
-    return len(given) if given.ndim > 1 else int(given.size > 0)
+    return len(array) if array.ndim > 1 else int(array.size > 0)
 
 
 def _numbers(values: Any) -> np.ndarray:
@@ -72,17 +72,17 @@ def _rows_of(
     if values is None:
         raise TypeError(f"{name} is None: it should be of shape {wanted}")
     try:
-        given = _numbers(values)
+        array = _numbers(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name} should be numbers of shape {wanted}: {error}") from error
-    rows = np.atleast_2d(given)
+    rows = np.atleast_2d(array)
     if not (rows.size or width):
         return np.empty(wanted)
     if len(rows) == 1:
         rows = np.repeat(rows, n_samples, axis=0)
     if rows.shape != wanted or not n_samples:
         raise ValueError(
-            f"{name} has shape {given.shape}: it should be {wanted}, a row for each sample and a "
+            f"{name} has shape {array.shape}: it should be {wanted}, a row for each sample and a "
             f"column for {columns}"
         )
     rows = check_array(rows, dtype=np.float64, ensure_all_finite=kept, input_name=name)

@@ -129,10 +129,10 @@ def check_augment(augment: Any, batch: torch.Tensor) -> None:
             f"augment fails on a batch of shape {tuple(batch.shape)}: {error!r}"
         ) from error
     if not isinstance(got, torch.Tensor) or got.shape != batch.shape or got.dtype != batch.dtype:
-        found = f"{got.dtype} of shape {tuple(got.shape)}" if hasattr(got, "shape") else repr(got)
+        outcome = f"{got.dtype} of shape {tuple(got.shape)}" if hasattr(got, "shape") else repr(got)
         raise ValueError(
             f"augment should map a batch to a tensor of {batch.dtype} of the same shape, "
-            f"{tuple(batch.shape)}; it gave {found}"
+            f"{tuple(batch.shape)}; it gave {outcome}"
         )
 
 

@@ -64,7 +64,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
             )
         image_shape, channels_last = _native_image_shape(row_shape, image_shape)
         X = array.reshape(len(array), n_values)
-    given = X
+    original = X
     on_disk = isinstance(X, np.ndarray) and mapped_file(X) is not None
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
@@ -83,7 +83,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         if X.dtype == object:  # as columns of categories or intervals become
             X = X.astype(np.float64)
     except (OverflowError, TypeError, ValueError) as error:
-        raise _explained(given, error) from error
+        raise _explained(original, error) from error
     if X.dtype.kind in "mM":
         raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
     if X.dtype == bool:

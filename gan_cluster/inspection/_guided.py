@@ -60,13 +60,13 @@ def _guided(trunk: nn.Module) -> Iterator[None]:
         fires = output.detach() > 0
         output.register_hook(lambda gradient: gradient.clamp_min(0) * fires)
 
-    found = [module for module in trunk.modules() if isinstance(module, RECTIFIERS)]
-    if not found:
+    rectifiers = [module for module in trunk.modules() if isinstance(module, RECTIFIERS)]
+    if not rectifiers:
         raise ValueError(
             "guided backpropagation goes by rectifiers, of which this discriminator has none: make "
             f"its activations modules, one of {', '.join(kind.__name__ for kind in RECTIFIERS)}"
         )
-    handles = [module.register_forward_hook(guide) for module in found]
+    handles = [module.register_forward_hook(guide) for module in rectifiers]
     try:
         yield
     finally:

@@ -140,8 +140,8 @@ def _check_categories(estimator: BaseGAN, groups: Sequence[Points]) -> None:
     """Whether a - b + c of categorical codes is a category."""
     for j, _ in enumerate(estimator.model_.code_sizes):
         code = estimator.code_names_[j]
-        a, b, c = found = [np.unique(group.codes[:, j]).astype(int).tolist() for group in groups]
-        if max(map(len, found)) > 1 or b not in (a, c):
+        a, b, c = values = [np.unique(group.codes[:, j]).astype(int).tolist() for group in groups]
+        if max(map(len, values)) > 1 or b not in (a, c):
             raise ValueError(
                 f"{code} is {a} in a, {b} in b and {c} in c: it should be the same for all "
                 "exemplars of a group, and in b the same as in a or as in c"

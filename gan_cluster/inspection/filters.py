@@ -127,8 +127,8 @@ class FiltersDisplay(ImageDisplay):
             exciting.append(rows[best])
             batch = model.encode(rows[best.ravel()])
             repeated = torch.as_tensor(shown).repeat_interleave(best.shape[1])
-            found = guided_gradients(network, layer, batch, repeated).cpu().numpy()
-            gradients.append(np.moveaxis(found.reshape(*best.shape, *model.encoding.shape), 2, -1))
+            guided = guided_gradients(network, layer, batch, repeated).cpu().numpy()
+            gradients.append(np.moveaxis(guided.reshape(*best.shape, *model.encoding.shape), 2, -1))
         (images,) = as_images(layout, np.stack(exciting))
         return cls(images, _grey_at_zero(np.stack(gradients)), shown, layer).plot(ax=ax)
 
@@ -159,8 +159,8 @@ def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
 
 def _n_channels(estimator: BaseGAN, layer: str) -> int:
     """Number of maps of a layer."""
-    given = estimator.discriminator_, [layer], estimator.model_.encoding.shape
-    maps = activations_of_blank(*given)[layer]
+    model = estimator.model_
+    maps = activations_of_blank(model.discriminator, [layer], model.encoding.shape)[layer]
     if maps.ndim != 4:
         raise ValueError(
             f"layer={layer!r} gives {tuple(maps.shape[1:])} a row, no maps (channels, height, "

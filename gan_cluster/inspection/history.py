@@ -153,11 +153,11 @@ class HistoryDisplay:
         ax.legend(loc="best", fontsize="small")
 
     def _draw_usage(self, ax: Any, epochs: np.ndarray, terms: list[str]) -> None:
-        found = [row.get(USAGE, []) for row in self.history]
-        sizes = np.array([len(usage) for usage in found])
+        usages = [row.get(USAGE, []) for row in self.history]
+        sizes = np.array([len(usage) for usage in usages])
         for size in np.unique(sizes[sizes > 0]):
-            shares = np.full((len(found), size), np.nan)
-            shares[sizes == size] = [usage for usage in found if len(usage) == size]
+            shares = np.full((len(usages), size), np.nan)
+            shares[sizes == size] = [usage for usage in usages if len(usage) == size]
             grey = {} if size == sizes[-1] else {"color": "0.8"}
             ax.plot(epochs, shares, MARKED, markersize=3, **grey)
             equal = np.where(sizes == size, 1 / size, np.nan)
@@ -173,20 +173,20 @@ def _axes(ax: Any, panels: list[str]) -> np.ndarray:
 
         size = (8, 2.2 * n_panels + 0.6)
         return plt.subplots(n_panels, figsize=size, layout="constrained", squeeze=False)[1][:, 0]
-    given = np.asarray(ax, dtype=object).ravel()
-    for each in given:
+    axes = np.asarray(ax, dtype=object).ravel()
+    for each in axes:
         check_axes(each)
-    if len(given) == 1 < n_panels:
-        ax = given[0]
+    if len(axes) == 1 < n_panels:
+        ax = axes[0]
         if not ax.axison:  # a picture of before
             for panel in list(ax.child_axes):
                 panel.remove()
         ax.set_axis_off()
         places = [(0, 1 - (i + 1) / n_panels, 1, PART / n_panels) for i in range(n_panels)]
-        given = np.array([ax.inset_axes(place) for place in places], dtype=object)
-    if len(given) != n_panels:
+        axes = np.array([ax.inset_axes(place) for place in places], dtype=object)
+    if len(axes) != n_panels:
         raise ValueError(
             f"there are {n_panels} panels ({', '.join(panels)}): give one of the axes for each, or "
-            f"one for all, got {len(given)}"
+            f"one for all, got {len(axes)}"
         )
-    return given
+    return axes

@@ -114,11 +114,11 @@ class WalkDisplay(ImageDisplay):
             raise ValueError(
                 f"points: a walk needs at least two points (codes, noise), got {points!r:.80}"
             )
-        given = [check_points(estimator, f"points[{i}]", pair) for i, pair in enumerate(points)]
-        counts = [len(point.noise) for point in given]
+        checked = [check_points(estimator, f"points[{i}]", pair) for i, pair in enumerate(points)]
+        counts = [len(point.noise) for point in checked]
         if len(set(counts)) > 1:
             raise ValueError(f"all points should have as many rows, got {counts}")
-        codes, noise = (np.stack(parts) for parts in zip(*given, strict=True))
+        codes, noise = (np.stack(parts) for parts in zip(*checked, strict=True))
         if (codes[:, :, :n_categorical] != codes[0, :, :n_categorical]).any():
             raise ValueError(
                 f"{', '.join(estimator.code_names_[:n_categorical])} should be the same in all "

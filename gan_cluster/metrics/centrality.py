@@ -93,13 +93,13 @@ def _continuous_columns(estimator: Any, number: int) -> np.ndarray:
     if not hasattr(estimator, "code_names_"):
         raise TypeError(f"estimators[{number}] has no codes: {type(estimator).__name__}")
     names = estimator.code_names_
-    found = np.flatnonzero([name.startswith("continuous") for name in names])
-    if len(found) < 2:
+    columns = np.flatnonzero([name.startswith("continuous") for name in names])
+    if len(columns) < 2:
         raise ValueError(
             f"estimators[{number}] should have at least two continuous codes, one of them "
-            f"held, and has {len(found)}: fit it with n_continuous"
+            f"held, and has {len(columns)}: fit it with n_continuous"
         )
-    return found
+    return columns
 
 
 def _scores_by(
@@ -120,9 +120,9 @@ def _scores_by(
         rows = truth.sample(len(votes), codes=codes, random_state=rng)
         with warnings.catch_warnings():  # rows that a model makes name no features
             warnings.filterwarnings("ignore", "X does not have valid feature names")
-            for found, estimator in zip(means, estimators, strict=True):
-                found.append(estimator.encode(rows).mean)
-    return np.array([_held_code_accuracy(np.concatenate(found), chosen) for found in means])
+            for readings, estimator in zip(means, estimators, strict=True):
+                readings.append(estimator.encode(rows).mean)
+    return np.array([_held_code_accuracy(np.concatenate(readings), chosen) for readings in means])
 
 
 def _held_code_accuracy(codes: np.ndarray, chosen: np.ndarray) -> float:

@@ -105,16 +105,16 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     ValueError
         If they are not one-dimensional, missing for some rows, or continuous.
     """
-    found = column_or_1d(labels, input_name=name)
-    if found.dtype == object:
-        numbers, strings = (sum(isinstance(v, kind) for v in found) for kind in (Number, str))
-        if len(found) not in (numbers, strings):
+    labels = column_or_1d(labels, input_name=name)
+    if labels.dtype == object:
+        numbers, strings = (sum(isinstance(v, kind) for v in labels) for kind in (Number, str))
+        if len(labels) not in (numbers, strings):
             raise TypeError(f"{name} should be all numbers or all strings, none of them missing")
-        found = np.array(found.tolist())
-    assert_all_finite(found, input_name=name)
-    if found.dtype.kind == "f" and (found != found.round()).any():
+        labels = np.array(labels.tolist())
+    assert_all_finite(labels, input_name=name)
+    if labels.dtype.kind == "f" and (labels != labels.round()).any():
         raise ValueError(f"{name} is continuous: classes are integers or strings")
-    return found
+    return labels
 
 
 def contingency(labels_true: Any, labels_pred: Any) -> np.ndarray:

@@ -150,8 +150,8 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
                 f"factors[:, {k}] has a value in {fewest} rows only: give at least {FOLDS} of each"
             )
         guess = np.bincount(factor).max() / len(factor)
-        found = sorted(_predictability(column, factor, guess) for column in codes.T)
-        gaps.append(found[-1] - (found[-2] if len(found) > 1 else 0.0))
+        accuracies = sorted(_predictability(column, factor, guess) for column in codes.T)
+        gaps.append(accuracies[-1] - (accuracies[-2] if len(accuracies) > 1 else 0.0))
     return float(np.mean(gaps))
 
 
@@ -435,7 +435,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     classes, target = np.unique(check_labels(y, "y"), return_inverse=True)
     if len(classes) < 2:
         raise ValueError("y has one class only: there is nothing to read")
-    found = {"guess": float(np.bincount(target).max() / len(target))}
+    accuracies = {"guess": float(np.bincount(target).max() / len(target))}
     seed = numpy_generator(random_state).randint(2**31)
     for name, values in {"codes": codes, "noise": noise}.items():
         checked = check_array(values, dtype=np.float64, input_name=name)
@@ -443,5 +443,5 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
         held = {"test_size": 1 / 3, "random_state": seed, "stratify": target}
         parts = train_test_split(checked, target, **held)
         linear = _linear_classifier()
-        found[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
-    return found
+        accuracies[name] = float(linear.fit(parts[0], parts[2]).score(parts[1], parts[3]))
+    return accuracies

@@ -71,10 +71,10 @@ class Discriminator(nn.Module):
     def layers(self) -> dict[str, nn.Module]:
         """The layers whose activations can be read, by name, from the input on."""
         parted = isinstance(self.trunk, nn.Sequential)
-        found = dict(self.trunk.named_children()) if parted else {"trunk": self.trunk}
+        layers = dict(self.trunk.named_children()) if parted else {"trunk": self.trunk}
         if self.recognition is not None:
-            found[RECOGNITION_LAYER] = self.recognition
-        return found
+            layers[RECOGNITION_LAYER] = self.recognition
+        return layers
 
     @property
     def convolutions(self) -> list[str]:
@@ -87,13 +87,13 @@ class Discriminator(nn.Module):
 
     def activations(self, rows: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Activations of the named layers, none computed beyond the deepest of them."""
-        found: dict[str, torch.Tensor] = {}
+        activations: dict[str, torch.Tensor] = {}
         for name, layer in self.layers.items():
             rows = layer(rows.flatten(1) if name == RECOGNITION_LAYER else rows)
-            found[name] = rows
-            if found.keys() >= set(names):
+            activations[name] = rows
+            if activations.keys() >= set(names):
                 break
-        return {name: found[name] for name in names}
+        return {name: activations[name] for name in names}
 
 
 def build_networks(

@@ -34,7 +34,7 @@ def choose_layers(
         chosen = names[-2:] if categorical else names[-1:]
     elif layers == "last":
         maps = activations_of_blank(discriminator, discriminator.convolutions, shape)
-        large = [name for name, found in maps.items() if min(found.shape[2:], default=0) > 2]
+        large = [name for name, map_ in maps.items() if min(map_.shape[2:], default=0) > 2]
         chosen = (large or [*maps] or names)[-1:]
     elif layers == "all":
         hidden = [name for name in names if name not in (RECOGNITION_LAYER, POSTERIOR)]
@@ -75,10 +75,10 @@ def n_features(
     shape: Sequence[int],
 ) -> int:
     """How many features the chosen layers give of a row of that shape."""
-    found = activations_of_blank(
+    layers = activations_of_blank(
         discriminator, [name for name in chosen if name != POSTERIOR], shape
     )
-    size = sum(pool(maps, pooling)[0].numel() for maps in found.values())
+    size = sum(pool(maps, pooling)[0].numel() for maps in layers.values())
     return size + (sum(categorical) if POSTERIOR in chosen else 0)
 
 

@@ -38,26 +38,26 @@ class Clusters:
     def __len__(self) -> int:
         return len(self.shares)
 
-    def regroup(self, groups: torch.Tensor | None, found: np.ndarray | None = None) -> None:
+    def regroup(self, groups: torch.Tensor | None, sizes: np.ndarray | None = None) -> None:
         """Make clusters of the code's values.
 
         Parameters
         ----------
         groups : Tensor of shape (n_codes,) or None
             Cluster of each value; None makes each a cluster.
-        found : ndarray of shape (n_clusters,), default=None
+        sizes : ndarray of shape (n_clusters,), default=None
             Shares of the clusters among real rows: a learned prior starts from them, and a given
             one goes by their order.
         """
         self.groups = groups
-        size = self.n_codes if found is None else len(found)
+        size = self.n_codes if sizes is None else len(sizes)
         shares = np.full(size, 1 / max(1, size))
-        if self.prior == "learned" and found is not None:
-            shares = np.maximum(found, 1e-6)
+        if self.prior == "learned" and sizes is not None:
+            shares = np.maximum(sizes, 1e-6)
         elif isinstance(self.prior, tuple) and len(self.prior) == size:
             shares = np.array(self.prior)
-            if found is not None:
-                shares[np.argsort(found)] = np.sort(self.prior)
+            if sizes is not None:
+                shares[np.argsort(sizes)] = np.sort(self.prior)
         self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
 
     def follow(self, marginal: torch.Tensor) -> None:

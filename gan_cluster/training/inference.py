@@ -83,9 +83,9 @@ def merge_clusters(
         shared = np.zeros((n_clusters, n_clusters))
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
         groups = linear_sum_assignment(shared, maximize=True)[1][groups]
-    found = torch.from_numpy(groups).to(net.device)
-    net.clusters.regroup(found, grouped(joint, groups, n_clusters).sum(0))
-    return found
+    cluster_of_code = torch.from_numpy(groups).to(net.device)
+    net.clusters.regroup(cluster_of_code, grouped(joint, groups, n_clusters).sum(0))
+    return cluster_of_code
 
 
 def generate(net: AdversarialNet, encoding: Encoding, latent: Latent) -> np.ndarray:

@@ -66,8 +66,8 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
         rng.permutation(np.arange(n_codes) % n_clusters)
         for _ in range(min(RESTARTS, 400 // n_codes))
     ]
-    found = [_move_codes(joint, groups, n_clusters) for groups in starts]
-    return max(found, key=lambda groups: information(grouped(joint, groups, n_clusters)))
+    candidates = [_move_codes(joint, groups, n_clusters) for groups in starts]
+    return max(candidates, key=lambda groups: information(grouped(joint, groups, n_clusters)))
 
 
 def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:

@@ -27,12 +27,12 @@ def nearest_rows(
     """
     order = torch.randperm(len(X), generator=rng).numpy()
     encoded = _reader(X, encoding, order)
-    found = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int32)
+    nearest = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int32)
     for block in np.array_split(order, ceil(len(X) / NEIGHBOR_BLOCK)):
         rows = encoded(block)
-        search = NearestNeighbors(n_neighbors=found.shape[1]).fit(rows)
-        found[block] = block[search.kneighbors(rows, return_distance=False)]
-    return found
+        search = NearestNeighbors(n_neighbors=nearest.shape[1]).fit(rows)
+        nearest[block] = block[search.kneighbors(rows, return_distance=False)]
+    return nearest
 
 
 def _reader(

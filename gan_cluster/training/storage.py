@@ -98,8 +98,8 @@ def spool(dataset: Dataset) -> np.ndarray:
     n_rows = 0
     with tempfile.TemporaryFile() as file:
         for item in items:
-            given = item[0] if isinstance(item, tuple | list) else item
-            row = as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
+            values = item[0] if isinstance(item, tuple | list) else item
+            row = as_array(values) if isinstance(values, torch.Tensor) else np.asarray(values)
             if first is None:
                 first = row
             if (row.shape, row.dtype) != (first.shape, first.dtype) or row.dtype.hasobject:
