@@ -23,18 +23,11 @@ from gan_cluster._callbacks import ScikitLearnBridge
 from gan_cluster._convergence import diverged, failures
 from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
 from gan_cluster._seeds import seeds
-from gan_cluster._validation import (
-    Rows,
-    check_callbacks,
-    check_cluster,
-    check_codes,
-    check_noise,
-    check_rows,
-    restored_on_error,
-    rows_given,
-)
+from gan_cluster._validation.latent import check_cluster, check_codes, check_noise, rows_given
+from gan_cluster._validation.parameters import check_callbacks, restored_on_error
+from gan_cluster._validation.rows import Rows, check_rows
 from gan_cluster.model import Model
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.checkpoint import Checkpoint
 from gan_cluster.training.net import AdversarialNet

@@ -12,19 +12,17 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
-from gan_cluster._validation import (
-    Rows,
+from gan_cluster._validation.parameters import (
     check_architecture,
     check_augment,
     check_code_sizes,
-    check_fit_rows,
     check_learning_rate,
     check_objective,
     check_prior,
-    check_scale,
     check_share,
     check_unchanged,
 )
+from gan_cluster._validation.rows import Rows, check_fit_rows, check_scale
 from gan_cluster.codes import LatentCode
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.data import Encoding, Layout, steps_per_epoch

@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from gan_cluster._docs import documented
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.model import Model
-from gan_cluster.networks import Discriminator, readable
+from gan_cluster.networks.build import Discriminator
+from gan_cluster.networks.reading import readable
 from gan_cluster.objectives import Objective
 from gan_cluster.reading import Reading, choose_reading
 from gan_cluster.training.random import global_state_kept

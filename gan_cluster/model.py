@@ -9,7 +9,7 @@ from torch import nn
 
 from gan_cluster._recipe import resolve_device
 from gan_cluster.codes import Latent
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.inference import generate, map_rows, near_rows, neighbor_joint
 from gan_cluster.training.merging import information

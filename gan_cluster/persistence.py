@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._folder import CorruptModelError, read_model, write_model
 from gan_cluster._recipe import resolve_device, resolve_networks
-from gan_cluster._validation import changed_parameters
+from gan_cluster._validation.parameters import changed_parameters
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.features import GANFeatureExtractor

@@ -8,15 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from gan_cluster.model import Model
-from gan_cluster.networks import (
-    POSTERIOR,
-    RECOGNITION_LAYER,
-    Discriminator,
-    choose_layers,
-    column_names,
-    n_features,
-    pool,
-)
+from gan_cluster.networks.build import POSTERIOR, RECOGNITION_LAYER, Discriminator
+from gan_cluster.networks.reading import choose_layers, column_names, n_features, pool
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.twins import Reduction, twin_reduction
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.random import gradients_on
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)

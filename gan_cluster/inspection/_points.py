@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_cluster._estimator import BaseGAN
-from gan_cluster._validation import check_codes, check_noise, rows_given
+from gan_cluster._validation.latent import check_codes, check_noise, rows_given
 
 
 class Points(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_scalar
 
-from gan_cluster._validation import check_rows
+from gan_cluster._validation.rows import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import ImageDisplay, documented

@@ -11,12 +11,13 @@ from sklearn.utils.validation import check_scalar
 
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
-from gan_cluster._validation import check_rows
+from gan_cluster._validation.rows import check_rows
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import ImageDisplay, documented
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
-from gan_cluster.networks import Discriminator, activations_of_blank
+from gan_cluster.networks.build import Discriminator
+from gan_cluster.networks.reading import activations_of_blank
 
 SHOWN = 6  # channels, as in DCGAN
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_feature_names_in
 
-from gan_cluster._validation import check_rows
+from gan_cluster._validation.rows import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import documented

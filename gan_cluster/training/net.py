@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.codes import Latent, LatentCode
-from gan_cluster.networks import DiscriminatorOutput
+from gan_cluster.networks.build import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
     agreement,

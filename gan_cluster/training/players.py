@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.loop import Loop
 
 PARTS = ("generator_", "discriminator_", "optimizer_")

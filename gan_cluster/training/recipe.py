@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gan_cluster.codes import LatentCode
-from gan_cluster.networks import build_networks
+from gan_cluster.networks.build import build_networks
 from gan_cluster.objectives import Objective
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.net import AdversarialNet
