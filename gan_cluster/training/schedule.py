@@ -7,8 +7,8 @@ generator join it to learn to draw. The game alone is one stage, of one run.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +47,30 @@ class Stage:
     falls: bool  # whether learning rates fall to zero over the epochs
 
 
+class Stages(NamedTuple):
+    """What a recipe asks for: the stages of a whole fit, and the one of a fitted net trained on."""
+
+    forming: Stage  # clusters form, in each run; or the game alone, which is all there is
+    drawing: Stage | None  # the generator joins the best run, and learns to draw
+    going_on: Stage
+
+
+def stages_of(recipe: Recipe) -> Stages:
+    """The stages as data.
+
+    Once the generator has joined, twins are made of the row itself alone, unless nothing would
+    change it: a near row may be of another cluster, which only does good while clusters form.
+    """
+    assert recipe.length is not None
+    length, near = recipe.length, not recipe.changes_rows
+    is_all = not length.drawing
+    return Stages(
+        Stage("training", length.forming, plays=is_all, looks_near=True, falls=is_all),
+        None if is_all else Stage("refining", length.drawing, True, near, falls=True),
+        Stage("going on", length.more, True, near, falls=True),
+    )
+
+
 class Schedule:
     """Runs the stages of training on rows.
 
@@ -83,7 +107,7 @@ class Schedule:
         net_class: type[AdversarialNet] = AdversarialNet,
     ):
         assert recipe.length is not None
-        self.recipe, self.length = recipe, recipe.length
+        self.recipe, self.length, self.stages = recipe, recipe.length, stages_of(recipe)
         self.X = X
         self.processes = processes
         self.verbose = verbose and processes.rank == 0
@@ -140,12 +164,9 @@ class Schedule:
 
         After an interrupt it is the best so far, as it stands.
         """
-        recipe, length = self.recipe, self.length
-        has_second = length.drawing > 0
-        forming = Stage("training", length.forming, not has_second, True, falls=not has_second)
-        drawing = self._drawing(length.drawing, "refining")
+        forming, drawing, _ = self.stages
         compared = len(self.runs) > 1
-        judged = self._judged() if compared or recipe.merges else None
+        judged = self._judged() if compared or self.recipe.merges else None
         scores: list[float] = []
         begun = 0
         if self.checkpoint:
@@ -154,16 +175,15 @@ class Schedule:
         chosen = self.runs[0]
         try:
             for i, run in list(enumerate(self.runs))[begun:]:
-                label = f"training {i + 1}/{len(self.runs)}"
-                self._train(run, forming, label, i, scores)
+                label = f"{forming.label} {i + 1}/{len(self.runs)}"
+                self._train(run, replace(forming, label=label), i, scores)
                 self._merge(run, judged)
                 scores.append(self._score(run, judged if compared else None))
                 if self._stopped:
                     break
             chosen = self.runs[int(np.argmax(scores))]
-            if has_second and not self._stopped:
-                chosen = self._enter(chosen, drawing)
-                self._train(chosen, drawing, drawing.label, len(self.runs), scores)
+            if drawing is not None and not self._stopped:
+                self._train(chosen, drawing, len(self.runs), scores)
         except KeyboardInterrupt as error:
             chosen = self.runs[int(np.argmax(scores)) if scores else 0]
             if not chosen.net.history:
@@ -180,9 +200,9 @@ class Schedule:
 
         If it fails or is interrupted, the net is as it was.
         """
-        stage = self._drawing(self.length.more, "going on")
+        stage = self.stages.going_on
         with undone_on_error(net, rng):
-            self._train(Run(net, self.batches(rng, stage.looks_near)), stage, stage.label)
+            self._train(Run(net, self.batches(rng, stage.looks_near)), stage)
 
     def chunk(
         self, net: AdversarialNet, rng: torch.Generator, merges: bool, batches: Batches | None
@@ -217,7 +237,7 @@ class Schedule:
             known = net.clusters.groups
             if merges:
                 net.clusters.regroup(None)
-            self._train(Run(net, batches), stage, stage.label)
+            self._train(Run(net, batches), stage)
             if merges:
                 merge_clusters(net, *self._judged(), recipe.n_clusters, known)
         return merges
@@ -229,17 +249,6 @@ class Schedule:
         """
         steps, joined = net.steps_
         return self.recipe.objective.is_consistent and not joined and steps < STAGE_STEPS
-
-    def _drawing(self, epochs: int, label: str) -> Stage:
-        """The stage in which the generator plays.
-
-        Twins are now made of the row itself alone, unless nothing would change it: a near row may
-        be of another cluster, which only does good while clusters form.
-        """
-        return Stage(label, epochs, True, looks_near=not self.recipe.changes_rows, falls=True)
-
-    def _enter(self, run: Run, stage: Stage) -> Run:
-        return run if stage.looks_near else run._replace(batches=run.batches.alone())
 
     @property
     def _stopped(self) -> bool:
@@ -262,7 +271,6 @@ class Schedule:
         self,
         run: Run,
         stage: Stage,
-        label: str,
         number: int | None = None,
         scores: Sequence[float] = (),
     ) -> None:
@@ -270,7 +278,8 @@ class Schedule:
 
         With its number the stage takes part in the checkpoint.
         """
-        (net, batches), standing = run, Standing()
+        net, standing = run.net, Standing()
+        batches = run.batches if stage.looks_near else run.batches.alone()
         if self.checkpoint is not None and number is not None:
             standing = self.checkpoint.standing(number)
             if self.processes.rank == 0:
@@ -278,7 +287,7 @@ class Schedule:
                 write = self.checkpoint.writer(number, self.seeds, self.runs, list(scores))
                 net.keep = lambda ended: write(len(net.history) - before, ended)
         net.playing, net.processes = stage.plays, self.processes
-        net.callbacks = self._callbacks_of(run, stage, label, standing.done)
+        net.callbacks = self._callbacks_of(run, stage, standing.done)
         if not standing.done:
             for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
                 group["lr"] = group["initial_lr"] = rate
@@ -299,13 +308,13 @@ class Schedule:
             net.callbacks, net.callbacks_ = None, []
             net.processes, net.keep = ALONE, None
 
-    def _callbacks_of(self, run: Run, stage: Stage, label: str, done: int) -> list[Callback]:
+    def _callbacks_of(self, run: Run, stage: Stage, done: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)
         callbacks = list(self.callbacks)
         if stage.falls:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:
-            callbacks.append(Progress(stage.epochs, label))
+            callbacks.append(Progress(stage.epochs, stage.label))
         if self.recipe.n_iter_no_change is not None and net.code.categorical:
             seen = net.history[len(net.history) - done :]
             callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen))
