@@ -17,7 +17,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, check_scalar
-from torch import nn
 
 from gan_cluster._callbacks import ScikitLearnBridge
 from gan_cluster._convergence import diverged, failures
@@ -50,10 +49,27 @@ def _has_clusters(estimator: "BaseGAN") -> bool:
     return estimator.n_clusters is not None and named and objective_of(objective).reads_codes
 
 
+def _of_model(name: str, doc: str) -> Any:
+    """A fitted attribute that the model has."""
+
+    def get(self: "BaseGAN") -> Any:
+        if "model_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return getattr(self.model_, name)
+
+    return property(get, doc=doc)
+
+
 class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Base of the estimators; they say what else is read off the model that a fit leaves."""
 
     model_: Model
+    generator_ = _of_model("generator", "From a latent batch to rows in [-1, 1] or scaled.")
+    discriminator_ = _of_model("discriminator", "With the recognition network Q.")
+    history_ = _of_model("history", "One dict an epoch.")
+    n_iter_ = _of_model("n_epochs", "Number of epochs trained.")
+    device_ = _of_model("device", "Where the networks are.")
+    code_names_ = _of_model("code_names", "Names of the codes, as ``generate`` takes them.")
     __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
     _doc_link_template = (
@@ -320,42 +336,6 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 f"objective=Objective() or another one, then its weights can be set and searched"
             )
         return super().set_params(**params)
-
-    @property
-    def _fitted_model(self) -> Model:
-        if "model_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
-        return self.model_
-
-    @property
-    def generator_(self) -> nn.Module:
-        """The trained generator, from a latent batch to a batch of rows in [-1, 1] or scaled."""
-        return self._fitted_model.generator
-
-    @property
-    def discriminator_(self) -> Discriminator:
-        """The trained discriminator with the recognition network Q."""
-        return self._fitted_model.discriminator
-
-    @property
-    def history_(self) -> list[dict[str, Any]]:
-        """One dict an epoch: losses, information in nats, its ceiling, cluster usage, seconds."""
-        return self._fitted_model.history
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of epochs trained."""
-        return len(self._fitted_model.net.history)
-
-    @property
-    def device_(self) -> str:
-        """Where the networks are."""
-        return self._fitted_model.device
-
-    @property
-    def code_names_(self) -> list[str]:
-        """Names of the codes, in the order in which :meth:`generate` takes them."""
-        return self._fitted_model.code_names
 
     def _checked(self, X: Any) -> np.ndarray:
         """Rows like those of fit, as an array (n_samples, n_features)."""

@@ -89,6 +89,11 @@ class Model:
         return [{name: row[name] for name in row if name != "batches"} for row in self.net.history]
 
     @property
+    def n_epochs(self) -> int:
+        """Number of epochs trained."""
+        return len(self.net.history)
+
+    @property
     def n_clusters(self) -> int:
         """Number of clusters; 0 without a categorical code."""
         return len(self.net.clusters)
