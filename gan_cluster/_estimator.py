@@ -2,8 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -186,7 +185,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
-        with self._training():
+        with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
             schedule.checkpoint = self._checkpoint(rows, goes_on)
@@ -241,7 +240,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         goes_on = self.__sklearn_is_fitted__()
-        with self._training():
+        with global_state_kept(), restored_on_error(self), gradients_on():
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
             batches = None
@@ -262,12 +261,6 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Look at each parameter by itself."""
         self._validate_params()
         check_callbacks(self.callbacks)
-
-    @contextmanager
-    def _training(self) -> Iterator[None]:
-        """While it trains: global state is kept, and errors leave the estimator as it was."""
-        with global_state_kept(), restored_on_error(self), gradients_on():
-            yield
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         return check_rows(self, X, reset=reset, min_rows=min_rows)

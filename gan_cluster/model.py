@@ -25,10 +25,11 @@ from gan_cluster.training.state import State, net_state, restore_net
 
 
 class Model:
-    """A trained net, with what is needed to give it rows and to understand what it says.
+    """What an estimator learned: the ``model_`` that fit leaves.
 
-    Rows are taken as arrays (n_samples, n_features) in the units of X, checked already. Clusters
-    have their final numbers, 0 the largest; codes are in the order of ``code_names``.
+    Its methods take rows as arrays of shape (n_samples, n_features) in the units of X; the
+    estimators check and flatten a user's X before they call them. Clusters are numbered by their
+    size, 0 is the largest. Codes come in the order of ``code_names``.
 
     Parameters
     ----------
@@ -75,17 +76,17 @@ class Model:
 
     @property
     def generator(self) -> nn.Module:
-        """From a latent batch to a batch of rows, in [-1, 1] or scaled."""
+        """The trained generator, from a latent batch to rows in [-1, 1] or standardised."""
         return self.net.generator_
 
     @property
     def discriminator(self) -> Discriminator:
-        """With the recognition network Q."""
+        """The trained discriminator with the recognition network Q."""
         return self.net.discriminator_
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """What each epoch showed."""
+        """One dict of losses and other measures for each epoch."""
         return [{name: row[name] for name in row if name != "batches"} for row in self.net.history]
 
     @property
@@ -100,7 +101,7 @@ class Model:
 
     @property
     def code_names(self) -> list[str]:
-        """The cluster, further categories, then continuous codes."""
+        """Names of the codes: the cluster, further categories, then continuous codes."""
         code = self.net.code
         categories = [f"category{i}" for i in range(1, len(code.categorical))]
         first = ["cluster"] if code.categorical else []
@@ -117,11 +118,11 @@ class Model:
         X: np.ndarray,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """What a function of encoded batches, on the device, makes of all rows."""
+        """Apply a function of encoded batches to all rows, batch by batch."""
         return map_rows(self.net, self.encoding, X, function, out)
 
     def encode(self, X: np.ndarray) -> torch.Tensor:
-        """Rows as the networks see them, on the device."""
+        """Rows as the tensor that the networks see, on their device."""
         return self.encoding.encode(X).to(self.device)
 
     def clusters(self, X: np.ndarray) -> np.ndarray:
@@ -139,12 +140,12 @@ class Model:
             self.order = np.argsort(-counts, kind="stable")
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
-        """Those of each cluster, (n_samples, n_clusters)."""
+        """Probability of each cluster for each row, of shape (n_samples, n_clusters)."""
         probabilities = self.map(lambda batch: self.net.label(batch).softmax(1), X)
         return probabilities if self.order is None else probabilities[:, self.order]
 
     def posterior(self, X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """Q(c | x): probabilities of categorical codes, mean and variance of continuous ones."""
+        """Q(c | x): a list of probabilities, one array for each code, then mean and variance."""
         net = self.net
 
         def read(batch: torch.Tensor) -> torch.Tensor:
@@ -157,7 +158,7 @@ class Model:
         return categorical, mean, variance
 
     def softmax(self, logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Probabilities (n, size) of each categorical code, of clusters first."""
+        """Probabilities (n, size) of each categorical code, that of clusters first, from logits."""
         parts = list(logits)
         if parts:
             parts[0] = self.net.clusters.logits(parts[0])
@@ -173,17 +174,17 @@ class Model:
     def draw(
         self, codes: np.ndarray, noise: np.ndarray | None, rng: torch.Generator | None
     ) -> np.ndarray:
-        """Rows that the generator makes, in the units and the shape of fit's X.
+        """Generate rows, in the units and the shape of fit's X.
 
         Parameters
         ----------
         codes : ndarray of shape (n_samples, n_codes)
-            NaN is drawn.
+            Where a code is NaN, a random one is drawn.
         noise : ndarray of shape (n_samples, noise_dim) or None
-            None is drawn.
+            None draws random noise.
         rng : torch.Generator or None
-            Of what is drawn, and of the style of a cluster that several values of the code make.
-            Without it that is the first of them, and nothing may lack.
+            Source of random numbers. With None, codes and noise have to be complete; a cluster
+            that several values of the code make is then drawn from the first of them.
         """
         n_samples, code = len(codes), self.net.code
         latent = self._blank(n_samples)
@@ -232,7 +233,7 @@ class Model:
         return values.to(self.device)
 
     def untrained(self, seed: int) -> Discriminator:
-        """A discriminator made as this one was, with the weights of a seed."""
+        """An untrained discriminator of the same architecture, with random weights by a seed."""
         architecture = self.recipe.architecture
         with gradients_on(), globally_seeded(seed):
             _, discriminator = self.recipe.build(rng=torch_generator(seed))
@@ -245,7 +246,7 @@ class Model:
         return discriminator.to(self.device).eval()
 
     def to(self, device: str) -> "Model":
-        """The same on another device; random numbers go on only if that is of the same kind."""
+        """A copy on another device; its random numbers differ if that is of another kind."""
         recipe = self.recipe.on(device)
         with global_state_kept():
             net = recipe.make_net(0, torch_generator(0, device))
