@@ -5,7 +5,8 @@
 
 Each row is fitted in a process of its own, so that its peak memory is its own. The file is
 rewritten after every row; rows that it has already are not run again. With --states, features of
-the same training, such as those of gan-features+kmeans and gan-probe, are trained once.
+the same training, such as those of gan-features+kmeans and gan-probe, are trained once, and kept
+in that folder.
 """
 
 import argparse
@@ -16,41 +17,45 @@ import resource
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from data import KNOWN, load
 from methods import METHODS, find
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from tqdm import tqdm
+from trained import Trained, kept_in, seconds_beside, train_once
 
 from gan_cluster import GANFeatureExtractor
-from gan_cluster._checkpoint import identity
 from gan_cluster.metrics import purity
+from gan_cluster.model import Model
 
 PACKAGES = ("gan-cluster", "torch", "scikit-learn", "skorch", "numpy", "umap-learn", "clustpy")
 
 
-def keep_training(model: Any, X: Any, states: Path) -> float:
-    """Train what is trained for features, once for all methods that read it; the seconds it took.
+def keep_training(model: Any, X: np.ndarray, states: Path) -> tuple[Any, float]:
+    """Train what is trained for features, once for all methods that read it.
 
-    Each training is kept in a folder, by its name, where the model finds it when it is fitted.
+    Returns the model with a reader of what was kept in place of each extractor, and the seconds
+    that training took, now or before.
     """
-    parts = [model, *model.get_params().values()]
-    seconds = 0.0
-    for part in (part for part in parts if type(part) is GANFeatureExtractor):
-        part.checkpoint_dir = states / identity(part.get_params(deep=False), X)[:12]
-        taken = part.checkpoint_dir.with_suffix(".seconds")
-        if not taken.exists():
-            started = perf_counter()
-            part.fit(X)
-            taken.write_text(str(perf_counter() - started))
-        seconds += float(taken.read_text())
-    return seconds
+    if type(model) is GANFeatureExtractor:
+        train_once(model, X, states)
+        seconds = float(seconds_beside(kept_in(model, X, states)).read_text())
+        return Trained(model, partial(train_once, states=states)), seconds
+    total = 0.0
+    for name, part in model.get_params().items():
+        if type(part) is GANFeatureExtractor and "__" not in name:  # a step, not a part of one
+            reader, seconds = keep_training(part, X, states)
+            model.set_params(**{name: reader})
+            total += seconds
+    return model, total
 
 
 def run_row(
@@ -65,7 +70,7 @@ def run_row(
         chosen = find(method)
         X = data.X_train[:n_rows]
         model = chosen.make(data, seed)
-        before = keep_training(model, X, states) if states else 0.0
+        model, before = keep_training(model, X, states) if states else (model, 0.0)
         started = perf_counter()
         model.fit(X)
         row["seconds"] = round(before + perf_counter() - started, 2)
@@ -74,8 +79,9 @@ def run_row(
         row["purity"] = round(purity(data.y_test, labels), 4)
         row["nmi"] = round(float(normalized_mutual_info_score(data.y_test, labels)), 4)
         row["ari"] = round(float(adjusted_rand_score(data.y_test, labels)), 4)
-        has_score = "history_" in dir(model)
-        row["score"] = round(float(model.score(data.X_test)), 4) if has_score else None
+        trained = getattr(model, "model_", None)
+        has_score = isinstance(trained, Model) and trained.n_clusters > 0
+        row["score"] = round(trained.score(data.X_test), 4) if has_score else None
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
     row["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

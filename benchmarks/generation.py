@@ -100,7 +100,7 @@ def main() -> None:
     assert data.image_shape is not None
     X, size = data.X_train[: options.rows], data.image_shape[1:]
     common = {"image_shape": data.image_shape}
-    judge = GANFeatureExtractor(random_state=JUDGE_SEED, **common).fit(X)
+    judge = GANFeatureExtractor(data.n_clusters, random_state=JUDGE_SEED, **common).fit(X)
     classifier = KNeighborsClassifier(5).fit(judge.transform(X[:10_000]), data.y_train[:10_000])
     real = judge.transform(data.X_test)
     rows: list[dict] = []

@@ -23,17 +23,18 @@ from accuracy import describe_machine, write
 from data import DataSet, load
 from skorch.callbacks import Callback
 from tqdm import tqdm
+from trained import recipe_of
 
 from gan_cluster import InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.inference import map_rows
-from gan_cluster.training.processes import ALONE
+from gan_cluster.training.schedule import Schedule
 
 Row = dict[str, Any]
 GOOD = 0.98
 SETTINGS: dict[str, dict[str, Any]] = {
     "": {},
-    ", compiled": {"compile": True},
     ", bf16": {"precision": "bf16"},
     ", batches of 512": {"batch_size": 512},
     ", batches of 512, width 64": {"batch_size": 512, "width": 64},
@@ -66,8 +67,8 @@ def watched_gpu(device: str) -> Iterator[Row]:
 class Watch(Callback):
     """Notes when test rows are first told apart as well as ``GOOD``."""
 
-    def __init__(self, model: InfoGANClusterer, data: DataSet):
-        self.model = model
+    def __init__(self, encoding: Encoding, data: DataSet):
+        self.encoding = encoding
         self.data = data
         self.started = perf_counter()
         self.looked = 0.0
@@ -77,8 +78,8 @@ class Watch(Callback):
         if not net.playing or self.reached is not None:
             return
         began = perf_counter()
-        encoding, X = self.model._encoding, self.data.X_test
-        labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
+        X = self.data.X_test
+        labels = map_rows(net, self.encoding, X, lambda batch: net.label(batch).argmax(1))
         if clustering_accuracy(self.data.y_test, labels) >= GOOD:
             self.reached = began - self.started - self.looked
         self.looked += perf_counter() - began
@@ -89,7 +90,7 @@ def fit(data: DataSet, device: str, seed: int) -> Row:
     model = InfoGANClusterer(
         data.n_clusters, image_shape=data.image_shape, device=device, random_state=seed
     )
-    watch = Watch(model, data)
+    watch = Watch(recipe_of(model, data.X_train).encoding, data)
     with watched_gpu(device) as busy:
         model.set_params(callbacks=[watch]).fit(data.X_train)
         seconds = perf_counter() - watch.started - watch.looked
@@ -103,7 +104,6 @@ def fit(data: DataSet, device: str, seed: int) -> Row:
 
 def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
     """Steps of the whole game a second, in epochs after one to warm up."""
-    torch.compiler.reset()
     model = InfoGANClusterer(
         data.n_clusters,
         image_shape=data.image_shape,
@@ -115,11 +115,12 @@ def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
     )
     X = data.X_train
     model.fit(X[: 4 * model.batch_size])
-    batches = model._batches(X, model._batch_rng, ALONE, forming=False)
-    model.net_.partial_fit(batches, epochs=1)
+    net, schedule = model.model_.net, Schedule(model.model_.recipe, X)
+    batches = schedule.batches(model.model_.rng, looks_near=False)
+    net.run_epochs(batches, 1)
     with watched_gpu(device) as busy:
         started = perf_counter()
-        model.net_.partial_fit(batches, epochs=n_epochs)
+        net.run_epochs(batches, n_epochs)
         if device == "cuda":
             torch.cuda.synchronize()
         seconds = perf_counter() - started

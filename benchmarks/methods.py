@@ -17,29 +17,23 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.utils import gen_batches
+from trained import recipe_of
 from trunks import SupervisedFeatures, pair
 from variants import VARIANTS, with_net
 
-from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.augment import random_affine
 from gan_cluster.training.net import AdversarialNet
 
-# InfoGAN's objective (arXiv:1606.03657, eq. 6) and networks
-INFOGAN: dict[str, Any] = {"consistency_weight": 0}
-# without what else is set by default where there is no consistency term
-BARE: dict[str, Any] = {**INFOGAN, "codes_per_cluster": 1, "gradient_penalty": 0}
-# the game alone (arXiv:1406.2661)
+# InfoGAN's objective (arXiv:1606.03657, eq. 6) with what steadies it: R1, and finer codes
+STEADY = Objective(consistency_weight=0, gradient_penalty=1, codes_per_cluster=4)
+INFOGAN: dict[str, Any] = {"objective": STEADY}
+# the game alone (arXiv:1406.2661), steadied by R1, and without that, at the rates of "infogan"
 GAME: dict[str, Any] = {"objective": "gan"}
-# what that makes of networks that are not trained: with such rates weights stay as they are
-UNTRAINED: dict[str, Any] = {
-    **GAME,
-    "max_epochs": 1,
-    "discriminator_lr": 1e-12,
-    "generator_lr": 1e-12,
-}
-# the papers' own (arXiv:1606.03657, appendix C.1): the discriminator is the slower one
-RATES: dict[str, Any] = {"discriminator_lr": 2e-4, "generator_lr": 1e-3}
+BARE_GAME = Objective(consistency_weight=0, info_weight=0, continuous_weight=0)
+# what it makes of networks that are not trained: with such a rate weights stay as they are
+UNTRAINED: dict[str, Any] = {**GAME, "max_epochs": 1, "learning_rate": 1e-12}
 # more maps and fewer passes, for images in colour
 WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
@@ -117,10 +111,8 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
     class Net(AdversarialNet):
         playing = property(lambda self: always, lambda self, value: None)
 
-    clusterer = with_net(InfoGANClusterer, Net)
-    return lambda data, seed: clusterer(
-        data.n_clusters, image_shape=data.image_shape, random_state=seed, n_init=1
-    )
+    make = _clusterer(n_init=1)
+    return lambda data, seed: with_net(make(data, seed), Net)
 
 
 class _InChunks(InfoGANClusterer):
@@ -128,7 +120,8 @@ class _InChunks(InfoGANClusterer):
 
     def fit(self, X: np.ndarray, y: Any = None) -> "_InChunks":
         chunks = list(gen_batches(len(X), -(-len(X) // 6)))
-        for _ in range(sum(self._n_epochs(len(X) // self.batch_size))):
+        length = recipe_of(self, X).length
+        for _ in range(length.forming + length.drawing):
             for chunk in chunks:
                 self.partial_fit(X[chunk])
         return self
@@ -139,24 +132,27 @@ def _moved(images: torch.Tensor) -> torch.Tensor:
     return random_affine(images, torch.random.default_generator)
 
 
-def _extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
+def _single(**weights: Any) -> Method:
+    """One training of the default objective with another weight."""
+    return Method(_clusterer(n_init=1, objective=Objective(**weights)))
+
+
+def extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
+    """What makes an extractor with such settings."""
+
     def make(data: DataSet, seed: int) -> GANFeatureExtractor:
         return GANFeatureExtractor(
-            categorical_codes=(data.n_clusters,),
-            image_shape=data.image_shape,
-            random_state=seed,
-            **settings,
+            data.n_clusters, image_shape=data.image_shape, random_state=seed, **settings
         )
 
     return make
 
 
 def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
-    features = _extractor(**settings)
-    return _clustered(features)
+    return _clustered(extractor(**settings))
 
 
-def _code(model: GANFeatureExtractor, X: np.ndarray) -> np.ndarray:
+def _code(model: Any, X: np.ndarray) -> np.ndarray:
     """The clusters of rows, read off the code."""
     return model.encode(X).categorical[0].argmax(1)
 
@@ -177,22 +173,21 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
 def _by_protocol(depth: int) -> dict[str, Method]:
     """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
     last: dict[str, Any] = {
-        **BARE,
-        **RATES,
         "architecture": pair(depth),
         "layers": f"conv{depth}",
         "pooling": "avg",
     }
+    infogan: dict[str, Any] = {**last, "objective": "infogan"}
 
     def ceiling(data: DataSet, seed: int) -> Any:
         features = SupervisedFeatures(depth, data.image_shape, data.y_train, seed)
         return make_pipeline(features, _kmeans(data, seed))
 
     return {
-        f"gan-conv{depth}+kmeans": Method(_features(objective="gan", **last)),
-        f"infogan-conv{depth}+kmeans": Method(_features(**last)),
-        f"infogan-code, conv{depth}": Method(_extractor(**last), _code),  # of the same training
-        f"untrained-conv{depth}+kmeans": Method(_features(**{**last, **UNTRAINED})),
+        f"gan-conv{depth}+kmeans": Method(_features(objective=BARE_GAME, **last)),
+        f"infogan-conv{depth}+kmeans": Method(_features(**infogan)),
+        f"infogan-code, conv{depth}": Method(extractor(**infogan), _code),  # of the same training
+        f"untrained-conv{depth}+kmeans": Method(_features(**last, **UNTRAINED)),
         f"labels-conv{depth}+kmeans": Method(ceiling),
     }
 
@@ -214,19 +209,19 @@ METHODS: dict[str, Method] = {
     "idec": Method(_clustpy("IDEC")),
     "vade": Method(_clustpy("VaDE")),
     # what InfoGANClusterer predicts, of the same training as its features
-    "infogan": Method(_extractor(**INFOGAN), _code),
+    "infogan": Method(extractor(**INFOGAN), _code),
     "infogan+consistency": Method(_clusterer()),
     "features+kmeans": Method(_features()),
     "learned-prior": Method(_clusterer(prior="learned")),
     # the clusterer's defaults with one training, and what is left without each part of them
     "single": Method(_clusterer(n_init=1)),
-    "single, no consistency": Method(_clusterer(n_init=1, **BARE)),
-    "single, no balance": Method(_clusterer(n_init=1, balance_weight=0)),
-    "single, no near rows": Method(_clusterer(n_init=1, n_neighbors=0)),
-    "single, no augmentation": Method(_clusterer(n_init=1, augment="none")),
-    "single, same exposure": Method(_clusterer(n_init=1, augment=_moved)),
-    "single, one code a cluster": Method(_clusterer(n_init=1, codes_per_cluster=1)),
-    "single, no information": Method(_clusterer(n_init=1, info_weight=0)),
+    "single, no consistency": Method(_clusterer(n_init=1, objective="infogan", learning_rate=1e-3)),
+    "single, no balance": _single(balance_weight=0),
+    "single, no near rows": _single(n_neighbors=0),
+    "single, no augmentation": _single(augment="none"),
+    "single, same exposure": _single(augment=_moved),
+    "single, one code a cluster": _single(codes_per_cluster=1),
+    "single, no information": _single(info_weight=0),
     "single, no game": Method(_playing(False)),
     "single, game from the start": Method(_playing(True)),
     "partial_fit in chunks": Method(
@@ -239,13 +234,13 @@ METHODS: dict[str, Method] = {
     "gan-features+kmeans, untrained": Method(_features(**UNTRAINED)),
     "gan-features+kmeans, all directions": Method(_features(**{**GAME, "n_components": None})),
     "infogan-features+kmeans": Method(_features(**INFOGAN)),
-    "probe": _probe(_extractor(**GRID)),
-    "probe, 100 labels a class": _probe(_extractor(**GRID), 100),
-    "probe, 400 labels a class": _probe(_extractor(**GRID), 400),
-    "gan-probe": _probe(_extractor(**{**GAME, **GRID})),
-    "gan-probe, width 32": _probe(_extractor(**{**WIDE, **GRID})),
-    "gan-probe, 100 labels a class": _probe(_extractor(**{**GAME, **GRID}), 100),
-    "gan-probe, 400 labels a class": _probe(_extractor(**{**GAME, **GRID}), 400),
+    "probe": _probe(extractor(**GRID)),
+    "probe, 100 labels a class": _probe(extractor(**GRID), 100),
+    "probe, 400 labels a class": _probe(extractor(**GRID), 400),
+    "gan-probe": _probe(extractor(**{**GAME, **GRID})),
+    "gan-probe, width 32": _probe(extractor(**{**WIDE, **GRID})),
+    "gan-probe, 100 labels a class": _probe(extractor(**{**GAME, **GRID}), 100),
+    "gan-probe, 400 labels a class": _probe(extractor(**{**GAME, **GRID}), 400),
     "pixels-probe, 100 labels a class": _probe(lambda data, seed: _unit_scaler(data), 100),
     "pca-probe, 100 labels a class": _probe(
         lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from accuracy import describe_machine, write
 from data import KNOWN, DataSet, load
-from methods import _extractor
+from methods import INFOGAN, extractor
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -27,12 +27,13 @@ from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor
 from gan_cluster.__main__ import score
-from gan_cluster.networks import POSTERIOR, pool
+from gan_cluster.networks.build import POSTERIOR
+from gan_cluster.networks.reading import pool
 
 OBJECTIVES = {
-    "gan": _extractor(objective="gan"),
-    "infogan": _extractor(consistency_weight=0, n_init=1),
-    "infogan+consistency": _extractor(n_init=1),
+    "gan": extractor(objective="gan"),
+    "infogan": extractor(**INFOGAN, n_init=1),
+    "infogan+consistency": extractor(n_init=1),
 }
 POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "average": lambda maps: pool(maps, "avg"),
@@ -60,11 +61,11 @@ def readings(model: GANFeatureExtractor, X: np.ndarray) -> dict[str, np.ndarray]
         def activations(batch: torch.Tensor, layer: str = layer) -> torch.Tensor:
             return model.discriminator_.activations(batch, [layer])[layer]
 
-        if activations(model._encoding.encode(X[:2])).ndim < 4:
-            found[layer] = model._map(activations, X)
+        if activations(model.model_.encode(X[:2])).ndim < 4:
+            found[layer] = model.model_.map(activations, X)
             continue
         for name, pooled in POOLINGS.items():
-            found[f"{layer}, {name}"] = model._map(
+            found[f"{layer}, {name}"] = model.model_.map(
                 lambda batch, pooled=pooled, read=activations: pooled(read(batch)), X
             )
     return found

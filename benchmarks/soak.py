@@ -46,7 +46,7 @@ def one_round(X: np.ndarray, folder: Path) -> str:
     found += [same.predict(X), same.sample(10, random_state=0), same.transform(X)]
     search = GridSearchCV(InfoGANClusterer(10, n_init=1, **settings), {"width": [2, 3]}, cv=2)
     found.append(search.fit(X).cv_results_["mean_test_score"])
-    features = GANFeatureExtractor(**settings)
+    features = GANFeatureExtractor(10, **settings)
     pipeline = make_pipeline(features, KMeans(10, init="k-means++", random_state=0))
     found.append(pipeline.fit_predict(X))
     return hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in found)).hexdigest()

@@ -34,13 +34,14 @@ import numpy as np
 import torch
 from accuracy import describe_machine, write
 from torch.nn import functional as F
+from trained import checked
 
-from gan_cluster import InfoGANClusterer
+from gan_cluster import InfoGANClusterer, Objective
 from gan_cluster.objectives import agreement, discriminator_loss, generator_loss, imbalance
 from gan_cluster.training.augment import random_view
-from gan_cluster.training.data import fixed_batches
+from gan_cluster.training.data import Batches, fixed_batches
 from gan_cluster.training.inference import INFERENCE_BATCH
-from gan_cluster.training.processes import ALONE
+from gan_cluster.training.schedule import Schedule
 
 Row = dict[str, Any]
 NUMBERS = ("ours", "reference", "ratio")
@@ -53,8 +54,7 @@ CUTS = list(range(INFERENCE_BATCH, N_READ, INFERENCE_BATCH))
 KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
 SETTINGS = {
     "n_clusters": N_CODES,
-    "codes_per_cluster": 1,
-    "n_neighbors": 0,
+    "objective": Objective(codes_per_cluster=1, n_neighbors=0),
     "n_init": 1,
     "n_iter_no_change": None,
     "max_epochs": 4,
@@ -73,13 +73,19 @@ def fitted(X: np.ndarray, **settings: object) -> InfoGANClusterer:
         return InfoGANClusterer(**SETTINGS, **settings).fit(X[:BATCH])
 
 
+def batches_of(model: InfoGANClusterer, X: np.ndarray) -> Batches:
+    """Batches of X as the fitted one would be trained on."""
+    schedule = Schedule(model.model_.recipe, X.reshape(len(X), -1))
+    return schedule.batches(model.model_.rng, looks_near=False)
+
+
 def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
     """The same training without library, loop or loader: batches of encoded rows, by hand."""
-    net, images = model.net_, len(X.shape) > 2
+    net, images = model.model_.net, len(X.shape) > 2
     generator, discriminator, rng = net.generator_, net.discriminator_, net.rng
     d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, betas=(0.5, 0.999))
     g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, betas=(0.5, 0.999))
-    encoded = model._encoding.encode(X.reshape(len(X), -1))
+    encoded = model.model_.encode(X.reshape(len(X), -1))
     prior = torch.full((N_CODES,), 1 / N_CODES)
 
     def epoch() -> None:
@@ -92,7 +98,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             noise = torch.randn(BATCH, NOISE, generator=rng)
             fake = generator(torch.cat([noise, F.one_hot(codes, N_CODES).float()], dim=1))
             twins = random_view(rows, rng) if images else rows
-            real_or_not, code, _ = discriminator(torch.cat([rows, twins, fake.detach()]))
+            real_or_not, code = discriminator(torch.cat([rows, twins, fake.detach()]))
             real, _, drawn = real_or_not.split(BATCH)
             logits, twin_logits, _ = code.split(BATCH)
             marginal = (logits.softmax(1).mean(0) + twin_logits.softmax(1).mean(0)) / 2
@@ -103,7 +109,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             d_optimizer.step()
             for weights in discriminator.parameters():
                 weights.requires_grad_(False)
-            real_or_not, code, _ = discriminator(torch.cat([rows, fake]))
+            real_or_not, code = discriminator(torch.cat([rows, fake]))
             adversarial = generator_loss(real_or_not[BATCH:], real_or_not[:BATCH], "non-saturating")
             g_loss = adversarial + F.cross_entropy(code[BATCH:], codes)
             g_optimizer.zero_grad()
@@ -133,15 +139,10 @@ def steps(repeats: int, **settings: object) -> list[Row]:
     """A training step of ours, inside ``partial_fit``, beside that of the bare loop."""
     rows = []
     for name, shape in KINDS.items():
-        torch.compiler.reset()  # what was compiled for other networks counts against these
         X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 50))
         model = fitted(X, **settings)
         twin = fitted(X) if settings else model  # the same weights at the same place in memory
-        batches = model._batches(X.reshape(len(X), -1), model._batch_rng, ALONE)
-
-        def ours(model=model, batches=batches) -> None:
-            model.net_.partial_fit(batches, epochs=1)
-
+        ours = partial(model.model_.net.run_epochs, batches_of(model, X), 1)
         case = f"step, {name}" + "".join(f", {key}={value}" for key, value in settings.items())
         rows.append(compare(case, ours, bare_epoch(twin, X), len(X) // BATCH, repeats))
     return rows
@@ -153,7 +154,7 @@ def readings(repeats: int) -> list[Row]:
     for name, shape in KINDS.items():
         X = rows_of(shape, N_READ)
         model = fitted(X)
-        discriminator, encoding = model.discriminator_, model._encoding
+        discriminator, encoding = model.discriminator_, model.model_.encoding
         flat = X.reshape(len(X), -1)
 
         def bare(network: Callable, flat=flat, encoding=encoding) -> np.ndarray:
@@ -187,13 +188,13 @@ def single_row(
     name: str, model: InfoGANClusterer, X: np.ndarray, labels: Callable, repeats: int
 ) -> list[Row]:
     """``predict`` of one row beside the network, and its parts beside the whole."""
-    flat = X[:1].reshape(1, -1)
-    encoded = model._encoding.encode(flat)
-    (batch, _), *_ = fixed_batches(flat, model._encoding, INFERENCE_BATCH, "cpu")
+    flat, encoding = X[:1].reshape(1, -1), model.model_.encoding
+    encoded = encoding.encode(flat)
+    (batch, _), *_ = fixed_batches(flat, encoding, INFERENCE_BATCH, "cpu")
     calls: dict[str, Callable] = {
         "": lambda: model.predict(X[:1]),
-        ": checking it": lambda: model._check_rows_like_fitted(X[:1]),
-        ": encoding it": lambda: list(fixed_batches(flat, model._encoding, INFERENCE_BATCH, "cpu")),
+        ": checking it": lambda: checked(model, X[:1]),
+        ": encoding it": lambda: list(fixed_batches(flat, encoding, INFERENCE_BATCH, "cpu")),
         ": the network, on a batch of which it is part": lambda: labels(batch),
     }
 
@@ -240,7 +241,7 @@ def epochs(repeats: int) -> list[Row]:
         return []
     X = rows_of((1, 28, 28), 6_000)
     model = fitted(X)
-    batches = model._batches(X.reshape(len(X), -1), model._batch_rng, ALONE)
+    batches = batches_of(model, X)
     flat = (X.reshape(len(X), -1) / 255).astype(np.float32)
 
     def pretraining(n_epochs: int) -> float:
@@ -255,7 +256,7 @@ def epochs(repeats: int) -> list[Row]:
     return [
         compare(
             "epoch, 6,000 images of 28x28, ClustPy's DEC",
-            lambda: model.net_.partial_fit(batches, epochs=1),
+            partial(model.model_.net.run_epochs, batches, 1),
             reference,
             1,
             repeats,
@@ -269,7 +270,6 @@ PARTS: dict[str, tuple[int, Callable[[int], list[Row]]]] = {
     "steps": (3, steps),
     "readings": (3, readings),
     "imports": (1, imports),
-    "compile": (1, partial(steps, compile=True)),
     "bf16": (1, partial(steps, precision="bf16")),
     "epochs": (1, epochs),
 }
@@ -300,9 +300,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    for part in sorted(options.part, key=list(PARTS).index):
+    order = {part: i for i, part in enumerate(PARTS)}  # a file may have parts that are gone
+    for part in sorted(options.part, key=order.get):
         rows = [row for row in rows if row["part"] != part] + run_part(part, options.repeats)
-        rows.sort(key=lambda row: list(PARTS).index(row["part"]))
+        rows.sort(key=lambda row: order.get(row["part"], len(order)))
         threads = torch.get_num_threads()
         write(options.json, {**describe_machine(), "threads": threads, "rows": rows})
 

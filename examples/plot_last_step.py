@@ -33,7 +33,7 @@ last_steps = {
     "HDBSCAN": HDBSCAN(min_cluster_size=40, copy=True),
     "spectral": SpectralClustering(10, affinity="nearest_neighbors", random_state=0),
 }
-extractor = GANFeatureExtractor(image_shape=(1, 8, 8), random_state=0, verbose=1)
+extractor = GANFeatureExtractor(n_clusters=10, image_shape=(1, 8, 8), random_state=0, verbose=1)
 labels = {"pixels": {}, "GAN features": {}}
 with TemporaryDirectory() as folder:
     for name, last in last_steps.items():
@@ -61,8 +61,7 @@ axes[0].legend(loc="lower right")
 
 # %%
 # In pixels most digits lie too far apart for HDBSCAN to call them dense. In features it finds the
-# digits, and cuts the ones in two. It was not told how many there are, but the features were: the
-# code that they read back has ten values by default.
+# digits, and cuts the ones in two. It was not told how many there are, but the features were.
 
 ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=axes[1])
 axes[1].set_title("HDBSCAN on GAN features")

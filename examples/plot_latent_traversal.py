@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
-from gan_cluster import InfoGANClusterer
+from gan_cluster import InfoGANClusterer, Objective
 from gan_cluster.inspection import ArithmeticDisplay, TraversalDisplay, WalkDisplay
 
 digits = load_digits()
@@ -25,7 +25,7 @@ clusterer = InfoGANClusterer(
     n_clusters=10,
     image_shape=(1, 8, 8),
     n_continuous=2,
-    codes_per_cluster=1,
+    objective=Objective(codes_per_cluster=1),
     max_epochs=130,
     n_init=1,
     n_iter_no_change=None,

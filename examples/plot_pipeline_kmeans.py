@@ -22,7 +22,7 @@ from gan_cluster.metrics import clustering_accuracy
 
 X, y = load_digits(return_X_y=True)
 pipeline = make_pipeline(
-    GANFeatureExtractor(image_shape=(1, 8, 8), random_state=0, verbose=1),
+    GANFeatureExtractor(n_clusters=10, image_shape=(1, 8, 8), random_state=0, verbose=1),
     KMeans(10, init="k-means++", random_state=0),
 )
 clusters = {

@@ -136,23 +136,58 @@ def test_features_of_the_same_training_are_trained_once(monkeypatch, tmp_path):
         features = getattr(model, "features", None) or model[0]
         features.set_params(max_epochs=2, layers="all", n_components=None)
         started = perf_counter()
-        seconds.append(keep_training(model, X, tmp_path))
+        model, taken = keep_training(model, X, tmp_path)
+        seconds.append(taken)
         spent.append(perf_counter() - started)
-        assert features.checkpoint_dir.exists()
         accuracies.append((model.fit(X).predict(X) == y).mean())
+        reader = getattr(model, "features", None) or model[0]
+        np.testing.assert_array_equal(reader.transform(X), features.fit_transform(X))
     assert seconds[0] == seconds[1] == seconds[2] <= spent[0]  # of the training alone, once
     assert seconds[3] <= spent[3]
     assert len(list(tmp_path.iterdir())) == 4  # two trainings, and beside each its seconds
     assert accuracies[1] == accuracies[2] > 0.8
-    code, (features, _) = (
+    code, features = (
         METHODS[name].make(digits, 0).set_params(**short)
         for name, short in (
             ("infogan", {"max_epochs": 1}),
             ("infogan-features+kmeans", {"ganfeatureextractor__max_epochs": 1}),
         )
     )
-    assert keep_training(code, X, tmp_path) == keep_training(features, X, tmp_path) > 0
-    assert keep_training(METHODS["kmeans"].make(digits, 0), X, tmp_path) == 0
+    expected = METHODS["infogan"].predict(code.fit(X), X)
+    code, taken = keep_training(code, X, tmp_path)
+    assert taken == keep_training(features, X, tmp_path)[1] > 0
+    np.testing.assert_array_equal(METHODS["infogan"].predict(code.fit(X), X), expected)
+    kmeans = METHODS["kmeans"].make(digits, 0)
+    assert keep_training(kmeans, X, tmp_path) == (kmeans, 0)
+
+
+def test_a_training_that_is_kept_is_found_again_by_another_process(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from methods import METHODS
+    from trained import kept_in
+
+    X, y = load_digits(return_X_y=True)
+    digits = DataSet(X[:100], y[:100], X[:50], y[:50], (1, 8, 8))
+    makers = METHODS["infogan-code, conv4"].make, METHODS["infogan"].make
+    wanted = [kept_in(make(digits, seed), X, tmp_path) for make in makers for seed in (0, 1)]
+    assert len(set(wanted)) == 4
+    assert kept_in(makers[0](digits, 0), X + 1, tmp_path) not in wanted
+    # another process has the functions that make networks at other places
+    deeper = METHODS["infogan-code, conv8"].make(digits, 0)
+    moved = makers[0](digits, 0).set_params(layers="all", pooling="max", normalize=None)
+    assert kept_in(moved, X, tmp_path) == wanted[0] != kept_in(deeper, X, tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from sklearn.datasets import load_digits;"
+        f"sys.path.insert(0, {str(BENCHMARKS)!r});"
+        "from data import DataSet; from methods import METHODS; from trained import kept_in;"
+        "X, y = load_digits(return_X_y=True);"
+        "digits = DataSet(X[:100], y[:100], X[:50], y[:50], (1, 8, 8));"
+        "model = METHODS['infogan-code, conv4'].make(digits, 0);"
+        f"print(kept_in(model, X, Path({str(tmp_path)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(wanted[0])
 
 
 def test_the_ceiling_of_a_protocol_learns_the_labels(monkeypatch):
@@ -175,9 +210,10 @@ def test_each_variant_of_the_search_trains_and_changes_the_features(monkeypatch)
     digits = DataSet(X, y[:100], X[:50], y[:50], (1, 16, 16))
     found = {}
     for name, make in VARIANTS.items():
-        first, again = (
-            make(digits, 0).set_params(max_epochs=2, batch_size=25).fit_transform(X) for _ in "ab"
-        )
+        models = [make(digits, 0) for _ in "ab"]
+        for model in models:
+            getattr(model, "estimator", model).set_params(max_epochs=2, batch_size=25)
+        first, again = (model.fit_transform(X) for model in models)
         np.testing.assert_array_equal(first, again, err_msg=name)
         assert np.isfinite(first).all(), name
         found[name] = first.tobytes()
@@ -203,9 +239,9 @@ def test_both_sides_of_a_comparison_of_speed_do_their_work(monkeypatch):
     monkeypatch.setattr(speed, "BATCH", 16)
     X = speed.rows_of((1, 8, 8), 48)
     model = speed.fitted(X)
-    before = [w.detach().clone() for w in model.net_.discriminator_.parameters()]
+    before = [w.detach().clone() for w in model.discriminator_.parameters()]
     speed.bare_epoch(model, X)()
-    after = model.net_.discriminator_.parameters()
+    after = model.discriminator_.parameters()
     assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
     rows = speed.steps(repeats=1) + speed.readings(repeats=1)
@@ -255,3 +291,68 @@ def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
     assert found.endswith("| file | 1000 | 12.35 |\n| memory | 2000 |  |\n")
     rounds = [{"round": i, "held_mb": 300.0 + i} for i in range(5)]
     assert "| 0 | 300 |\n| 4 | 304 |\n" in table.measured("soak", rounds)
+
+
+def test_options_have_a_section_of_means_once_there_are_results(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import table
+
+    row = {"study": "loss", "data": "digits", "option": "hinge", "seed": 0, "acc": 0.5}
+    rows = [row, {**row, "seed": 1, "acc": 0.75}, {**row, "option": "none", "mig": 0.25}]
+    found = table.tried({"commit": "abc1234", "rows": rows})
+    assert "commit abc1234" in found
+    assert "| study | data | option | seeds | acc | worst | mig |\n" in found
+    assert found.endswith(
+        "| loss | digits | hinge | 2 | 0.625 | 0.5 |  |\n"
+        "| loss | digits | none | 1 | 0.5 | 0.5 | 0.25 |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "played"), [("single, no game", 0), ("single, game from the start", 4)]
+)
+def test_the_generator_plays_always_or_never(name, played, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from methods import METHODS
+
+    X, y = load_digits(return_X_y=True)
+    digits = DataSet(X[:200], y[:200], X[:50], y[:50], (1, 8, 8))
+    model = METHODS[name].make(digits, 0)
+    model.estimator.set_params(max_epochs=4, batch_size=50)
+    labels = METHODS[name].predict(model.fit(X[:200]), X[:50])
+    assert labels.max() < 10
+    assert sum("generator_loss" in epoch for epoch in model.model_.history) == played
+
+
+def test_chunks_are_passed_over_as_often_as_one_training_of_fit_passes_over_all(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from methods import METHODS
+
+    X, y = load_digits(return_X_y=True)
+    digits = DataSet(X[:120], y[:120], X[:50], y[:50], (1, 8, 8))
+    short = {"max_epochs": 4, "batch_size": 20}
+    model = METHODS["partial_fit in chunks"].make(digits, 0).set_params(**short).fit(X[:120])
+    assert model.n_iter_ == 4 * 6
+
+
+def test_a_net_of_the_librarys_own_class_is_trained_as_fit_trains_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from trained import Trained, fit_with
+
+    from gan_cluster import InfoGANClusterer
+    from gan_cluster.training.net import AdversarialNet
+
+    X = load_digits().data[:200]
+    model = InfoGANClusterer(
+        4, image_shape=(1, 8, 8), max_epochs=2, batch_size=50, n_init=2, random_state=0
+    )
+    own = Trained(model, partial(fit_with, net_class=AdversarialNet)).fit(X)
+    assert not hasattr(model, "model_")
+    for mine, other in zip(
+        own.model_.discriminator.parameters(),
+        model.fit(X).discriminator_.parameters(),
+        strict=True,
+    ):
+        assert torch.equal(mine, other)

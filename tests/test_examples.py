@@ -7,7 +7,8 @@ import joblib
 import numpy as np
 import pytest
 
-from gan_cluster._parameters import GANParameters
+from gan_cluster import _recipe
+from gan_cluster.training.recipe import Length
 
 pytest.importorskip("matplotlib")
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -16,9 +17,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def short(monkeypatch):
     """Trainings of one epoch a stage; searches in threads, where this holds, too."""
-    monkeypatch.setattr(
-        GANParameters, "_n_epochs", lambda self, n_steps: (1, int(self._is_consistent()))
-    )
+
+    def shortened(**length):
+        return Length(**{**length, "forming": 1, "drawing": min(1, length["drawing"]), "more": 1})
+
+    monkeypatch.setattr(_recipe, "Length", shortened)
     with joblib.parallel_config(backend="threading"):
         yield
 

@@ -30,8 +30,8 @@ def sprites(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "magic"], "unknown method 'magic': there are infogan, infogan-cr"),
-        (["--method", "infogan-cr+selection", "--seeds", "3"], "chooses among 5 seeds, not 3"),
+        (["--method", "magic"], "unknown method 'magic': there are infogan, infogan+selection"),
+        (["--method", "infogan+selection", "--seeds", "3"], "chooses among 5 seeds, not 3"),
     ],
 )
 def test_bad_input(arguments, message, tmp_path):
@@ -58,12 +58,12 @@ def test_every_method_has_a_row_of_scores(sprites, tmp_path, monkeypatch):
         assert row.keys() >= SCORES
         assert row["seconds"] >= 0  # rounded: 0.0 on a fast machine
     assert asked == [[2, 3]]
-    assert rows["infogan-cr+selection"]["chosen"] == 3
+    assert rows["infogan+selection"]["chosen"] == 3
     states = {path.name for path in tmp_path.iterdir()}
-    assert states == {"infogan_1", "infogan-cr_1", "infogan-cr_2", "infogan-cr_3"}
-    chosen = sprites.run_row("infogan-cr", 3, tmp_path)  # read from its state
+    assert states == {"infogan_1", "infogan_2", "infogan_3"}
+    chosen = sprites.run_row("infogan", 3, tmp_path)  # read from its state
     for name in SCORES:
-        assert chosen[name] == rows["infogan-cr+selection"][name]
+        assert chosen[name] == rows["infogan+selection"][name]
 
 
 def test_errors_are_rows(sprites, tmp_path, monkeypatch):

@@ -1,0 +1,120 @@
+"""Models trained by the seams of the library: by a step of one's own, or once for all readers."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import Bunch
+
+from gan_cluster import GANFeatureExtractor, load, save
+from gan_cluster._recipe import resolve, resolve_device
+from gan_cluster._validation.rows import Rows, check_rows
+from gan_cluster.model import Model
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import global_state_kept, gradients_on
+from gan_cluster.training.recipe import Recipe
+from gan_cluster.training.schedule import Schedule
+
+# what a model is read by, which its training does not depend on
+READ_PLAINLY: dict[str, Any] = {
+    "layers": "last",
+    "pooling": "auto",
+    "n_components": None,
+    "normalize": None,
+}
+TOLD_BY = 100  # rows, which tell data sets of one shape apart
+
+
+def checked(estimator: Any, X: np.ndarray) -> np.ndarray:
+    """Rows as a fitted estimator takes them."""
+    return check_rows(estimator, X, reset=False).X
+
+
+def recipe_of(estimator: Any, X: np.ndarray) -> Recipe:
+    """What ``fit`` would train on X, and how long; the estimator is left alone."""
+    return _resolved(estimator, X)[0]
+
+
+def _resolved(estimator: Any, X: np.ndarray) -> tuple[Recipe, Rows]:
+    rows = check_rows(clone(estimator), X, reset=True, min_rows=2)
+    device = resolve_device(estimator.device)
+    return resolve(estimator.get_params(deep=False), rows, device), rows
+
+
+def fit_with(estimator: Any, X: np.ndarray, net_class: type[AdversarialNet]) -> Model:
+    """The model that ``fit`` would leave if each step were that of another net."""
+    recipe, rows = _resolved(estimator, X)
+    with global_state_kept(), gradients_on():
+        schedule = Schedule(recipe, rows.X, net_class=net_class)
+        schedule.prepare(estimator.random_state)
+        net, batches = schedule.fit()
+    if schedule.interrupt is not None:
+        raise schedule.interrupt
+    return Model(recipe, net, batches.rng)
+
+
+def train_once(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> Model:
+    """The model that ``fit`` leaves, trained once for all that read it: it is kept in a folder.
+
+    Beside the folder lies a file with the seconds that this took.
+    """
+    plain = clone(extractor).set_params(**READ_PLAINLY)
+    folder = kept_in(extractor, X, states)
+    if not seconds_beside(folder).exists():
+        started = perf_counter()
+        plain.fit(X)
+        seconds = perf_counter() - started
+        save(plain, folder)
+        seconds_beside(folder).write_text(str(seconds))
+    return load(folder, architecture=extractor.architecture).model_
+
+
+def kept_in(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> Path:
+    """The folder of a training: parameters and data say its name, functions count by theirs."""
+    parameters = extractor.get_params(deep=False).items()
+    training = [item for item in parameters if item[0] not in READ_PLAINLY]
+    said = re.sub(r" at 0x\w+", "", repr([training, X.shape, X.dtype]))
+    digest = hashlib.sha256(said.encode() + X[:TOLD_BY].tobytes())
+    return states / digest.hexdigest()[:12]
+
+
+def seconds_beside(folder: Path) -> Path:
+    """Where the time is kept that a training took."""
+    return folder.with_suffix(".seconds")
+
+
+class Trained(TransformerMixin, BaseEstimator):
+    """Reads what an estimator would, off a model that something else trains.
+
+    Parameters
+    ----------
+    estimator : InfoGANClusterer or GANFeatureExtractor
+        Says what is trained and what is read.
+    train : callable
+        From estimator and X to a model.
+    """
+
+    def __init__(self, estimator: Any, train: Callable[[Any, np.ndarray], Model]):
+        self.estimator = estimator
+        self.train = train
+
+    def fit(self, X: np.ndarray, y: Any = None) -> Self:
+        self.model_ = self.train(self.estimator, X)
+        parameters = self.estimator.get_params(deep=False)
+        reading = {name: parameters[name] for name in READ_PLAINLY if name in parameters}
+        self.extractor_ = GANFeatureExtractor.from_model(self.model_, X, **reading)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        return self.extractor_.transform(X)
+
+    def encode(self, X: np.ndarray) -> Bunch:
+        return self.extractor_.encode(X)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return self.encode(X).categorical[0].argmax(1)
