@@ -6,7 +6,7 @@ from textwrap import indent
 from types import FunctionType
 from typing import TypeVar
 
-PLACE = re.compile(r"^( *)\[(\w+)\]\n", re.MULTILINE)
+PLACE = re.compile(r"^( *)\[([\w ]+)\]\n", re.MULTILINE)
 
 PARAMETERS = {
     "clusters": """\
@@ -114,24 +114,19 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where X was a DataFrame.
 """
 
-Class = TypeVar("Class", bound=type)
+Documented = TypeVar("Documented")
 
 
-def filled(cls: Class, texts: dict[str, str]) -> Class:
-    """Put texts where the docstrings of a class and its methods have lines such as ``[name]``."""
-
-    def fill(doc: str) -> str:
-        return PLACE.sub(lambda match: indent(texts[match[2]], match[1]), doc)
-
-    cls.__doc__ = fill(cls.__doc__ or "")
-    for member in vars(cls).values():
-        function = getattr(member, "__func__", member)
-        if isinstance(function, FunctionType) and function.__doc__:
-            function.__doc__ = fill(function.__doc__)
-    return cls
+def filled(target: Documented, texts: dict[str, str]) -> Documented:
+    """Put texts where docstrings of a function or a class with its methods say ``[name]``."""
+    members = vars(target).values() if isinstance(target, type) else ()
+    for each in (target, *(getattr(member, "__func__", member) for member in members)):
+        if isinstance(each, type | FunctionType) and each.__doc__:
+            each.__doc__ = PLACE.sub(lambda m: indent(texts[m[2]], m[1]), each.__doc__)
+    return target
 
 
-def documented(**words: str) -> Callable[[Class], Class]:
+def documented(**words: str) -> Callable[[type], type]:
     """Put the shared texts into an estimator's docstring, with words in which the two differ."""
     texts = {name: text.format(**words) for name, text in PARAMETERS.items()}
     return lambda cls: filled(cls, {**texts, "attributes": ATTRIBUTES})

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -185,13 +186,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
-        with global_state_kept(), restored_on_error(self), gradients_on():
+        with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
             schedule.checkpoint = self._checkpoint(rows, goes_on)
             if not goes_on:
                 runs = schedule.prepare(self.random_state)
-                self._look(schedule.recipe, runs[0].net.discriminator_)
+                self._before_training(schedule.recipe, runs[0].net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
             context = self._init_callback_context(max_subtasks=n_epochs)
             bridge = ScikitLearnBridge(self, context, X, y, _fitted_by(schedule.recipe))
@@ -202,7 +203,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             else:
                 net, batches = schedule.fit()
                 self.model_ = Model(schedule.recipe, net, batches.rng)
-            self._describe(rows.X)
+            self._after_training(rows.X)
             bridge.finish()
         if schedule.interrupt is not None:
             message = f"fit was interrupted: this is its state after epoch {self.n_iter_}"
@@ -240,22 +241,29 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         goes_on = self.__sklearn_is_fitted__()
-        with global_state_kept(), restored_on_error(self), gradients_on():
+        with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
             batches = None
             if not goes_on:
                 ((net, batches),) = schedule.prepare(self.random_state, n_runs=1)
-                self._look(schedule.recipe, net.discriminator_)
+                self._before_training(schedule.recipe, net.discriminator_)
                 recipe = schedule.recipe
                 self.model_ = Model(recipe, net, batches.rng, merges=recipe.merges)
             model = self.model_
             model.merges = schedule.chunk(model.net, model.rng, model.merges, batches)
-            self._describe(rows.X)
+            self._after_training(rows.X)
         if schedule.processes.rank == 0:
             for message in diverged(self.history_[-1:]):
                 warnings.warn(message, ConvergenceWarning, stacklevel=2)
         return self
+
+    @contextmanager
+    def _training(self, goes_on: bool) -> Iterator[None]:
+        """While it trains: global state is kept, and errors leave the estimator as it was."""
+        undone = self.model_.undone_on_error() if goes_on else nullcontext()
+        with global_state_kept(), restored_on_error(self), gradients_on(), undone:
+            yield
 
     def _check_parameters(self) -> None:
         """Look at each parameter by itself."""
@@ -289,10 +297,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return Checkpoint(self.checkpoint_dir, identity(self.get_params(deep=False), rows))
 
-    def _look(self, recipe: Recipe, discriminator: Discriminator) -> None:
+    def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
         """Last look before training, at the networks as they were built."""
 
-    def _describe(self, X: np.ndarray) -> None:
+    def _after_training(self, X: np.ndarray) -> None:
         """Set the fitted attributes that come from looking at the training rows."""
 
     def __sklearn_tags__(self) -> Tags:
@@ -540,6 +548,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X = self._checked(X)
         categorical, mean, variance = self.model_.posterior(X)
         return Bunch(categorical=categorical, mean=mean, variance=variance)
+
+
+def check_parameters(estimator: BaseGAN) -> None:
+    """Look at each parameter of an estimator by itself, as fit does before all else."""
+    estimator._check_parameters()
 
 
 def _fitted_by(recipe: Recipe) -> Callable[[AdversarialNet], dict[str, Any]]:

@@ -85,7 +85,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
                 "info_weight, or use GANFeatureExtractor and KMeans"
             )
 
-    def _describe(self, X: np.ndarray) -> None:
+    def _after_training(self, X: np.ndarray) -> None:
         """Number clusters by size, so that labels are consecutive whatever stayed empty."""
         self.model_.number_by_size(X)
         self.labels_ = self.model_.clusters(X)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -233,11 +234,11 @@ class GANFeatureExtractor(BaseGAN):
             )
         extractor.model_ = model
         with global_state_kept():
-            extractor._look(model.recipe, model.discriminator)
-            extractor._describe(rows.X)
+            extractor._before_training(model.recipe, model.discriminator)
+            extractor._after_training(rows.X)
         return extractor
 
-    def _look(self, recipe: Recipe, discriminator: Discriminator) -> None:
+    def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
         self.reading_ = choose_reading(
             recipe,
             discriminator,
@@ -248,8 +249,10 @@ class GANFeatureExtractor(BaseGAN):
         )
         self.layer_names_ = readable(discriminator, recipe.code.categorical)
 
-    def _describe(self, X: np.ndarray) -> None:
-        self.reading_.fit(self.model_, X)
+    def _after_training(self, X: np.ndarray) -> None:
+        reading = replace(self.reading_)
+        reading.fit(self.model_, X)
+        self.reading_ = reading
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         return self.reading_.features(self.model_, batch)

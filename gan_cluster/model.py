@@ -1,6 +1,8 @@
 """Model: what a fit leaves. It reads and draws rows, moves between devices, gives its state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -77,7 +79,7 @@ class Model:
     @property
     def generator(self) -> nn.Module:
         """The trained generator, from a latent batch to rows in [-1, 1] or standardised."""
-        return self.net.generator_
+        return self.net.sampler_
 
     @property
     def discriminator(self) -> Discriminator:
@@ -200,9 +202,9 @@ class Model:
     def _blank(self, n_samples: int) -> Latent:
         code, device = self.net.code, self.device
         return Latent(
-            torch.zeros(n_samples, code.noise_dim, device=device),
+            torch.zeros(n_samples, code.noise_dim, dtype=torch.float32, device=device),
             torch.zeros(n_samples, len(code.categorical), dtype=torch.long, device=device),
-            torch.zeros(n_samples, code.n_continuous, device=device),
+            torch.zeros(n_samples, code.n_continuous, dtype=torch.float32, device=device),
         )
 
     def _put(self, latent: Latent, j: int, column: np.ndarray, rng: torch.Generator | None) -> None:
@@ -244,6 +246,24 @@ class Model:
                     if callable(reset):
                         reset()
         return discriminator.to(self.device).eval()
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Put all that training changes back as it was, should it end early."""
+        net = self.net
+        state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
+        numbers, order = net.rng.get_state(), self.rng.get_state()
+        merges, n_epochs = self.merges, len(net.history)
+        try:
+            yield
+        except BaseException:
+            net.restore(state)
+            net.clusters.groups, net.playing = groups, playing
+            net.rng.set_state(numbers)
+            self.rng.set_state(order)
+            self.merges = merges
+            del net.history[n_epochs:]
+            raise
 
     def to(self, device: str) -> "Model":
         """A copy on another device; its random numbers differ if that is of another kind."""

@@ -69,6 +69,9 @@ class Objective:
         Standard deviation of Gaussian noise on what the discriminator sees in the game (Sønderby
         et al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
         finer than it neither gives generated rows away nor tells their codes.
+    ema_decay : float, default=0.0
+        Decay of an exponential moving average of the generator's weights, from which rows are
+        then drawn; 0 keeps none.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Objective:
     adversarial_loss: str = "non-saturating"
     gradient_penalty: float = 0.0
     instance_noise: float = 0.0
+    ema_decay: float = 0.0
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All weights by name, as scikit-learn's searches ask for them."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from gan_cluster._estimator import BaseGAN
+from gan_cluster._estimator import BaseGAN, check_parameters
 from gan_cluster._folder import CorruptModelError, read_model, write_model
 from gan_cluster._recipe import resolve_device, resolve_networks
 from gan_cluster._validation.parameters import changed_parameters
@@ -155,7 +155,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     fixed = sorted(READ_BY & parameters.keys())
     if fixed:
         raise ValueError(f"{', '.join(fixed)} cannot be other than in fit: the model is read so")
-    estimator._check_parameters()
+    check_parameters(estimator)
     device = resolve_device(estimator.device)
     with global_state_kept():
         try:

@@ -24,6 +24,9 @@ def fit(checkpoints, result):
     import torch
     from sklearn.datasets import load_digits
 
+    from gan_cluster.training import checkpoint
+
+    checkpoint.WRITING_SHARE = 1.0  # after every epoch, for kills to fall between them
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     model = InfoGANClusterer(
@@ -33,12 +36,11 @@ def fit(checkpoints, result):
         n_init=2,
         max_epochs=16,
         batch_size=40,
-        ema_decay=0.9,
         random_state=0,
         checkpoint_dir=checkpoints,
     )
     model.fit(load_digits().data[:200])
-    parts = [model.labels_, model.net_.rng.get_state().numpy()]
+    parts = [model.labels_, model.model_.net.rng.get_state().numpy()]
     for net in (model.generator_, model.discriminator_):
         parts += [value.numpy() for value in net.state_dict().values()]
     history = [{k: v for k, v in row.items() if k != "seconds"} for row in model.history_]

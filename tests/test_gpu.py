@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_digits
 from small import clusterer, extractor
-from test_checkpoint import Crash, Crashes, Drawn, Trunk
+from stopped import Crash, Crashes, Drawn, Trunk
 
 from gan_cluster import load, save
 from gan_cluster.inspection import FiltersDisplay
 from gan_cluster.metrics import clustering_accuracy
-from gan_cluster.training import data
-from gan_cluster.training.processes import ALONE
+from gan_cluster.training import checkpoint, data
+from gan_cluster.training.schedule import Schedule
 
 pytestmark = [
     pytest.mark.gpu,
@@ -61,7 +61,7 @@ def test_a_default_fit_on_a_gpu_finds_the_digits_and_runs_on_a_cpu(tmp_path):
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])
-@pytest.mark.parametrize("settings", [{}, {"precision": "bf16"}, {"ema_decay": 0.9}])
+@pytest.mark.parametrize("settings", [{}, {"precision": "bf16"}])
 def test_features_are_finite_whatever_the_options(make, settings):
     X = load_digits().data[:200]
     assert np.isfinite(make(**settings, **IMAGE).fit_transform(X)).all()
@@ -91,7 +91,8 @@ def test_the_same_seed_gives_the_same_features(make, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fit_goes_on_where_it_stood(kind, tmp_path):
+def test_a_fit_goes_on_where_it_stood(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "WRITING_SHARE", 1.0)
     X = load_digits().data[:200]
     settings = {**KINDS[kind], "max_epochs": 6, "n_init": 2}
     whole = clusterer(**settings).fit(X)
@@ -106,10 +107,10 @@ def test_a_fit_goes_on_where_it_stood(kind, tmp_path):
 def test_a_model_that_is_pickled_stays_on_the_gpu_as_it_was():
     X = load_digits().data[:200]
     model = clusterer(**IMAGE).fit(X)
-    net, features = model.net_, model.transform(X)
+    net, features = model.model_.net, model.transform(X)
     copy = pickle.loads(pickle.dumps(model))
-    assert model.net_ is net
-    assert net.device == copy.net_.device == "cuda"
+    assert model.model_.net is net
+    assert net.device == copy.model_.net.device == "cuda"
     np.testing.assert_array_equal(copy.transform(X), features)
     assert copy.partial_fit(X).n_iter_ == model.partial_fit(X).n_iter_ == 3
 
@@ -119,7 +120,7 @@ def test_callbacks_of_scikit_learn_read_each_epoch():
     monitor = ScoringMonitor(scoring="adjusted_rand_score")
     model = clusterer(max_epochs=4, **IMAGE).set_callbacks(monitor).fit(X[:200], y[:200])
     assert len(monitor.get_logs().data_as_pandas) == 5  # of each epoch, and of the whole fit
-    assert model.net_.device == "cuda"
+    assert model.model_.net.device == "cuda"
 
 
 def test_filters_in_inference_mode():
@@ -136,12 +137,12 @@ def test_batches_and_steps_never_wait_for_the_gpu(held, monkeypatch):
     X = load_digits().data[:512]
     if not held:
         monkeypatch.setattr(data.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
-    model = clusterer(batch_size=128, **IMAGE).fit(X)
-    batches = model._batches(X, model._batch_rng, ALONE)
+    model = clusterer(batch_size=128, **IMAGE).fit(X).model_
+    batches = Schedule(model.recipe, X).batches(model.rng, looks_near=True)
     assert (batches.held is not None) == held
     torch.cuda.set_sync_debug_mode("error")
     try:
         for batch in batches:
-            model.net_.train_step(batch)
+            model.net.train_step(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")

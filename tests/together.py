@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
+from small import STEADY
 
-from gan_cluster import InfoGANClusterer
+from gan_cluster import InfoGANClusterer, Objective
 
 
 class Dies(Callback):
@@ -29,10 +30,9 @@ def main():
     torch.set_num_threads(1)
     settings = {
         "seedless": {"random_state": None},
-        "adversarial": {"random_state": 0, "augment": "adversarial"},
-        "gan": {"random_state": 0, "consistency_weight": 0, "gradient_penalty": 1.0},
-        "contrast": {"random_state": 0, "n_continuous": 2, "contrastive_weight": 1.0},
-        "learned": {"random_state": 0, "prior": "learned", "ema_decay": 0.9},
+        "game": {"random_state": 0, "objective": Objective(**STEADY, codes_per_cluster=4)},
+        "codes": {"random_state": 0, "n_continuous": 2},
+        "learned": {"random_state": 0, "prior": "learned"},
         "dies": {"random_state": 0, "callbacks": [Dies()]},
         "tiny batch": {"random_state": 0, "batch_size": 3},
     }[mode]

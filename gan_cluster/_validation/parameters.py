@@ -31,6 +31,7 @@ OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
     "gradient_penalty": WEIGHT,
     "instance_noise": WEIGHT,
+    "ema_decay": [Interval(Real, 0, 1, closed="left")],
 }
 CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down itself
 

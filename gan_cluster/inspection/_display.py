@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from gan_cluster._docs import Class, filled
+from gan_cluster._docs import Documented, filled
 
 TEXTS = {
     "picture": """\
@@ -12,6 +12,16 @@ figure_ : matplotlib Figure
     The figure with the picture.
 ax_ : matplotlib Axes
     The axes with the picture.
+""",
+    "heat map": """\
+figure_ : matplotlib Figure
+    The figure with the picture.
+ax_ : matplotlib Axes
+    The axes with the picture.
+im_ : matplotlib AxesImage
+    The colours.
+text_ : ndarray of shape (n_rows, n_columns) or None
+    The texts on them.
 """,
     "ax": """\
 ax : matplotlib Axes, default=None
@@ -35,13 +45,13 @@ TypeError
 }
 
 
-def documented(cls: Class) -> Class:
+def documented(cls: Documented) -> Documented:
     """Put the shared texts where docstrings of a display name them."""
     return filled(cls, TEXTS)
 
 
-class ImageDisplay:
-    """A picture of images side by side."""
+class Display:
+    """A picture that is drawn on one pair of axes."""
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the picture.

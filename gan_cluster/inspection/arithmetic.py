@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
-from gan_cluster.inspection._display import ImageDisplay, documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import (
     as_images,
     draw,
@@ -25,7 +25,7 @@ VARIATION = 0.25  # of the noise around a sum, as in DCGAN
 
 
 @documented
-class ArithmeticDisplay(ImageDisplay):
+class ArithmeticDisplay(Display):
     """Picture of a sum in the latent space, a - b + c of the means of three groups of exemplars.
 
     Use :meth:`from_estimator` to make one. Single exemplars give unstable sums; DCGAN takes the

@@ -10,12 +10,12 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
-from gan_cluster.inspection._display import ImageDisplay, documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 
 
 @documented
-class ClusterDisplay(ImageDisplay):
+class ClusterDisplay(Display):
     """Picture of clusters of images: real members left, generated members right.
 
     Use :meth:`from_estimator` to make one.
@@ -104,7 +104,7 @@ class ClusterDisplay(ImageDisplay):
 
 
 @documented
-class MembersDisplay(ImageDisplay):
+class MembersDisplay(Display):
     """Picture of members of clusters: the most certain left, the least certain right.
 
     Use :meth:`from_estimator` to make one. What a cluster is shows on the left; where it ends, and

@@ -13,7 +13,7 @@ from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.inspection._checks import check_estimator, check_numbers
-from gan_cluster.inspection._display import ImageDisplay, documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
 from gan_cluster.networks.build import Discriminator
@@ -23,7 +23,7 @@ SHOWN = 6  # channels, as in DCGAN
 
 
 @documented
-class FiltersDisplay(ImageDisplay):
+class FiltersDisplay(Display):
     """Picture of the channels of a convolution, trained ones beside those of an untrained network.
 
     Use :meth:`from_estimator` to make one. A row is a channel. Beside the images that excite it

@@ -9,13 +9,13 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
-from gan_cluster.inspection._display import ImageDisplay, documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import draw_points
 
 
 @documented
-class TraversalDisplay(ImageDisplay):
+class TraversalDisplay(Display):
     """Picture of one code: a row a draw of everything else, a column a value of the code.
 
     Use :meth:`from_estimator` to make one.

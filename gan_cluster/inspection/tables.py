@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator
-from gan_cluster.inspection._display import documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._heat import heat_map
 from gan_cluster.inspection._matplotlib import require_matplotlib
 from gan_cluster.metrics.clustering import check_labels, contingency
@@ -37,14 +37,7 @@ class ProfileDisplay:
 
     Attributes
     ----------
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
-    im_ : matplotlib AxesImage
-        The colours.
-    text_ : ndarray of shape (n_clusters, n_features) or None
-        The texts on them.
+    [heat map]
 
     See Also
     --------
@@ -111,15 +104,9 @@ class ProfileDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
         include_values : bool, default=True
             Whether numbers stand on the colours.
-
-        Returns
-        -------
-        display : ProfileDisplay
-            The display itself.
+        [ax]
         """
         texts = np.full(self.means.shape, "", dtype=object)
         for place in np.argwhere(~np.isnan(self.means)):
@@ -134,7 +121,7 @@ class ProfileDisplay:
 
 
 @documented
-class ConfusionDisplay:
+class ConfusionDisplay(Display):
     """Picture of clusters against known classes: how many rows of each class a cluster holds.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one. Columns stand in the order
@@ -154,14 +141,7 @@ class ConfusionDisplay:
 
     Attributes
     ----------
-    figure_ : matplotlib Figure
-        The figure with the picture.
-    ax_ : matplotlib Axes
-        The axes with the picture.
-    im_ : matplotlib AxesImage
-        The colours.
-    text_ : ndarray of shape (n_clusters, n_classes)
-        The texts on them.
+    [heat map]
 
     See Also
     --------
@@ -247,20 +227,7 @@ class ConfusionDisplay:
         clusters, classes = (own[order].tolist() for own, order in zip(names, orders, strict=True))
         return cls(counts[np.ix_(*orders)], clusters, classes).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the picture.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure with pyplot.
-
-        Returns
-        -------
-        display : ConfusionDisplay
-            The display itself.
-        """
+    def _draw(self, ax: Any) -> None:
         labels = self.clusters, self.classes
         ax = heat_map(self, self.counts, self.counts, labels, ax, cmap="Blues", vmin=0)
         ax.set_xlabel("class")
-        return self

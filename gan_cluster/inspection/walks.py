@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_scalar
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
-from gan_cluster.inspection._display import ImageDisplay, documented
+from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
 from gan_cluster.inspection._points import check_points, draw_points
 
@@ -19,7 +19,7 @@ PARALLEL = 1e-6  # sine of an angle below which there is no arc
 
 
 @documented
-class WalkDisplay(ImageDisplay):
+class WalkDisplay(Display):
     """Picture of walks in the latent space: a row a walk, from one point to the next.
 
     Use :meth:`from_estimator` to make one. Noise goes along an arc, as the noise of a normal prior

@@ -1,5 +1,6 @@
 """How well each coordinate of a representation stands for one known factor, from 0 to 1."""
 
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -14,6 +15,7 @@ from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
+from gan_cluster._docs import filled
 from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
 
@@ -23,6 +25,23 @@ FOLDS = 3
 LEAVES = (1, 0.02, 0.05, 0.1)  # rows, or shares of them, that a leaf has at least
 MIN_VOTES = 20
 GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
+
+TEXTS = {
+    "data": """\
+codes : array-like of shape (n_samples, n_codes)
+    The representation, such as what ``transform`` or a posterior gives.
+factors : array-like of shape (n_samples, n_factors)
+    Known factors with discrete values.
+""",
+    "raises": """\
+Raises
+------
+ValueError
+    If lengths differ, values are not finite, a factor has one value only, or more values than
+    half the rows, as a continuous one does.
+""",
+}
+documented = partial(filled, texts=TEXTS)
 
 
 def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +62,7 @@ def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
     return codes, numbered
 
 
+@documented
 def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
     """MIG: by how much the most informative coordinate is ahead of the next (Chen et al., 2018).
 
@@ -51,10 +71,7 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
 
     Parameters
     ----------
-    codes : array-like of shape (n_samples, n_codes)
-        The representation, such as what ``transform`` or a posterior gives.
-    factors : array-like of shape (n_samples, n_factors)
-        Known factors with discrete values.
+    [data]
     n_bins : int, default=20
         Equally wide bins of each coordinate, at least 2; one of integers that repeat, as those of
         factors do, is left as it is.
@@ -65,11 +82,7 @@ def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
         From 0 to 1. With few rows for many values any two columns seem to share information, so
         that factors themselves fall short of 1.
 
-    Raises
-    ------
-    ValueError
-        If lengths differ, values are not finite, a factor has one value only, or more values than
-        half the rows, as a continuous one does.
+    [raises]
 
     References
     ----------
@@ -104,6 +117,7 @@ def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
     return edges.fit_transform(column[:, None]).ravel().astype(int)
 
 
+@documented
 def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     """SAP: by how much the most predictive coordinate is ahead of the next (Kumar et al., 2018).
 
@@ -113,10 +127,7 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
 
     Parameters
     ----------
-    codes : array-like of shape (n_samples, n_codes)
-        The representation.
-    factors : array-like of shape (n_samples, n_factors)
-        Known factors with discrete values.
+    [data]
 
     Returns
     -------
@@ -163,6 +174,7 @@ def _predictability(column: np.ndarray, factor: np.ndarray, guess: float) -> flo
     return float(np.clip((accuracy - guess) / (1 - guess), 0, 1))
 
 
+@documented
 def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
     """DCI: disentanglement, completeness and informativeness (Eastwood & Williams, 2018).
 
@@ -174,10 +186,7 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
 
     Parameters
     ----------
-    codes : array-like of shape (n_samples, n_codes)
-        The representation.
-    factors : array-like of shape (n_samples, n_factors)
-        Known factors with discrete values.
+    [data]
     random_state : int, RandomState or None, default=None
         Of the forests and the held-out third.
 
@@ -187,11 +196,7 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
         ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1. Of one
         coordinate alone completeness is 1, and so is disentanglement for one factor alone.
 
-    Raises
-    ------
-    ValueError
-        If lengths differ, values are not finite, a factor has one value only, or more values than
-        half the rows, as a continuous one does.
+    [raises]
 
     References
     ----------
@@ -240,6 +245,7 @@ def _concentration(weights: np.ndarray) -> float:
     return float(np.average(1 - spread, weights=rows.sum(1)))
 
 
+@documented
 def factor_vae_score(
     codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None
 ) -> float:
@@ -267,11 +273,7 @@ def factor_vae_score(
     score : float
         From 1 / n_factors for chance to 1.
 
-    Raises
-    ------
-    ValueError
-        If lengths differ, values are not finite, a factor has one value only, or more values than
-        half the rows, as a continuous one does.
+    [raises]
 
     References
     ----------
@@ -310,6 +312,7 @@ def majority_accuracy(least: np.ndarray, chosen: np.ndarray) -> float:
     return float((counts.argmax(1)[least[half:]] == chosen[half:]).mean())
 
 
+@documented
 def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None) -> float:
     """Whether mean differences between rows tell which factor they share (Higgins et al., 2017).
 
@@ -319,10 +322,7 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
 
     Parameters
     ----------
-    codes : array-like of shape (n_samples, n_codes)
-        The representation.
-    factors : array-like of shape (n_samples, n_factors)
-        Known factors with discrete values.
+    [data]
     n_votes : int, default=800
         At least 20; half of them train the classifier, half are scored.
     random_state : int, RandomState or None, default=None

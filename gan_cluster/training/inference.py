@@ -93,5 +93,5 @@ def generate(net: AdversarialNet, encoding: Encoding, latent: Latent) -> np.ndar
     net._set_training(False)
     inputs = net.code.assemble(latent)
     with torch.inference_mode():
-        parts = [encoding.decode(net.generator_(part)) for part in inputs.split(INFERENCE_BATCH)]
+        parts = [encoding.decode(net.sampler_(part)) for part in inputs.split(INFERENCE_BATCH)]
     return np.concatenate(parts)

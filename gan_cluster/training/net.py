@@ -1,11 +1,13 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
+from functools import partial
 from itertools import islice
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
 
 from gan_cluster.codes import Latent, LatentCode
 from gan_cluster.networks.build import DiscriminatorOutput
@@ -24,6 +26,15 @@ from gan_cluster.training.players import Players
 
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
 VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
+
+
+def moving_average(
+    averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor, decay: float
+) -> None:
+    """Move averages on by one step; the first steps count for more, or they would never fade."""
+    weight = (9 / (10 + n_averaged)).clamp_min(1 - decay)
+    for mean, value in zip(averaged, current, strict=True):
+        mean.copy_(torch.lerp(mean.float(), value.float(), weight))
 
 
 class AdversarialNet(Players):
@@ -80,13 +91,25 @@ class AdversarialNet(Players):
 
     def initialize_module(self) -> Self:
         self.clusters.regroup(None)
-        return super().initialize_module()
+        super().initialize_module()
+        if self.objective.ema_decay:
+            average = partial(moving_average, decay=self.objective.ema_decay)
+            self.average_ = AveragedModel(self.generator_, multi_avg_fn=average, use_buffers=True)
+        return self
+
+    @property
+    def sampler_(self) -> nn.Module:
+        """The generator to draw from: the averaged one where there is one."""
+        return self.average_ if self.objective.ema_decay else self.generator_
 
     def trained(self) -> dict[str, Any]:
-        return {**super().trained(), "shares": self.clusters.shares}
+        average = {"average_": self.average_.state_dict()} if self.objective.ema_decay else {}
+        return {**super().trained(), **average, "shares": self.clusters.shares}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
+        if self.objective.ema_decay:
+            self.average_.load_state_dict(state["average_"])
         self.clusters.shares = state["shares"]
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
@@ -197,6 +220,8 @@ class AdversarialNet(Players):
             adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
             loss = adversarial - self._information(generated.code, latent, terms)
         self.update(self.generator_, loss)
+        if self.objective.ema_decay:
+            self.average_.update_parameters(self.generator_)
         return {"generator_loss": adversarial.detach(), **terms}
 
     def outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
@@ -257,7 +282,7 @@ class AdversarialNet(Players):
             self.outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        networks = self.discriminator_, self.generator_
+        networks = self.discriminator_, self.generator_, self.sampler_
         self.processes.average(buffer for network in networks for buffer in network.buffers())
         self._set_training(False)
 

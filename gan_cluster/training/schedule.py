@@ -4,9 +4,7 @@ A whole fit lets clusters form in several runs, judges them and chooses the best
 generator join it to learn to draw. The game alone is one stage, of one run.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -196,13 +194,9 @@ class Schedule:
         return chosen
 
     def go_on(self, net: AdversarialNet, rng: torch.Generator) -> None:
-        """Train a fitted net on: the game once more, with rates that fall.
-
-        If it fails or is interrupted, the net is as it was.
-        """
+        """Train a fitted net on: the game once more, with rates that fall."""
         stage = self.stages.going_on
-        with undone_on_error(net, rng):
-            self._train(Run(net, self.batches(rng, stage.looks_near)), stage)
+        self._train(Run(net, self.batches(rng, stage.looks_near)), stage)
 
     def chunk(
         self, net: AdversarialNet, rng: torch.Generator, merges: bool, batches: Batches | None
@@ -210,8 +204,7 @@ class Schedule:
         """One epoch over a chunk of rows: clusters form in the first steps, then comes the game.
 
         How long it goes on is not known, so rates do not fall, and where codes are finer than
-        clusters they are merged anew to be read. If it fails or is interrupted, the net is as it
-        was.
+        clusters they are merged anew to be read.
 
         Parameters
         ----------
@@ -231,15 +224,14 @@ class Schedule:
         recipe, forms = self.recipe, self._forms(net)
         merges = merges and (forms or not recipe.objective.is_consistent)
         stage = Stage("partial_fit", 1, not forms, forms or not recipe.changes_rows, falls=False)
-        with undone_on_error(net, rng):
-            if batches is None:
-                batches = self.batches(rng, stage.looks_near)
-            known = net.clusters.groups
-            if merges:
-                net.clusters.regroup(None)
-            self._train(Run(net, batches), stage)
-            if merges:
-                merge_clusters(net, *self._judged(), recipe.n_clusters, known)
+        if batches is None:
+            batches = self.batches(rng, stage.looks_near)
+        known = net.clusters.groups
+        if merges:
+            net.clusters.regroup(None)
+        self._train(Run(net, batches), stage)
+        if merges:
+            merge_clusters(net, *self._judged(), recipe.n_clusters, known)
         return merges
 
     def _forms(self, net: AdversarialNet) -> bool:
@@ -319,20 +311,3 @@ class Schedule:
             seen = net.history[len(net.history) - done :]
             callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen))
         return callbacks
-
-
-@contextmanager
-def undone_on_error(net: AdversarialNet, rng: torch.Generator) -> Iterator[None]:
-    """Put a net and the order of its rows back as they were, should training end early."""
-    state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
-    numbers, order = net.rng.get_state(), rng.get_state()
-    n_epochs = len(net.history)
-    try:
-        yield
-    except BaseException:
-        net.restore(state)
-        net.clusters.groups, net.playing = groups, playing
-        net.rng.set_state(numbers)
-        rng.set_state(order)
-        del net.history[n_epochs:]
-        raise

@@ -11,7 +11,7 @@ from torch import nn
 from gan_cluster.inspection import FiltersDisplay
 from gan_cluster.inspection._guided import guided_gradients, responses
 from gan_cluster.inspection._images import GAP, LINE
-from gan_cluster.networks import Discriminator
+from gan_cluster.networks.build import Discriminator
 
 IMAGE = (1, 8, 8)
 
@@ -77,7 +77,7 @@ def test_what_holds_a_channel_back_is_left_out():
 def test_the_network_stays_as_it_was(model, images):
     network = model.discriminator_
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    rows = model._encoding.encode(images[:4])
+    rows = model.model_.encode(images[:4])
     guided_gradients(network, "conv2", rows, torch.tensor([0, 1, 2, 3]))
     assert not any(module._forward_hooks for module in network.modules())
     assert all(weights.grad is None or not weights.grad.any() for weights in network.parameters())
@@ -101,7 +101,7 @@ def test_the_images_are_those_that_excite_a_channel_most(model, images, ax, laye
     name = layer or "conv2"
     assert display.layer == name
     with torch.no_grad():
-        maps = model.discriminator_.activations(model._encoding.encode(images), [name])[name]
+        maps = model.discriminator_.activations(model.model_.encode(images), [name])[name]
     strength = maps.flatten(2).amax(2).numpy()
     n_channels = min(6, strength.shape[1])
     assert list(display.channels) == [*range(n_channels)]
@@ -117,7 +117,7 @@ def test_gradients_are_shown_around_grey(model, images, ax):
     display = FiltersDisplay.from_estimator(model, images, channels=[3, 1], n_images=2, ax=ax)
     rows = (16 * display.images[0]).reshape(4, 64)
     channels = torch.tensor([3, 3, 1, 1])
-    batch = model._encoding.encode(rows)
+    batch = model.model_.encode(rows)
     found = guided_gradients(model.discriminator_, "conv2", batch, channels)
     found = found.numpy().reshape(2, 2, 8, 8, 1)
     shown = display.gradients[0] - 0.5
@@ -150,13 +150,13 @@ def test_torchs_generator_stays_as_it_was(model, images, ax):
     torch.testing.assert_close(torch.get_rng_state(), state)
 
 
-def test_colours_channels_last_and_spectral_norm(colours, ax):
+def test_colours_with_their_channels_last(colours, ax):
     X = np.ascontiguousarray(np.moveaxis(colours, 1, -1))
-    model = extractor(spectral_norm=True).fit(X)
+    model = extractor().fit(X)
     display = FiltersDisplay.from_estimator(model, X, "conv1", channels=[0], n_images=2, ax=ax)
     assert display.images.shape == display.gradients.shape == (2, 1, 2, 9, 11, 3)
     scaled = (X - X.min()) / np.ptp(X)
-    strength = model._map(
+    strength = model.model_.map(
         lambda rows: responses(model.discriminator_, "conv1", rows), X.reshape(40, -1)
     )
     best = strength[:, 0].argmax()

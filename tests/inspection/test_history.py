@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from sklearn.exceptions import NotFittedError
-from small import clusterer, extractor
+from small import STEADY, clusterer, extractor
 from torch import nn
 
 from gan_cluster.inspection import HistoryDisplay
@@ -78,7 +78,7 @@ def test_a_dotted_line_marks_where_the_generator_joined(model, axes):
 
 
 def test_one_game_from_the_beginning_has_no_such_line(blobs):
-    model = clusterer(consistency_weight=0, max_epochs=3).fit(blobs[0])
+    model = clusterer(**STEADY, max_epochs=3).fit(blobs[0])
     display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(3))
     assert "agreement of twins" not in lines(display.ax_[0])
     assert not any(line.get_linestyle() == ":" for ax in display.ax_ for line in ax.lines)
@@ -124,21 +124,13 @@ def test_bad_input_is_named(model):
 
 
 def test_continuous_codes_alone_have_their_information(blobs):
-    model = extractor(categorical_codes=(), n_continuous=2, max_epochs=3).fit(blobs[0])
+    model = extractor(n_clusters=None, n_continuous=2, max_epochs=3).fit(blobs[0])
     display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(2))
     drawn = lines(display.ax_[1])
     name = "bound of continuous codes, at most -0.23 each at variance 1"
     assert drawn.keys() == {name}
     expected = column(model.history_, "continuous_information")
     np.testing.assert_array_equal(drawn[name], expected)
-
-
-def test_the_loss_of_pairs_that_share_a_code_is_shown(blobs):
-    model = extractor(n_continuous=2, contrastive_weight=1.0, max_epochs=4).fit(blobs[0])
-    drawn = lines(HistoryDisplay.from_estimator(model, ax=Figure().subplots(3)).ax_[0])
-    expected = column(model.history_, "contrastive_loss")
-    assert np.isfinite(expected).any()
-    np.testing.assert_array_equal(drawn["pairs that share a code"], expected)
 
 
 def test_a_second_picture_takes_the_place_of_the_first(model):

@@ -77,7 +77,7 @@ def test_colours_of_an_extractor(colours, ax):
 
 
 def test_without_a_cluster_the_first_code_is_changed(colours, ax):
-    model = extractor(categorical_codes=(), n_continuous=2).fit(colours)
+    model = extractor(n_clusters=None, n_continuous=2).fit(colours)
     assert TraversalDisplay.from_estimator(model, n_rows=2, ax=ax).code == "continuous0"
 
 

@@ -64,7 +64,7 @@ def test_codes_that_say_nothing_score_by_chance():
 
 
 def test_seeds_repeat_with_models_of_ours_and_global_state_is_kept(blobs):
-    settings = {"categorical_codes": (3,), "n_continuous": 2, "max_epochs": 1}
+    settings = {"n_continuous": 2, "max_epochs": 1}
     models = [extractor(random_state=seed, **settings).fit(blobs[0]) for seed in range(3)]
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     found = [model_centrality(models, n_votes=40, random_state=1) for _ in range(2)]

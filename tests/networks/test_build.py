@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from gan_cluster import InfoGANClusterer
-from gan_cluster.networks import build_networks
+from gan_cluster.networks.build import build_networks
 from gan_cluster.networks.dcgan import halvings
 
 LATENT, POSTERIOR = 7, 5
 SIZES = [(8, 8), (9, 11), (28, 28), (32, 32), (33, 47)]
 
 
-def build(architecture, shape, *, width=4, depth=None, spectral=False, posterior=POSTERIOR, seed=0):
+def build(architecture, shape, *, width=4, depth=None, posterior=POSTERIOR, seed=0):
     return build_networks(
         architecture,
         shape=shape,
@@ -22,7 +22,6 @@ def build(architecture, shape, *, width=4, depth=None, spectral=False, posterior
         posterior_dim=posterior,
         width=width,
         depth=depth,
-        spectral=spectral,
         rng=torch.Generator().manual_seed(seed),
     )
 
@@ -105,26 +104,6 @@ def test_activations_stop_at_the_deepest_layer_asked_for():
     assert list(discriminator.activations(torch.zeros(2, 1, 16, 16), ["conv2"])) == ["conv2"]
 
 
-@pytest.mark.parametrize(("architecture", "shape"), [("dcgan", (1, 16, 16)), ("mlp", (16,))])
-def test_spectral_norm_holds_the_trunk_at_one(architecture, shape):
-    torch.manual_seed(0)
-    _, discriminator = build(architecture, shape, width=8, spectral=True)
-    assert "BN" not in _layers(discriminator.trunk)  # it would undo the spectral one
-    assert all(layer.bias is not None for layer in discriminator.trunk.modules() if _weighs(layer))
-    rows = torch.randn(4, *shape)
-    for _ in range(30):  # its power iteration runs once a forward pass
-        discriminator(rows)
-    discriminator.eval()
-    for layer in discriminator.trunk.modules():
-        if _weighs(layer):
-            largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
-            assert float(largest) == pytest.approx(1, abs=0.1)
-
-
-def _weighs(layer):
-    return isinstance(layer, nn.Linear | nn.Conv2d)
-
-
 def _layers(module):
     """Every layer that has weights or leaks, with the numbers that the paper gives."""
     described = []
@@ -150,7 +129,7 @@ def test_documented_settings_are_infogan_of_the_paper():
     snippet = re.search(r"is::\n\n(.+?)\n\n", InfoGANClusterer.__doc__, re.DOTALL)
     paper = eval(snippet[1].strip())  # the settings that the documentation gives
     paper.set_params(batch_size=2, max_epochs=1, random_state=0)
-    net = paper.fit(X).net_
+    recipe, net = paper.fit(X).model_.recipe, paper.model_.net
 
     assert _layers(net.discriminator_.trunk) == [
         ("conv4x4/2", 64),
@@ -186,7 +165,7 @@ def test_documented_settings_are_infogan_of_the_paper():
         assert {id(p) for p in group["params"]} == {id(p) for p in player.parameters()}
         assert group["initial_lr"] == rate
         assert group["betas"][0] == 0.5
-    assert paper._n_runs() == 1
+    assert recipe.length.n_runs == 1
     assert net.objective.adversarial_loss == "non-saturating"
     assert net.objective.info_weight == net.objective.continuous_weight == 1
     assert not net.code.learned_variance

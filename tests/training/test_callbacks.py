@@ -10,7 +10,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
-from small import clusterer, extractor
+from small import STEADY, clusterer, extractor
+
+from gan_cluster.training.callbacks import Settled, StopTraining
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
 
@@ -159,7 +161,7 @@ def test_skorch_stops_each_stage_early_and_the_model_is_kept(make, max_epochs, n
     settings = {"codes_per_cluster": 2, "max_epochs": max_epochs}
     model = make(callbacks=[early], **settings).fit(blobs[0])
     assert model.n_iter_ == n_iter
-    assert len(model.net_.clusters) == 3
+    assert len(model.model_.net.clusters) == 3
     assert "generator_loss" in model.history_[-1]
     assert model.sample(2).shape == (2, 4)
 
@@ -173,7 +175,7 @@ def test_skorch_schedules_both_rates(make, blobs):
             rates.append([group["lr"] for group in net.optimizer_.param_groups])
 
     schedule = LRScheduler("StepLR", step_size=1, gamma=0.1)
-    model = make(callbacks=[schedule, Watch()], generator_lr=0.01, consistency_weight=0)
+    model = make(callbacks=[schedule, Watch()], learning_rate=(1e-3, 1e-2), **STEADY)
     model.fit(blobs[0])
     np.testing.assert_allclose(rates, [[1e-3, 1e-2], [5e-5, 5e-4]])  # they fall by themselves, too
     model.set_params(callbacks=[Watch()]).partial_fit(blobs[0])
@@ -204,7 +206,7 @@ def test_the_trained_net_keeps_no_callback(blobs):
     model.fit(blobs[0])
     model.set_params(callbacks=None)
     copy = pickle.loads(pickle.dumps(model))
-    assert not copy.net_.callbacks_
+    assert not copy.model_.net.callbacks_
     np.testing.assert_array_equal(copy.predict(blobs[0]), model.labels_)
 
 
@@ -244,3 +246,32 @@ def test_silent_by_default(make, blobs, capsys):
 def test_verbose_of_the_game_alone(blobs, capsys):
     extractor(objective="gan", verbose=True).fit(blobs[0])
     assert "2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "information", "stops_at"),
+    [
+        ([0.5, 0.05, 0.2, 0.1, 0.0, 0.0], None, 5),
+        ([0.0] * 6, [1.0, 1.3, 1.6, 1.65, 1.7, 1.5], 5),  # gains of less than 0.2 are rest
+        ([0.0] * 6, [1.0, 1.3, 1.0, 1.3, 1.0, 1.3], 4),  # up and down, but never up
+        ([0.0] * 6, [0.0, 0.3, 0.6, 0.9, 1.2, 1.5], None),
+        ([0.2] * 6, [1.0] * 6, None),
+    ],
+)
+def test_training_that_rests_is_stopped(changed, information, stops_at):
+    class Net:
+        history: list
+
+    callback, net = Settled(tol=0.1, n_iter_no_change=2), Net()
+    callback.on_train_begin(net)
+    stopped = None
+    for epoch, share in enumerate(changed):
+        net.history = [{"labels_changed": share}]
+        if information:
+            net.history[-1] |= {"mutual_information": information[epoch], "code_entropy": 2.0}
+        try:
+            callback.on_epoch_end(net)
+        except StopTraining:
+            stopped = epoch + 1
+            break
+    assert stopped == stops_at

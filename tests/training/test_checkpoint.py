@@ -3,31 +3,29 @@
 import json
 import subprocess
 import sys
+from copy import deepcopy
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
-from small import clusterer, extractor
+from small import STEADY, clusterer, extractor
+from stopped import Crash, Crashes, Drawn, Trunk
 from torch import nn
 
-from gan_cluster import _checkpoint
 from gan_cluster._folder import CorruptModelError
+from gan_cluster._recipe import identity
+from gan_cluster._validation.rows import check_rows
+from gan_cluster.training import checkpoint
 
 
-class Crash(Exception):
-    pass
-
-
-class Crashes(Callback):
-    def __init__(self, epoch):
-        self.epoch, self.seen_ = epoch, 0
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.seen_ += 1
-        if self.seen_ == self.epoch:
-            raise Crash
+@pytest.fixture
+def each_epoch(monkeypatch):
+    """The state is written after each epoch, however long that takes."""
+    monkeypatch.setattr(checkpoint, "WRITING_SHARE", 1.0)
 
 
 class Counts(Callback):
@@ -49,39 +47,19 @@ def _same(model, other, X):
         np.testing.assert_array_equal(model.labels_, other.labels_)
 
 
-class Trunk(nn.Sequential):
-    """Draws from torch's global generator in training."""
-
-    def __init__(self, shape):
-        super().__init__(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.ReLU(), nn.Dropout())
-
-
-class Drawn(nn.Module):
-    def __init__(self, latent_dim, shape):
-        super().__init__()
-        self.shape = shape
-        self.layer = nn.Linear(latent_dim, int(np.prod(shape)))
-
-    def forward(self, latent):
-        return self.layer(latent).view(-1, *self.shape)
-
-
 FITS = {
     "two runs, merged, refined": (clusterer, {"n_init": 2, "codes_per_cluster": 2}),
-    "the game alone": (clusterer, {"consistency_weight": 0, "n_init": 2, "ema_decay": 0.9}),
+    "the game alone": (clusterer, {**STEADY, "n_init": 2}),
     "that rests": (clusterer, {"tol": 1.0, "n_iter_no_change": 2, "n_init": 2}),
-    "learned prior": (clusterer, {"prior": "learned", "augment": "adversarial"}),
-    "contrast": (
-        extractor,
-        {"categorical_codes": (), "n_continuous": 3, "contrastive_weight": 1.0, "ema_decay": 0.9},
-    ),
+    "learned prior": (clusterer, {"prior": "learned"}),
+    "continuous codes alone": (extractor, {"n_clusters": None, "n_continuous": 3}),
     "networks that draw": (extractor, {"architecture": (Drawn, Trunk), "n_init": 2}),
 }
 
 
 @pytest.mark.parametrize("epoch", [2, 4, 5, 6, 9, 11])
 @pytest.mark.parametrize("name", FITS)
-def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path):
+def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path, each_epoch):
     X, _ = blobs
     make, settings = FITS[name]
     settings = {"max_epochs": 8, **settings}
@@ -91,7 +69,7 @@ def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path):
     try:
         model.fit(X)
     except Crash:
-        assert not hasattr(model, "net_")
+        assert not hasattr(model, "model_")
     again = make(checkpoint_dir=tmp_path / "state", callbacks=[counts[1]], **settings).fit(X)
     _same(again, whole, X)
     assert counts[1].epochs_ == max(0, counts[0].epochs_ - (epoch - 1))
@@ -101,11 +79,13 @@ def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path):
 def test_a_fit_that_is_done_is_not_done_again(blobs, tmp_path, monkeypatch):
     X, _ = blobs
     whole = clusterer(checkpoint_dir=tmp_path).fit(X)
-    monkeypatch.setattr(type(whole.net_), "train_step", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(
+        type(whole.model_.net), "train_step", lambda *a, **k: pytest.fail("trained")
+    )
     _same(clusterer(checkpoint_dir=tmp_path).fit(X), whole, X)
 
 
-def test_without_a_seed_the_first_one_drawn_is_kept(blobs, tmp_path):
+def test_without_a_seed_the_first_one_drawn_is_kept(blobs, tmp_path, each_epoch):
     X, _ = blobs
     settings = {"random_state": None, "max_epochs": 4}
     model = clusterer(checkpoint_dir=tmp_path, callbacks=[Crashes(4)], **settings)
@@ -115,50 +95,86 @@ def test_without_a_seed_the_first_one_drawn_is_kept(blobs, tmp_path):
     _same(clusterer(checkpoint_dir=tmp_path, **settings).fit(X), resumed, X)
 
 
-def test_the_state_is_written_every_so_many_epochs(blobs, tmp_path, monkeypatch):
-    written = []
-    real = _checkpoint.write_model
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (1.0, [*range(1, 13)]),
+        (0.1, [1, 10, 12]),  # a look at the clock takes a second, so writing one, and it rests nine
+    ],
+)
+def test_the_state_is_written_for_a_share_of_the_time(share, written, blobs, tmp_path, monkeypatch):
+    told, clock = [], count()
+    monkeypatch.setattr(checkpoint, "WRITING_SHARE", share)
+    monkeypatch.setattr(checkpoint, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(
-        _checkpoint,
+        checkpoint,
         "write_model",
-        lambda folder, document, tensors: (
-            written.append((document["stage"], document["done"])),
-            real(folder, document, tensors),
-        ),
+        lambda folder, document, tensors: told.append((document["stage"], document["done"])),
     )
-    clusterer(max_epochs=10, checkpoint_dir=tmp_path, checkpoint_every=3).fit(blobs[0])
-    assert written == [(0, 3), (0, 5), (1, 3), (1, 5)]
+    clusterer(max_epochs=24, n_iter_no_change=None, checkpoint_dir=tmp_path).fit(blobs[0])
+    assert told == [(stage, done) for stage in (0, 1) for done in written]
 
 
-@pytest.mark.parametrize("changed", [{"width": 3}, {"max_epochs": 3}, {"random_state": 1}])
-def test_another_fit_is_refused(changed, blobs, tmp_path, no_training):
-    X, _ = blobs
-    folder = tmp_path / "state"
-    _checkpoint.write_model(folder, {"identity": "another"}, {})
+def near_twins(rows):
+    return rows + 0.1
+
+
+ROWS = np.random.RandomState(0).normal(size=(3000, 4))
+ALTERED = ROWS.copy()
+ALTERED[1234, 2] += 1e-9
+PIXELS = np.random.RandomState(0).randint(0, 256, (60, 192)).astype(np.uint8)
+PAIR = nn.Linear(5, 4), nn.Linear(4, 6)
+APART = {
+    "one value of one row": (({}, ROWS), ({}, ALTERED)),
+    "rows in another order": (({}, ROWS), ({}, ROWS[::-1])),
+    "number of rows": (({}, ROWS), ({}, ROWS[:-1])),
+    "precision of rows": (({}, ROWS), ({}, ROWS.astype(np.float32))),
+    "axes of images of the same bytes": (
+        ({}, PIXELS.reshape(60, 3, 8, 8)),
+        ({}, PIXELS.reshape(60, 8, 8, 3)),
+    ),
+    "a RandomState": (
+        ({"random_state": np.random.RandomState(0)}, ROWS),
+        ({"random_state": np.random.RandomState(1)}, ROWS),
+    ),
+    "weights of networks of the user's": (
+        ({"architecture": PAIR}, ROWS),
+        ({"architecture": (nn.Linear(5, 4), PAIR[1])}, ROWS),
+    ),
+    "twins by a function": (({"augment": "none"}, ROWS), ({"augment": near_twins}, ROWS)),
+    "a weight of the objective": (({}, ROWS), ({"balance_weight": 2.0}, ROWS)),
+    "a seed": (({}, ROWS), ({"random_state": 1}, ROWS)),
+    "epochs": (({}, ROWS), ({"max_epochs": 3}, ROWS)),
+    "width": (({}, ROWS), ({"width": 3}, ROWS)),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_another_fit_is_refused(name, tmp_path, each_epoch):
+    (settings, X), (others, other_X) = APART[name]
+    counts, folder = Counts(), tmp_path / "state"
+
+    def fitted(callback, settings, X):
+        given = {"batch_size": 3000, "max_epochs": 4, **deepcopy(settings)}
+        return clusterer(checkpoint_dir=folder, callbacks=[callback], **given).fit(X)
+
+    with pytest.raises(Crash):
+        fitted(Crashes(2), settings, X)
     with pytest.raises(ValueError, match="holds the state of another fit"):
-        clusterer(checkpoint_dir=folder, **changed).fit(X)
+        fitted(counts, others, other_X)
+    assert counts.epochs_ == 0
+    fitted(counts, settings, X.copy())
+    assert counts.epochs_ == 3
 
 
-def test_a_training_that_is_done_is_read_another_way(blobs, tmp_path):
+def test_what_changes_no_result_does_not_tell_fits_apart(blobs):
+    def identity_of(model, X):
+        return identity(model.get_params(deep=False), check_rows(clone(model), X, reset=True))
+
     X, _ = blobs
-    given = {"max_epochs": 3, "objective": "gan", "random_state": 0}
-    extractor(**given, checkpoint_dir=tmp_path / "state").fit(X)
-    for reading in ({"layers": ["dense1"], "normalize": None}, {"n_components": 2}):
-        counts = Counts()
-        kept = {"checkpoint_dir": tmp_path / "state", "callbacks": [counts]}
-        found = extractor(**given, **reading, **kept).fit(X)
-        assert counts.epochs_ == 0
-        _same(found, extractor(**given, **reading).fit(X), X)
-
-
-def test_parameters_and_rows_tell_fits_apart(blobs):
-    X, _ = blobs
-    base = _checkpoint.identity(clusterer().get_params(), X)
-    assert base == _checkpoint.identity(clusterer(verbose=1).get_params(), X.copy())
-    assert base != _checkpoint.identity(clusterer(width=3).get_params(), X)
-    assert base != _checkpoint.identity(clusterer().get_params(), X + 1)
-    assert base != _checkpoint.identity(clusterer().get_params(), X.astype(np.float32))
-    assert base != _checkpoint.identity(clusterer().get_params(), X[:-1])
+    same = clusterer(verbose=1, callbacks=[Counts()], device="cpu", checkpoint_dir="somewhere")
+    assert identity_of(clusterer(), X) == identity_of(same, np.asfortranarray(X))
+    assert identity_of(clusterer(), X) == identity_of(clusterer(), X.tolist())
 
 
 def test_bad_folders_are_named(blobs, tmp_path, no_training):
@@ -189,7 +205,7 @@ def test_the_global_generator_is_left_alone(blobs, tmp_path):
 
 
 def test_fits_that_are_killed_end_alike(tmp_path):
-    script = Path(__file__).parent / "killed.py"
+    script = Path(__file__).parents[1] / "killed.py"
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

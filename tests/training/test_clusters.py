@@ -41,8 +41,8 @@ def test_given_shares_go_to_clusters_by_size(codes_per_cluster, unequal):
     settings = {"n_clusters": 2, "codes_per_cluster": codes_per_cluster, "max_epochs": 60}
     model = clusterer(**settings, width=8, prior=[0.2, 0.8]).fit(unequal)
     assert sizes(model) == pytest.approx([0.8, 0.2], abs=0.02)
-    assert sorted(model.net_.clusters.shares.tolist()) == pytest.approx([0.2, 0.8])
-    ceiling = float(torch.special.entr(model.net_.clusters.code_shares).sum())
+    assert sorted(model.model_.net.clusters.shares.tolist()) == pytest.approx([0.2, 0.8])
+    ceiling = float(torch.special.entr(model.model_.net.clusters.code_shares).sum())
     assert model.history_[-1]["code_entropy"] == pytest.approx(ceiling)
     drawn = model.predict(model.sample(2000, random_state=0))
     assert (drawn == 0).mean() == pytest.approx(0.8, abs=0.1)
@@ -51,12 +51,16 @@ def test_given_shares_go_to_clusters_by_size(codes_per_cluster, unequal):
 def test_a_learned_prior_follows_the_shares_that_clusters_have(unequal):
     model = clusterer(n_clusters=2, codes_per_cluster=3, max_epochs=60, width=8, prior="learned")
     model.fit(unequal)
-    assert float(model.net_.clusters.shares.sum()) == pytest.approx(1)
-    np.testing.assert_allclose(model.net_.clusters.shares[model._order], sizes(model), atol=0.05)
+    assert float(model.model_.net.clusters.shares.sum()) == pytest.approx(1)
+    np.testing.assert_allclose(
+        model.model_.net.clusters.shares[model.model_.order], sizes(model), atol=0.05
+    )
 
 
 def test_shares_are_equal_among_the_codes_of_a_cluster(blobs):
-    clusters = clusterer(codes_per_cluster=2, prior=(0.5, 0.3, 0.2)).fit(blobs[0]).net_.clusters
+    clusters = (
+        clusterer(codes_per_cluster=2, prior=(0.5, 0.3, 0.2)).fit(blobs[0]).model_.net.clusters
+    )
     clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), np.array([0.1, 0.6, 0.3]))
     torch.testing.assert_close(clusters.shares, torch.tensor([0.2, 0.5, 0.3]))
     expected = torch.tensor([0.2, 0.25, 0.25, 0.1, 0.1, 0.1])

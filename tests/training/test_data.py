@@ -18,6 +18,12 @@ def _encoding(X, shape=None, channels_last=False):
     return Encoding.from_data(X, shape or X.shape[1:], channels_last)
 
 
+def _batches(X, batch_size, encoding=None, **given):
+    encoding = encoding or _encoding(X)
+    rng = torch_generator(0)
+    return Batches(X, encoding, batch_size=batch_size, rng=rng, device="cpu", **given)
+
+
 def test_tables_are_standardised_and_come_back(table):
     encoding = _encoding(table)
     batch = encoding.encode(table)
@@ -110,7 +116,7 @@ def test_neighbours_are_at_most_all_rows(table):
 
 
 def test_batches_pass_over_the_rows_in_a_new_order_each_time(table):
-    batches = Batches(table, _encoding(table), 10, torch_generator(0), "cpu")
+    batches = _batches(table, 10)
     assert len(batches) == 2
     passes = [torch.cat([indices for _, _, indices in batches]) for _ in range(2)]
     for order in passes:
@@ -122,14 +128,14 @@ def test_batches_pass_over_the_rows_in_a_new_order_each_time(table):
 
 
 def test_batch_size_is_clipped(table):
-    batches = Batches(table, _encoding(table), 1000, torch_generator(0), "cpu")
+    batches = _batches(table, 1000)
     assert [len(rows) for rows, _, _ in batches] == [23]
 
 
 def test_partners_are_drawn_from_the_neighbours(table):
     encoding = _encoding(table)
     neighbors = nearest_rows(table, encoding, 2, torch_generator(0))
-    batches = Batches(table, encoding, 23, torch_generator(0), "cpu", near=[neighbors])
+    batches = _batches(table, 23, near=[neighbors])
     drawn = []
     for _ in range(50):
         ((_, partners, indices),) = batches
@@ -140,7 +146,7 @@ def test_partners_are_drawn_from_the_neighbours(table):
 
 
 def test_relabel_tells_the_share_that_changed(table):
-    batches = Batches(table, _encoding(table), 4, torch_generator(0), "cpu")
+    batches = _batches(table, 4)
     indices = torch.tensor([3, 8, 1, 7])
     assert batches.relabel(indices, torch.tensor([0, 1, 2, 0])) == 1
     assert batches.relabel(indices, torch.tensor([0, 1, 0, 0])) == 0.25
@@ -158,8 +164,7 @@ def test_rows_held_on_the_device_give_the_batches_that_are_read(channels_last, c
     encoding = _encoding(X, (3, 9, 11), channels_last)
     near = [nearest_rows(X, encoding, 3, torch_generator(0))]
     read, held = (
-        Batches(X, encoding, 7, torch_generator(0), "cpu", near=near, held=rows)
-        for rows in (None, encoding.encode(X))
+        _batches(X, 7, encoding, near=near, held=rows) for rows in (None, encoding.encode(X))
     )
     for expected, found in zip(read.alone(), held.alone(), strict=True):
         assert torch.equal(expected[1], found[1])

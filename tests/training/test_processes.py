@@ -14,7 +14,7 @@ from gan_cluster.training.data import Batches, Encoding
 from gan_cluster.training.processes import Processes
 from gan_cluster.training.random import torch_generator
 
-TOGETHER = Path(__file__).parent / "together.py"
+TOGETHER = Path(__file__).parents[1] / "together.py"
 
 
 def _torchrun(folder, mode, n_processes=2):
@@ -23,7 +23,7 @@ def _torchrun(folder, mode, n_processes=2):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("mode", ["seedless", "adversarial", "gan", "contrast", "learned"])
+@pytest.mark.parametrize("mode", ["seedless", "game", "codes", "learned"])
 def test_all_end_with_the_same_model_on_one_cpu(mode, tmp_path):
     done = _torchrun(tmp_path, mode)
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def test_all_end_with_the_same_model_on_one_cpu(mode, tmp_path):
     for here, there in zip(first.history_, second.history_, strict=True):
         here.pop("seconds"), there.pop("seconds")
         assert here == there
-    assert first.partial_fit(X).net_.processes.count == 1
+    assert first.partial_fit(X).model_.net.processes.count == 1
     printed = [(tmp_path / f"{rank}.printed").read_text() for rank in "01"]
     assert "training 1/2" in printed[0]
     assert "ConvergenceWarning" in printed[0]
@@ -53,7 +53,7 @@ def test_each_sees_rows_of_its_own(blobs):
         processes = Processes()
         processes.rank, processes.count = rank, 3
         rng = torch_generator(0)
-        batches = Batches(X, encoding, 32, rng, "cpu", processes=processes)
+        batches = Batches(X, encoding, batch_size=32, rng=rng, device="cpu", processes=processes)
         assert len(batches) == len(list(batches)) == 4
         seen.append({int(i) for _, _, indices in batches for i in indices})
         assert [len(rows) for rows, _, _ in batches] == [10] * 4

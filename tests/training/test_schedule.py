@@ -1,97 +1,39 @@
-"""Twins, callbacks, random numbers and the two stages of training."""
+"""The stages of training, and what is left when they are stopped."""
 
-import threading
-import warnings
+import signal
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
-from small import clusterer, extractor
-from torch.nn.modules.batchnorm import _BatchNorm
+from small import STEADY, clusterer, extractor
+from stopped import Crash, Interrupt
 
-from gan_cluster.training import augment
-from gan_cluster.training.augment import random_affine, random_gamma, random_view
-from gan_cluster.training.callbacks import Settled, StopTraining
-from gan_cluster.training.random import global_state_kept, globally_seeded, seeds, torch_generator
-
-
-def test_affine_maps_of_no_size_change_nothing(monkeypatch):
-    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT"):
-        monkeypatch.setattr(augment, name, 0.0)
-    images = torch.randn(4, 3, 9, 11)
-    torch.testing.assert_close(random_affine(images, torch_generator(0)), images, atol=1e-5, rtol=0)
+from gan_cluster._recipe import resolve
+from gan_cluster._validation.rows import check_rows
+from gan_cluster.training.callbacks import StopTraining
+from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.schedule import Schedule
 
 
-def test_affine_shift_moves_by_a_share_of_the_half_side(monkeypatch):
-    for name in ("ROTATION", "SCALE", "SHEAR"):
-        monkeypatch.setattr(augment, name, 0.0)
-    ramp = torch.linspace(-0.9, 0.9, 10).expand(200, 1, 10, 10)
-    moved = random_affine(ramp, torch_generator(0))[:, 0, 5, 5] - ramp[:, 0, 5, 5]
-    assert moved.abs().max() <= augment.SHIFT + 1e-6
-    assert moved.abs().max() > 0.9 * augment.SHIFT
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Interrupts are heard, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
-def test_affine_maps_are_small_random_and_of_one_seed():
-    images = torch.zeros(50, 1, 16, 16)
-    images[:, :, 4:12, 4:12] = 1
-    one, again, other = (random_affine(images, torch_generator(s)) for s in (0, 0, 1))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert (one.amin(), one.amax()) == (0, 1)
-    assert (one[:, :, 7:9, 7:9] > 0.9).all()
-
-
-def test_exposure_keeps_ends_and_order():
-    ramp = torch.linspace(-1, 1, 9).expand(200, 1, 1, 9)
-    exposed = random_gamma(ramp, torch_generator(0))
-    assert (exposed[..., 0] == -1).all()
-    assert (exposed[..., -1] == 1).all()
-    assert (exposed.diff() > 0).all()
-    middle = (exposed[..., 4] + 1) / 2
-    low, high = 0.5 ** np.exp(0.5), 0.5 ** np.exp(-0.5)
-    assert low <= middle.min() < low + 0.02
-    assert high - 0.02 < middle.max() <= high
-
-
-def test_views_change_place_and_exposure():
-    images = torch.full((50, 1, 8, 8), 0.5)
-    images[..., 2:6, 2:6] = -0.5
-    views = random_view(images, torch_generator(0))
-    assert views.shape == images.shape
-    assert len({round(float(view.amax()), 4) for view in views}) > 40  # not a shift alone
-    assert len({int(view.argmin()) for view in views}) > 1
-
-
-@pytest.mark.parametrize(
-    ("changed", "information", "stops_at"),
-    [
-        ([0.5, 0.05, 0.2, 0.1, 0.0, 0.0], None, 5),
-        ([0.0] * 6, [1.0, 1.3, 1.6, 1.65, 1.7, 1.5], 5),  # gains of less than 0.2 are rest
-        ([0.0] * 6, [1.0, 1.3, 1.0, 1.3, 1.0, 1.3], 4),  # up and down, but never up
-        ([0.0] * 6, [0.0, 0.3, 0.6, 0.9, 1.2, 1.5], None),
-        ([0.2] * 6, [1.0] * 6, None),
-    ],
-)
-def test_training_that_rests_is_stopped(changed, information, stops_at):
-    class Net:
-        history: list
-
-    callback, net = Settled(tol=0.1, n_iter_no_change=2), Net()
-    callback.on_train_begin(net)
-    stopped = None
-    for epoch, share in enumerate(changed):
-        net.history = [{"labels_changed": share}]
-        if information:
-            net.history[-1] |= {"mutual_information": information[epoch], "code_entropy": 2.0}
-        try:
-            callback.on_epoch_end(net)
-        except StopTraining:
-            stopped = epoch + 1
-            break
-    assert stopped == stops_at
+def _finite(model, X):
+    weights = [*model.generator_.parameters(), *model.discriminator_.parameters()]
+    assert all(w.isfinite().all() for w in weights)
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(model.score(X))
+    assert np.isfinite(model.sample(3, random_state=0)).all()
+    return True
 
 
 def test_each_stage_stops_when_it_rests(blobs):
@@ -102,99 +44,6 @@ def test_each_stage_stops_when_it_rests(blobs):
     assert len(forming) + 10 < model.n_iter_ < 600
     changed = [row["labels_changed"] for row in model.history_]
     assert max(changed[-10:] + changed[len(forming) - 10 : len(forming)]) <= 0.05
-
-
-def test_training_that_ends_too_early_warns(blobs):
-    with pytest.warns(ConvergenceWarning, match=r"100.0% of the labels .* raise max_epochs"):
-        clusterer(max_epochs=1).fit(blobs[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        clusterer(max_epochs=1, tol=1.0).fit(blobs[0])
-        clusterer(max_epochs=60, width=8).fit(blobs[0])
-        extractor(max_epochs=1, objective="gan").fit(blobs[0])
-
-
-def test_seeds_come_from_the_random_state_and_none_is_fresh():
-    assert seeds(3, 4) == seeds(np.random.RandomState(3), 4) == seeds(np.int64(3), 4)
-    assert seeds(3, 2) != seeds(4, 2)
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    assert seeds(None, 2) != seeds(None, 2)
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
-
-
-def test_the_last_guard_to_close_gives_the_global_state_back():
-    before = torch.random.get_rng_state()
-    inner, outer = threading.Event(), threading.Event()
-
-    def worker():
-        with global_state_kept():
-            torch.rand(1)
-            inner.set()
-            outer.wait(10)
-            torch.rand(1)
-
-    with global_state_kept():
-        thread = threading.Thread(target=worker)
-        thread.start()
-        inner.wait(10)
-        torch.rand(1)
-    outer.set()
-    thread.join(10)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_globally_seeded_construction_repeats():
-    weights = []
-    for _ in range(2):
-        with globally_seeded(5):
-            weights.append(torch.nn.Linear(3, 3).weight)
-    assert torch.equal(*weights)
-
-
-def test_statistics_are_those_of_real_rows(blobs):
-    model = clusterer(consistency_weight=0, max_epochs=3, batch_size=120).fit(blobs[0])
-    seen = {}
-    model.discriminator_.train()
-    for name, layer in model.discriminator_.named_modules():
-        if isinstance(layer, _BatchNorm):
-            assert layer.momentum == 0.1
-            mean = layer.running_mean.clone()
-            layer.register_forward_pre_hook(
-                lambda layer, args, name=name, mean=mean: seen.update(
-                    {name: (mean, args[0].mean(0))}
-                )
-            )
-    rows = model._encoding.encode(blobs[0])
-    with torch.no_grad():
-        model.discriminator_(rows)
-    assert seen
-    for kept, real in seen.values():
-        torch.testing.assert_close(kept, real, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("given", "head", "learns"),
-    [
-        ({}, "code", False),
-        ({"n_continuous": 1}, "code", False),
-        ({"n_continuous": 1}, "apart", True),
-        ({"consistency_weight": 0}, "code", True),
-    ],
-)
-def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(
-    given, head, learns, blobs
-):
-    net = clusterer(augment="none", **given).fit(blobs[0]).net_
-    rows = torch.randn(40, 4, generator=torch_generator(0))
-    fake = torch.randn(40, 4, generator=torch_generator(1))
-    updated = []
-    for seed in (2, 3):
-        player = deepcopy(net)
-        player.optimizer_.param_groups[0]["lr"] = 0.01  # zero after training
-        latent = net.code.sample(40, torch_generator(seed))
-        player.discriminator_step(rows, rows, fake, latent)
-        updated.append([*getattr(player.discriminator_, head).parameters()][-2])
-    assert torch.equal(*updated) != learns
 
 
 @pytest.mark.parametrize(("epochs", "forming"), [(1, 0), (2, 1), (5, 2)])
@@ -216,7 +65,7 @@ def test_clusters_form_before_the_generator_joins(epochs, forming, blobs):
             state = net.optimizer_.state
             learned.append(any(w in state for w in net.generator_.parameters()))
 
-    clusterer(max_epochs=epochs, callbacks=[Watch()], ema_decay=0.5).fit(blobs[0])
+    clusterer(max_epochs=epochs, callbacks=[Watch()]).fit(blobs[0])
     assert learned == [False] * forming + [True] * (epochs - forming)
     # real rows with twins; then generated ones with both, and with rows
     assert all(seen[:3] == [80, 80, 80] for seen in sizes[1 : forming + 1])
@@ -224,5 +73,206 @@ def test_clusters_form_before_the_generator_joins(epochs, forming, blobs):
 
 
 def test_the_papers_game_is_one_from_beginning_to_end(blobs):
-    model = clusterer(consistency_weight=0, max_epochs=4).fit(blobs[0])
+    model = clusterer(**STEADY, max_epochs=4).fit(blobs[0])
     assert all("generator_loss" in row for row in model.history_)
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+@pytest.mark.parametrize("batch", [4, 16, 25, 31])
+def test_an_interrupted_fit_is_of_use(batch, make, blobs):
+    X, _ = blobs
+    # three batches an epoch: two runs of four epochs, then four more with the generator
+    settings = {"n_init": 2, "max_epochs": 8, "codes_per_cluster": 2}
+    model = make(callbacks=[Interrupt(batch)], **settings)
+    with (
+        pytest.warns(ConvergenceWarning, match=r"interrupted: this is its state after epoch \d"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        model.fit(X)
+    assert _finite(model, X)
+    assert {4: 1, 16: 4, 25: 4, 31: 6}[batch] == model.n_iter_ == len(model.history_)
+    assert all("seconds" in row for row in model.history_)
+    assert len(model.model_.net.clusters) == 3
+    model.set_params(callbacks=None).partial_fit(X)
+
+
+def test_an_interrupt_before_anything_was_learned_leaves_nothing(blobs):
+    model = clusterer(callbacks=[Interrupt(0)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(blobs[0])
+    assert not hasattr(model, "history_")
+
+
+def test_an_interrupt_stops_a_search(blobs):
+    class Counting(Interrupt):
+        fits = 0
+
+        def on_train_begin(self, net, **kwargs):
+            Counting.fits += 1
+
+    search = GridSearchCV(clusterer(callbacks=[Counting(4)]), {"batch_size": [20, 40]}, cv=2)
+    with pytest.warns(ConvergenceWarning, match="interrupted"), pytest.raises(KeyboardInterrupt):
+        search.fit(blobs[0])
+    assert Counting.fits <= 2
+
+
+class Fails(Interrupt):
+    """An error at a batch counted from 0."""
+
+    def on_batch_end(self, net, **kwargs):
+        if self.seen_ == self.batch:
+            raise Crash
+        self.seen_ += 1
+
+
+def _all_of(model):
+    """All that training leaves: numbers by name, and what is no number."""
+    document, tensors = model.model_.state()
+    arrays = {name: values.numpy(force=True).copy() for name, values in tensors.items()}
+    for name in ("labels_", "mutual_information_"):
+        if hasattr(model, name):
+            arrays[name] = np.array(getattr(model, name))
+    if hasattr(model, "reading_"):
+        document["reading"] = deepcopy(model.reading_.shapes)
+        arrays |= {f"reduction{i}": a.copy() for i, a in enumerate(model.reading_.reduction or ())}
+    document |= {"attributes": sorted(vars(model)), "playing": model.model_.net.playing}
+    return deepcopy(document), arrays
+
+
+def _assert_same(state, other, but=()):
+    (document, arrays), (others, other_arrays) = state, other
+    rows, other_rows = (
+        [{name: value for name, value in row.items() if name not in but} for row in part["history"]]
+        for part in (document, others)
+    )
+    assert {**document, "history": rows} == {**others, "history": other_rows}
+    assert arrays.keys() == other_arrays.keys()
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(values, other_arrays[name], err_msg=name)
+
+
+def _going_on(model, how, X):
+    """Train a fitted estimator on, as users do."""
+    if how == "partial_fit":
+        return model.partial_fit(X)
+    return model.set_params(warm_start=True).fit(X)
+
+
+GOING_ON = {
+    "merged": (clusterer, {"codes_per_cluster": 2, "prior": "learned"}),
+    "the game alone": (clusterer, {**STEADY, "codes_per_cluster": 2, "n_continuous": 1}),
+    "features": (extractor, {"n_components": 2, "normalize": None}),
+}
+
+
+@pytest.mark.parametrize("stop", [Interrupt, Fails])
+@pytest.mark.parametrize("begun", ["partial_fit", "fit"])
+@pytest.mark.parametrize(("how", "batch"), [("partial_fit", 1), ("fit", 1), ("fit", 4)])
+@pytest.mark.parametrize("name", GOING_ON)
+def test_going_on_that_is_stopped_changes_nothing(name, how, batch, begun, stop, blobs):
+    X, _ = blobs
+    make, settings = GOING_ON[name]
+    model = getattr(make(**settings, max_epochs=4), begun)(X)
+    undisturbed, before = deepcopy(model), _all_of(model)
+    features, shown = model.transform(X), model.sample(5, random_state=0)
+    stopped = KeyboardInterrupt if stop is Interrupt else Crash
+    with pytest.raises(stopped):
+        _going_on(model.set_params(callbacks=[stop(batch)]), how, X[::-1])
+    _assert_same(_all_of(model), before)
+    np.testing.assert_array_equal(model.transform(X), features)
+    np.testing.assert_array_equal(model.sample(5, random_state=0), shown)
+    model.set_params(callbacks=None)
+    undisturbed.set_params(warm_start=model.warm_start)
+    for _ in range(2):
+        after = _all_of(_going_on(model, how, X))
+        _assert_same(after, _all_of(_going_on(undisturbed, how, X)), but=["seconds"])
+    assert len(after[0]["history"]) > len(before[0]["history"])
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "fit"])
+@pytest.mark.parametrize("name", GOING_ON)
+def test_going_on_that_is_stopped_while_rows_are_read_changes_nothing(
+    name, how, blobs, monkeypatch
+):
+    X, _ = blobs
+    make, settings = GOING_ON[name]
+    model = make(**settings).partial_fit(X)
+    before = _all_of(model)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gan_cluster.model.map_rows", interrupted)
+        patched.setattr("gan_cluster.reading.twin_reduction", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _going_on(model, how, X)
+    _assert_same(_all_of(model), before)
+
+
+def test_a_first_chunk_that_is_stopped_leaves_nothing(blobs):
+    X, _ = blobs
+    model = clusterer(callbacks=[Interrupt(1)])
+    before = vars(model).copy()
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X)
+    assert vars(model) == before
+    whole = clusterer().partial_fit(X)
+    again = model.set_params(callbacks=None).partial_fit(X)
+    _assert_same(_all_of(again), _all_of(whole), but=["seconds"])
+
+
+def _schedule(X, settings, **given):
+    """A schedule for parameters of an estimator, made without fitting one."""
+    model = clusterer(**settings)
+    rows = check_rows(model, X, reset=True)
+    recipe = resolve(model.get_params(deep=False), rows, "cpu")
+    return Schedule(recipe, rows.X, **given)
+
+
+def test_a_step_may_be_another(blobs):
+    steps = []  # whether each was of the game
+
+    class Counted(AdversarialNet):
+        def train_step(self, batch, **kwargs):
+            steps.append(self.playing)
+            return super().train_step(batch, **kwargs)
+
+    X, _ = blobs
+    settings = {"n_init": 2, "codes_per_cluster": 2, "max_epochs": 4}
+    schedule = _schedule(X, settings, net_class=Counted)
+    runs = schedule.prepare(0)
+    net, _ = schedule.fit()
+    assert [type(run.net) for run in runs] == [Counted] * 2
+    assert net in [run.net for run in runs]
+    assert steps == [False] * 12 + [True] * 6  # three an epoch
+    expected = clusterer(**settings).fit(X).model_.net
+    for part in ("generator_", "discriminator_"):
+        ours, others = (getattr(each, part).state_dict() for each in (net, expected))
+        for name, value in ours.items():
+            assert torch.equal(value, others[name]), name
+    assert torch.equal(net.rng.get_state(), expected.rng.get_state())
+
+
+@pytest.mark.parametrize("epoch", [2, 6])
+def test_a_callback_that_has_stopped_ends_all_stages(epoch, blobs):
+    class Stops(Callback):
+        stopped, epochs = False, 0
+
+        def on_epoch_end(self, net, **kwargs):
+            Stops.epochs += 1
+            if Stops.epochs == epoch:
+                self.stopped = True
+                raise StopTraining
+
+    Stops.epochs = 0
+    settings = {"n_init": 2, "codes_per_cluster": 2, "max_epochs": 8}
+    schedule = _schedule(blobs[0], settings, callbacks=[Stops()])
+    runs = schedule.prepare(0)
+    net, _ = schedule.fit()
+    assert Stops.epochs == epoch
+    assert [len(run.net.history) for run in runs] == ([2, 0] if epoch == 2 else [4, 2])
+    assert net in [run.net for run in runs if run.net.history]
+    assert len(net.clusters) == 3
+    assert net.playing
+    assert schedule.interrupt is None

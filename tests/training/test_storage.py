@@ -82,7 +82,7 @@ def test_batches_come_from_one_block_after_the_other(tmp_path, all_on_disk):
     encoding = Encoding.from_data(X, (2,), channels_last=False)
     blocks = storage.deal(X, 5, rng)
     near = [nearest_rows(X[block], encoding, 2, rng) for block in blocks]
-    batches = Batches(X, encoding, 5, rng, "cpu", blocks, near)
+    batches = Batches(X, encoding, batch_size=5, rng=rng, device="cpu", blocks=blocks, near=near)
     where = np.empty(100, dtype=int)
     for i, block in enumerate(blocks):
         where[block] = i

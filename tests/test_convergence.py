@@ -1,0 +1,66 @@
+"""What went wrong in training is named, with a remedy."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from small import clusterer, extractor
+
+
+def test_training_that_ends_too_early_warns(blobs):
+    with pytest.warns(ConvergenceWarning, match=r"100.0% of the labels .* raise max_epochs"):
+        clusterer(max_epochs=1).fit(blobs[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        clusterer(max_epochs=1, tol=1.0).fit(blobs[0])
+        clusterer(max_epochs=60, width=8).fit(blobs[0])
+        extractor(max_epochs=1, objective="gan").fit(blobs[0])
+
+
+def test_rates_that_never_work_are_named(blobs):
+    wild = clusterer(learning_rate=1e30, max_epochs=4)
+    with pytest.warns(ConvergenceWarning, match="training diverged.*lower learning_rate"):
+        wild.fit(blobs[0])
+    assert np.isfinite(wild.transform(blobs[0])).all()
+    assert np.isfinite(wild.score(blobs[0]))
+    assert np.isfinite(wild.sample(3, random_state=0)).all()
+    weights = [*wild.generator_.parameters(), *wild.discriminator_.parameters()]
+    assert all(w.isfinite().all() for w in weights)
+
+
+def test_empty_clusters_are_warned_of(blobs):
+    X, _ = blobs
+    model = clusterer(n_clusters=6, balance_weight=0, max_epochs=60, batch_size=30)
+    with pytest.warns(ConvergenceWarning, match=r"\d of 6 clusters are empty: raise n_init"):
+        model.fit(X)
+    assert np.isfinite(model.score(X))
+
+
+def test_a_generator_that_draws_one_row_is_warned_of(blobs):
+    class Still(torch.nn.Module):
+        def __init__(self, latent_dim, shape):
+            super().__init__()
+            self.row = torch.nn.Parameter(torch.zeros(shape))
+
+        def forward(self, latent):
+            return self.row + 0 * latent[:, :1]
+
+    def trunk(shape):
+        return torch.nn.Linear(shape[0], 4)
+
+    model = clusterer(architecture=(Still, trunk))
+    with pytest.warns(ConvergenceWarning, match="generator has collapsed, its rows vary 0%"):
+        model.fit(blobs[0])
+    assert model.history_[-1]["variety"] < 0.01
+
+
+def test_a_healthy_training_says_nothing_and_shows_variety(blobs):
+    model = clusterer(max_epochs=60, batch_size=20, width=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(blobs[0])
+    shown = [row["variety"] for row in model.history_ if "variety" in row]
+    assert 0.3 < shown[-1] < 3
+    assert len(shown) < len(model.history_)

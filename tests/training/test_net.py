@@ -1,0 +1,56 @@
+"""What a step teaches, and what the networks keep of the rows."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from small import STEADY, clusterer
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gan_cluster.training.random import torch_generator
+
+
+def test_statistics_are_those_of_real_rows(blobs):
+    model = clusterer(**STEADY, max_epochs=3, batch_size=120).fit(blobs[0])
+    seen = {}
+    model.discriminator_.train()
+    for name, layer in model.discriminator_.named_modules():
+        if isinstance(layer, _BatchNorm):
+            assert layer.momentum == 0.1
+            mean = layer.running_mean.clone()
+            layer.register_forward_pre_hook(
+                lambda layer, args, name=name, mean=mean: seen.update(
+                    {name: (mean, args[0].mean(0))}
+                )
+            )
+    rows = model.model_.encode(blobs[0])
+    with torch.no_grad():
+        model.discriminator_(rows)
+    assert seen
+    for kept, real in seen.values():
+        torch.testing.assert_close(kept, real, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "head", "learns"),
+    [
+        ({}, "code", False),
+        ({"n_continuous": 1}, "code", False),
+        ({"n_continuous": 1}, "apart", True),
+        (STEADY, "code", True),
+    ],
+)
+def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(
+    given, head, learns, blobs
+):
+    net = clusterer(augment="none", **given).fit(blobs[0]).model_.net
+    rows = torch.randn(40, 4, generator=torch_generator(0))
+    fake = torch.randn(40, 4, generator=torch_generator(1))
+    updated = []
+    for seed in (2, 3):
+        player = deepcopy(net)
+        player.optimizer_.param_groups[0]["lr"] = 0.01  # zero after training
+        latent = net.code.sample(40, torch_generator(seed))
+        player.discriminator_step(rows, rows, fake, latent)
+        updated.append([*getattr(player.discriminator_, head).parameters()][-2])
+    assert torch.equal(*updated) != learns
