@@ -11,21 +11,9 @@ from gan_cluster.training.callbacks import StopTraining
 class ScikitLearnBridge(Callback):
     """Hands each epoch to the callbacks set with ``estimator.set_callbacks`` (scikit-learn 1.9).
 
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator being fitted.
-    context : sklearn.callback.CallbackContext
-        The context of the whole fit.
-    X, y : array-like
-        What the user gave to fit, passed on to callbacks that ask for it.
-    fitted : callable
-        From the net that is trained to the attributes of an estimator that reads it.
-
-    Attributes
-    ----------
-    stopped : bool
-        Whether one of them has ended the fit.
+    X and y, as the user gave them to fit, are passed on to callbacks that ask for them;
+    ``fitted`` makes of the net that is trained the attributes of an estimator that reads it.
+    ``stopped`` says whether a callback has ended the fit.
     """
 
     def __init__(

@@ -113,6 +113,14 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where X was a DataFrame.
 """
+RAISES = """\
+Raises
+------
+NotFittedError
+    Before fit.
+ValueError, TypeError
+    For rows that cannot be read, or not of the kind that was fitted.
+"""
 
 Documented = TypeVar("Documented")
 
@@ -127,6 +135,8 @@ def filled(target: Documented, texts: dict[str, str]) -> Documented:
 
 
 def documented(**words: str) -> Callable[[type], type]:
-    """Put the shared texts into an estimator's docstring, with words in which the two differ."""
-    texts = {name: text.format(**words) for name, text in PARAMETERS.items()}
-    return lambda cls: filled(cls, {**texts, "attributes": ATTRIBUTES})
+    """Put the shared texts into an estimator's docstrings, with words in which the two differ."""
+    texts = {"attributes": ATTRIBUTES, "raises": RAISES}
+    if words:
+        texts |= {name: text.format(**words) for name, text in PARAMETERS.items()}
+    return lambda cls: filled(cls, texts)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from gan_cluster._callbacks import ScikitLearnBridge
 from gan_cluster._convergence import diverged, failures
+from gan_cluster._docs import documented
 from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
 from gan_cluster._seeds import seeds
 from gan_cluster._validation.latent import check_cluster, check_codes, check_noise, rows_given
@@ -60,6 +61,7 @@ def _of_model(name: str, doc: str) -> Any:
     return property(get, doc=doc)
 
 
+@documented()
 class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Base of the estimators; they say what else is read off the model that a fit leaves."""
 
@@ -393,12 +395,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         score : float
             Higher is better.
 
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+        [raises]
         """
         X = self._checked(X)
         return self.model_.score(X)
@@ -528,12 +525,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             ``categorical``, a list of ndarrays (n_samples, size) of probabilities, that of the
             cluster first; ``mean`` and ``variance``, ndarrays (n_samples, n_continuous).
 
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+        [raises]
 
         Examples
         --------

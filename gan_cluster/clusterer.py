@@ -137,12 +137,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         probabilities : ndarray of shape (n_samples, n_clusters)
             Rows sum to 1.
 
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+        [raises]
         """
         X = self._checked(X)
         return self.model_.probabilities(X)
