@@ -128,7 +128,9 @@ Documented = TypeVar("Documented")
 def filled(target: Documented, texts: dict[str, str]) -> Documented:
     """Put texts where docstrings of a function or a class with its methods say ``[name]``."""
     members = vars(target).values() if isinstance(target, type) else ()
-    for each in (target, *(getattr(member, "__func__", member) for member in members)):
+    whole = [target, *(getattr(member, "__func__", member) for member in members)]
+    within = [getattr(each, "__wrapped__", None) for each in whole]  # as in what is available if
+    for each in (*whole, *within):
         if isinstance(each, type | FunctionType) and each.__doc__:
             each.__doc__ = PLACE.sub(lambda m: indent(texts[m[2]], m[1]), each.__doc__)
     return target

@@ -24,7 +24,11 @@ from gan_cluster._docs import documented
 from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
 from gan_cluster._seeds import seeds
 from gan_cluster._validation.latent import check_cluster, check_codes, check_noise, rows_given
-from gan_cluster._validation.parameters import check_callbacks, restored_on_error
+from gan_cluster._validation.parameters import (
+    check_callbacks,
+    check_objective,
+    restored_on_error,
+)
 from gan_cluster._validation.rows import Rows, check_rows
 from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
@@ -270,6 +274,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         """Look at each parameter by itself."""
         self._validate_params()
+        check_objective(objective_of(self.objective))
         check_callbacks(self.callbacks)
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
@@ -368,7 +373,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             For rows that cannot be read, or not of the kind that was fitted; for an ``out`` of
             another shape, or of integers.
         """
-        return self.model_.map(self._features, self._checked(X), out)
+        X = self._checked(X)
+        return self.model_.map(self._features, X, out)
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         """What :meth:`transform` makes of an encoded batch."""

@@ -17,7 +17,6 @@ from gan_cluster._validation.parameters import (
     check_augment,
     check_code_sizes,
     check_learning_rate,
-    check_objective,
     check_prior,
     check_share,
     check_unchanged,
@@ -197,7 +196,6 @@ def _objective_and_codes(
 ) -> tuple[Objective, int, tuple[int, ...]]:
     """The objective without any "auto", the number of clusters, and sizes of categorical codes."""
     objective = objective_of(parameters["objective"])
-    check_objective(objective)
     others, n_clusters = check_code_sizes(parameters["categorical_codes"]), parameters["n_clusters"]
     if n_clusters is None and others:
         raise ValueError(

@@ -13,7 +13,7 @@ import time
 import warnings
 from pathlib import Path
 
-from gan_cluster import InfoGANClusterer
+from gan_cluster import InfoGANClusterer, Objective
 from gan_cluster._folder import holds_model, read_model
 
 KILLS = 20
@@ -34,6 +34,7 @@ def fit(checkpoints, result):
         image_shape=(1, 8, 8),
         width=2,
         n_init=2,
+        objective=Objective(ema_decay=0.9),
         max_epochs=16,
         batch_size=40,
         random_state=0,

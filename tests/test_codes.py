@@ -32,19 +32,6 @@ def test_sample_follows_the_prior(code, rng):
     assert abs(latent.continuous.var() - 1 / 3) < 0.01
 
 
-def test_pairs_share_one_continuous_code_and_nothing_else(rng):
-    code = LatentCode(noise_dim=2, categorical=(100,), n_continuous=3)
-    latent = code.sample(3000, rng)
-    other, shared = code.sample_sharing(latent, rng)
-    same = other.continuous == latent.continuous
-    assert torch.equal(same.nonzero()[:, 1], shared)  # one a row
-    assert not (other.noise == latent.noise).any()
-    assert (other.categories == latent.categories).float().mean() < 0.05
-    shares = torch.bincount(shared, minlength=3) / 3000
-    torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.03, rtol=0)
-    assert abs(torch.corrcoef(torch.stack([latent.noise[:, 0], other.noise[:, 0]]))[0, 1]) < 0.06
-
-
 def test_assemble_is_noise_then_one_hot_then_continuous(code, rng):
     latent = code.sample(7, rng)
     z = code.assemble(latent)

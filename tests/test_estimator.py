@@ -1,10 +1,13 @@
 """Clones, pickles, pipelines, searches and HTML: both estimators among scikit-learn's."""
 
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from threading import Barrier
 
 import numpy as np
@@ -21,6 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 from small import clusterer, extractor
 
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
+
 both = pytest.mark.parametrize("make", [clusterer, extractor])
 
 
@@ -29,12 +34,13 @@ def test_clone_has_the_parameters_and_nothing_fitted(make, blobs):
     model = make(width=3).fit(blobs[0])
     copy = clone(model)
     assert copy.get_params() == model.get_params()
-    assert not hasattr(copy, "net_")
+    assert copy.objective is not model.objective
+    assert not hasattr(copy, "model_")
     np.testing.assert_array_equal(copy.fit_transform(blobs[0]), model.transform(blobs[0]))
 
 
 @both
-@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.5, "spectral_norm": True}])
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.5, "n_continuous": 1}])
 @pytest.mark.parametrize("shape", [(64,), (1, 8, 8)])
 def test_pickle_predicts_draws_and_trains_on(make, settings, shape, images, tmp_path):
     X = images.reshape(-1, *shape)
@@ -93,7 +99,7 @@ def _at_once(*functions):
 def test_fits_in_threads_do_not_disturb_each_other(blobs, images):
     makers = [
         (partial(clusterer, max_epochs=20, n_init=2, codes_per_cluster=2), blobs[0]),
-        (partial(clusterer, max_epochs=10, prior="learned", augment="adversarial"), blobs[0]),
+        (partial(clusterer, max_epochs=10, prior="learned", n_continuous=2), blobs[0]),
         (partial(extractor, max_epochs=6, image_shape=(1, 8, 8), ema_decay=0.9), images),
     ]
     state, dtype = torch.random.get_rng_state(), torch.get_default_dtype()
@@ -124,7 +130,7 @@ def test_fits_in_threads_leave_the_compiler_on(blobs):
 @both
 def test_one_model_serves_many_threads(make, images):
     X = np.vstack([images] * 8)
-    model = make(image_shape=(1, 8, 8), spectral_norm=True).fit(images)
+    model = make(image_shape=(1, 8, 8)).fit(images)
     readings = [model.transform, model.score, lambda X: model.encode(X).categorical[0]]
     if make is clusterer:
         readings += [model.predict, model.predict_proba]
@@ -170,7 +176,7 @@ SEARCHES = {
 @pytest.mark.parametrize("search", SEARCHES)
 def test_searches_by_the_score_without_labels(make, search, with_y, blobs):
     X, y = blobs
-    found = SEARCHES[search](make(), {"info_weight": [0.5, 1.0], "noise_dim": [2, 3]})
+    found = SEARCHES[search](make(), {"objective__info_weight": [0.5, 1.0], "noise_dim": [2, 3]})
     found.fit(X, y if with_y else None)
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()
     assert found.best_params_["noise_dim"] in (2, 3)
@@ -250,3 +256,58 @@ else:
     raise SystemExit("an unknown name was found")
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("package", ["metrics", "datasets"])
+def test_scores_and_data_sets_are_imported_without_torch(package):
+    script = f"import sys, gan_cluster.{package}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _described(text, section):
+    """Names that a docstring describes in a section, in order."""
+    body = inspect.cleandoc(text).split(f"\n{section}\n{'-' * len(section)}\n")[1]
+    names = []
+    for line, following in pairwise([*body.splitlines(), ""]):
+        if following and set(following) == {"-"}:
+            break
+        if line[:1].strip():
+            names += line.split(" : ")[0].split(", ")
+    return names
+
+
+@pytest.mark.parametrize("cls", [InfoGANClusterer, GANFeatureExtractor, Objective])
+def test_each_parameter_is_described_and_no_other(cls):
+    parameters = [*inspect.signature(cls).parameters]
+    assert _described(cls.__doc__, "Parameters") == parameters
+    assert len(parameters) <= 27
+    for name, parameter in inspect.signature(cls).parameters.items():
+        shown = str(parameter.default).replace("'", '"')
+        told = re.search(rf"^    {name} : .*default=(.*)$", cls.__doc__, re.MULTILINE)[1]
+        assert told.strip('"') == shown.strip('"'), name
+
+
+@both
+def test_each_fitted_attribute_is_described_and_no_other(make, blobs):
+    model = make().fit(pd.DataFrame(blobs[0], columns=list("abcd")))
+    fitted = {name for name in dir(model) if name.endswith("_") and name[0] != "_"}
+    assert set(_described(type(model).__doc__, "Attributes")) == fitted
+
+
+@pytest.mark.parametrize("cls", [InfoGANClusterer, GANFeatureExtractor])
+def test_shared_texts_are_in_their_places(cls):
+    methods = {name: getattr(cls, name) for name in ("fit", "partial_fit", "transform", "score")}
+    methods |= {name: member for name, member in vars(cls).items() if callable(member)}
+    for name, member in {**methods, "itself": cls}.items():
+        text = inspect.getdoc(member) or ""
+        assert not re.search(r"^ *\[[\w ]+\]$", text, re.MULTILINE), name
+        assert not re.search(r"[{]\w+[}]", text), name
+
+
+def test_both_estimators_share_most_parameters_in_the_same_order():
+    ours, theirs = (
+        [*inspect.signature(cls).parameters] for cls in (InfoGANClusterer, GANFeatureExtractor)
+    )
+    more = {"layers", "pooling", "n_components", "normalize"}
+    assert [name for name in theirs if name not in more] == ours
+    assert more < set(theirs)

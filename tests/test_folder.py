@@ -1,4 +1,4 @@
-"""A disk that is full is a clear error, older files stay, and all goes on once there is room."""
+"""Files are written whole: on a full disk older ones stay, and all goes on once there is room."""
 
 import errno
 import os
@@ -10,13 +10,14 @@ from skorch.callbacks import Callback
 from small import clusterer
 
 from gan_cluster import _folder, load, save
+from gan_cluster.training import checkpoint
 
 
 class Disk:
     """A folder whose disk is full to the caller."""
 
-    def __init__(self, folder, patch):
-        self.folder, self.patch = folder, patch
+    def __init__(self, folder):
+        self.folder, self.patch = folder, pytest.MonkeyPatch()
 
     def fill(self):
         def fsync(file):
@@ -46,9 +47,11 @@ class SmallDisk(Disk):
 
 
 @pytest.fixture(params=["simulated", "mounted"])
-def disk(request, tmp_path, monkeypatch):
+def disk(request, tmp_path):
     if request.param == "simulated":
-        yield Disk(tmp_path, monkeypatch)
+        simulated = Disk(tmp_path)
+        yield simulated
+        simulated.free()
         return
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
     try:
@@ -56,7 +59,7 @@ def disk(request, tmp_path, monkeypatch):
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        yield SmallDisk(tmp_path, monkeypatch)
+        yield SmallDisk(tmp_path)
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
@@ -80,6 +83,20 @@ def test_a_model_is_not_lost(disk, blobs):
     np.testing.assert_array_equal(load(folder).transform(X), newer.transform(X))
 
 
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_an_error_leaves_the_old_file_whole(fails, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+    monkeypatch.setattr(_folder.os, fails, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _folder.write_file(path, b"new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 class Fills(Callback):
     """Counts epochs, and fills a disk in the third."""
 
@@ -92,14 +109,15 @@ class Fills(Callback):
             self.disk.fill()
 
 
-def test_a_checkpoint_is_not_lost(disk, blobs):
+def test_a_checkpoint_is_not_lost(disk, blobs, monkeypatch):
+    monkeypatch.setattr(checkpoint, "WRITING_SHARE", 1.0)  # after every epoch
     X, _ = blobs
     whole = clusterer(max_epochs=6).fit(X)
     settings = {"max_epochs": 6, "checkpoint_dir": disk.folder / "model"}
     model = clusterer(callbacks=[Fills(disk)], **settings)
     with pytest.raises(OSError, match=FULL):
         model.fit(X)
-    assert not hasattr(model, "net_")
+    assert not hasattr(model, "model_")
     assert _folder.read_model(disk.folder / "model")[0]["done"] == 2
     disk.free()
     rest = Fills()

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from small import clusterer, extractor
 from stopped import Crash, Crashes, Drawn, Trunk
 
-from gan_cluster import load, save
+from gan_cluster import Objective, load, save
 from gan_cluster.inspection import FiltersDisplay
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training import checkpoint, data
@@ -61,7 +61,9 @@ def test_a_default_fit_on_a_gpu_finds_the_digits_and_runs_on_a_cpu(tmp_path):
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])
-@pytest.mark.parametrize("settings", [{}, {"precision": "bf16"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"precision": "bf16"}, {"objective": Objective(ema_decay=0.9)}]
+)
 def test_features_are_finite_whatever_the_options(make, settings):
     X = load_digits().data[:200]
     assert np.isfinite(make(**settings, **IMAGE).fit_transform(X)).all()

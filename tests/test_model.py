@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import clusterer, extractor
+from small import STEADY, clusterer, extractor
 
 from gan_cluster import InfoGANClusterer
 
@@ -65,6 +65,10 @@ def test_the_posterior_is_over_all_codes(model, blobs):
     np.testing.assert_array_equal(posterior.variance, 1)
     second = posterior.categorical[1].argmax(1)
     np.testing.assert_array_equal(model.predict(X, code=1), second)
+
+
+def test_a_learned_variance_is_that_of_each_row(blobs):
+    X, _ = blobs
     learned = clusterer(n_continuous=1, continuous_variance="learned").fit(X).encode(X)
     assert (learned.variance > 0).all()
     assert np.ptp(learned.variance) > 0
@@ -93,17 +97,16 @@ def test_images_keep_their_shape(colours):
     ],
 )
 def test_the_structures_of_the_paper(images, settings, sizes, latent_dim):
-    paper = {"consistency_weight": 0, "codes_per_cluster": 1}
-    model = InfoGANClusterer(10, width=2, max_epochs=1, random_state=0, **paper, **settings)
-    code = model.fit(images).net_.code
+    small = {"objective": "infogan", "width": 2, "max_epochs": 1, "random_state": 0}
+    model = InfoGANClusterer(10, **small, **settings)
+    code = model.fit(images).model_.net.code
     assert (code.categorical, code.latent_dim) == (sizes, latent_dim)
     assert model.encode(images[:2]).categorical[-1].shape == (2, 10)
 
 
-@pytest.mark.parametrize("consistency_weight", [0, 1])
-def test_every_code_is_learned(consistency_weight, blobs):
-    settings = {"categorical_codes": (2, 3), "consistency_weight": consistency_weight}
-    model = clusterer(width=8, max_epochs=60, **settings).fit(blobs[0])
+@pytest.mark.parametrize("settings", [STEADY, {}])
+def test_every_code_is_learned(settings, blobs):
+    model = clusterer(width=8, max_epochs=60, categorical_codes=(2, 3), **settings).fit(blobs[0])
     for j, size in enumerate((2, 3), 1):
         drawn = np.arange(300) % size
         codes = np.full((300, 3), np.nan)
@@ -200,3 +203,13 @@ def test_torchs_default_dtype_does_not_matter(model):
     finally:
         torch.set_default_dtype(torch.float32)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_merged_probabilities_are_sums_over_codes(blobs):
+    model = clusterer(codes_per_cluster=2).fit(blobs[0])
+    merged, groups = model.predict_proba(blobs[0]), model.model_.net.clusters.groups
+    model.model_.net.clusters.groups = None
+    order, model.model_.order = model.model_.order, None
+    fine = model.predict_proba(blobs[0])
+    summed = np.stack([fine[:, groups.numpy() == k].sum(1) for k in range(3)], axis=1)
+    np.testing.assert_allclose(merged, summed[:, order], atol=1e-6)

@@ -1,19 +1,22 @@
-"""Losses against closed forms, an independent computation in NumPy, and their gradients."""
+"""The objective by name and by weights; losses against closed forms, NumPy and their gradients."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from small import SMALL, STEADY, clusterer, extractor
 
+from gan_cluster import Objective
 from gan_cluster.objectives import (
     ADVERSARIAL_LOSSES,
+    OBJECTIVES,
     agreement,
-    contrastive_loss,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
     imbalance,
-    virtual_adversarial_twin,
 )
 
 
@@ -87,14 +90,6 @@ def test_gradient_penalty_of_a_quadratic_is_known(rng):
     torch.testing.assert_close(weights.grad, 2 * expected / 2)
 
 
-def test_contrastive_loss_is_the_mean_surprise_in_nats(rng):
-    logits = torch.tensor([[np.log(3.0), 0.0], [0.0, 0.0]])  # 3/4 and 1/2 for the first
-    found = contrastive_loss(logits, torch.tensor([0, 1]))
-    assert float(found) == pytest.approx((np.log(4 / 3) + np.log(2)) / 2)
-    found = contrastive_loss(logits, torch.tensor([1, 1]))
-    assert float(found) == pytest.approx((np.log(4) + np.log(2)) / 2)
-
-
 def test_agreement_is_entropy_plus_divergence_both_ways(rng):
     logits, twins = torch.randn(2, 32, 5, generator=rng, dtype=torch.float64)
     p, q = logits.softmax(1).numpy(), twins.softmax(1).numpy()
@@ -126,26 +121,155 @@ def test_imbalance_of_an_empty_cluster_has_a_finite_value_and_gradient():
     assert torch.isfinite(marginal.grad).all()
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (6, 1, 8, 8)])
-def test_virtual_adversarial_twin_moves_each_row_by_the_radius(shape, rng):
-    head = torch.nn.Linear(int(np.prod(shape[1:])), 3)
-    rows = torch.randn(shape, generator=rng)
-
-    def predict(rows):
-        return head(rows.flatten(1))
-
-    twin = virtual_adversarial_twin(predict, rows, predict(rows), 0.7, rng)
-    assert twin.shape == rows.shape
-    assert not twin.requires_grad
-    moved = (twin - rows).flatten(1).norm(dim=1)
-    torch.testing.assert_close(moved, torch.full((6,), 0.7))
-    assert head.weight.grad is None
+both = pytest.mark.parametrize("make", [clusterer, extractor])
 
 
-def test_virtual_adversarial_twin_finds_the_direction_that_matters(rng):
-    def predict(rows):
-        return torch.stack([5 * rows[:, 0], torch.zeros(len(rows))], dim=1)
+def test_the_names_stand_for_what_the_documentation_says():
+    game = {"consistency_weight": 0}
+    assert {
+        "consistency": Objective(),
+        "infogan": Objective(**game),
+        "gan": Objective(**game, info_weight=0, continuous_weight=0, gradient_penalty=1),
+    } == OBJECTIVES
+    terms = {
+        name: (objective.is_consistent, objective.reads_clusters, objective.reads_codes)
+        for name, objective in OBJECTIVES.items()
+    }
+    assert terms == {
+        "consistency": (True, True, True),
+        "infogan": (False, True, True),
+        "gan": (False, False, False),
+    }
 
-    rows = torch.randn(20, 10, generator=rng)
-    moved = virtual_adversarial_twin(predict, rows, predict(rows), 1.0, rng) - rows
-    torch.testing.assert_close(moved[:, 0].abs(), torch.ones(20))
+
+@both
+@pytest.mark.parametrize("name", ["consistency", "infogan"])
+def test_a_name_trains_as_the_objective_that_it_stands_for(make, name, blobs):
+    named, spelled = (make(objective=given).fit(blobs[0]) for given in (name, OBJECTIVES[name]))
+    assert named.get_params()["objective"] == name
+    np.testing.assert_array_equal(named.transform(blobs[0]), spelled.transform(blobs[0]))
+
+
+def test_weights_are_read_and_set_by_name():
+    objective = Objective(balance_weight=2.0)
+    assert objective.get_params()["balance_weight"] == 2
+    assert objective.set_params(n_neighbors=3, info_weight=0.5) is objective
+    assert objective == Objective(balance_weight=2.0, n_neighbors=3, info_weight=0.5)
+    with pytest.raises(ValueError, match="Objective has no 'weight': there are consistency_weight"):
+        objective.set_params(weight=1.0)
+
+
+@both
+def test_weights_are_parameters_of_the_estimator(make):
+    model = make(objective=Objective(balance_weight=2.0))
+    assert model.get_params()["objective__balance_weight"] == 2
+    assert "objective__balance_weight" not in model.get_params(deep=False)
+    model.set_params(objective__balance_weight=3.0, width=3)
+    assert (model.objective.balance_weight, model.width) == (3, 3)
+    model.set_params(objective=Objective(info_weight=0.5), objective__n_neighbors=2)
+    assert model.objective == Objective(info_weight=0.5, n_neighbors=2)
+    with pytest.raises(ValueError, match="Objective has no 'balance'"):
+        model.set_params(objective__balance=1.0)
+
+
+@both
+def test_a_name_has_no_weights_to_set(make):
+    model = make(objective="infogan")
+    assert not [name for name in model.get_params() if name.startswith("objective__")]
+    for given in ({}, {"objective": "consistency"}):
+        name = given.get("objective", "infogan")
+        message = f"objective__info_weight is a weight, and objective='{name}' is only a name"
+        with pytest.raises(ValueError, match=message):
+            model.set_params(objective__info_weight=2.0, **given)
+    assert model.objective == "infogan"
+    assert model.set_params(objective=Objective(), objective__info_weight=2.0).objective == (
+        Objective(info_weight=2.0)
+    )
+
+
+@both
+def test_a_clone_has_an_objective_of_its_own(make):
+    model = make(objective=Objective(augment=torch.flip, balance_weight=2.0))
+    copy = clone(model)
+    assert copy.objective == model.objective
+    copy.set_params(objective__balance_weight=7.0)
+    assert model.objective.balance_weight == 2
+
+
+@both
+def test_a_fit_leaves_the_objective_as_it_was_given(make, blobs):
+    objective = Objective()
+    model = make(objective=objective).fit(blobs[0])
+    assert model.objective is objective
+    assert objective == Objective()
+    assert model.model_.net.objective.n_neighbors == 10
+
+
+@both
+def test_weights_are_searched(make, blobs):
+    grid = {"objective__balance_weight": [0.5, 5.0], "objective__n_neighbors": [1, 10]}
+    search = GridSearchCV(make(), grid, cv=2, error_score="raise").fit(blobs[0])
+    scores = search.cv_results_["mean_test_score"]
+    assert len(set(scores)) == 4
+    best = search.best_estimator_.objective
+    assert search.best_params_["objective__balance_weight"] == best.balance_weight
+    assert search.best_params_["objective__n_neighbors"] == best.n_neighbors
+
+
+@both
+def test_objectives_are_searched(make, blobs):
+    grid = {"objective": ["consistency", "infogan", Objective(balance_weight=1.0)]}
+    search = GridSearchCV(make(), grid, cv=2, error_score="raise").fit(blobs[0])
+    assert len(set(search.cv_results_["mean_test_score"])) == 3
+    assert search.best_params_["objective"] in grid["objective"]
+
+
+@both
+@pytest.mark.parametrize("changed", [{"n_neighbors": 3}, {"augment": torch.clone}])
+def test_an_objective_that_was_changed_in_place_is_noticed(make, changed, blobs):
+    model = make(objective=Objective()).fit(blobs[0])
+    ((name, value),) = changed.items()
+    model.set_params(**{f"objective__{name}": value})
+    for go_on in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(ValueError, match=r"objective changed from Objective\(.*fit to start"):
+            go_on(blobs[0])
+    model.set_params(**{f"objective__{name}": "auto"})
+    assert model.partial_fit(blobs[0]).n_iter_ == SMALL["max_epochs"] + 1
+
+
+def test_a_name_and_the_objective_that_it_stands_for_are_not_the_same_parameter(blobs):
+    model = clusterer(objective="consistency").fit(blobs[0])
+    with pytest.raises(ValueError, match="objective changed from 'consistency' to Objective"):
+        model.set_params(objective=Objective()).partial_fit(blobs[0])
+
+
+def test_gradient_penalty_flattens_the_discriminator(blobs):
+    def slope(weight):
+        model = clusterer(gradient_penalty=weight, max_epochs=20, learning_rate=(5e-3, 1e-3))
+        model.fit(blobs[0])
+        rows = model.model_.encoding.encode(blobs[0]).requires_grad_()
+        logits = model.discriminator_(rows).adversarial
+        return float(torch.autograd.grad(logits.sum(), rows)[0].norm(dim=1).mean())
+
+    assert slope(100.0) < 0.5 * slope(0.0)
+
+
+def test_info_weight_makes_q_read_the_code(blobs):
+    def information(weight):
+        settings = {"max_epochs": 30, "width": 4, "learning_rate": 5e-3}
+        model = extractor(info_weight=weight, **STEADY, **settings)
+        return model.fit(blobs[0]).history_[-1]["mutual_information"]
+
+    assert information(1.0) > 0.5
+    assert information(0.0) < 0.3
+
+
+def test_balance_weight_pulls_the_shares_together(blobs):
+    X = np.concatenate([blobs[0][:20], np.random.RandomState(0).normal(50, 1, (200, 4))])
+
+    def imbalance(weight):
+        model = clusterer(balance_weight=weight, info_weight=0, max_epochs=30, n_neighbors=0)
+        usage = np.array(model.fit(X).history_[-1]["cluster_usage"])
+        return float((usage * np.log(usage * 3 + 1e-12)).sum())
+
+    assert imbalance(10.0) < 0.1 < imbalance(0.0)

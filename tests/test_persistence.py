@@ -15,10 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load as load_tensors
 from sklearn.exceptions import NotFittedError
-from small import clusterer, extractor
+from small import STEADY, clusterer, extractor
 from torch import nn
 
-from gan_cluster import InfoGANClusterer, _folder, load, save
+from gan_cluster import InfoGANClusterer, Objective, _folder, load, save
 from gan_cluster._folder import CorruptModelError
 
 
@@ -41,7 +41,8 @@ def wider_trunk(shape):
 
 SETTINGS = {
     "images": (clusterer, {"image_shape": (1, 8, 8), "codes_per_cluster": 2}),
-    "a game alone": (clusterer, {"consistency_weight": 0, "codes_per_cluster": 2}),
+    "a game alone": (clusterer, {**STEADY, "codes_per_cluster": 2}),
+    "infogan": (clusterer, {"objective": "infogan", "learning_rate": "auto"}),
     "all options": (
         clusterer,
         {
@@ -49,14 +50,14 @@ SETTINGS = {
             "prior": np.array([0.5, 0.2, 0.3]),
             "categorical_codes": (2,),
             "n_continuous": 2,
+            "learning_rate": (1e-3, 2e-3),
             "ema_decay": 0.9,
-            "spectral_norm": True,
-            "continuous_variance": "learned",
             "random_state": np.random.RandomState(0),
         },
     ),
-    "learned prior": (clusterer, {"prior": "learned", "augment": "adversarial"}),
-    "contrast": (extractor, {"n_continuous": 2, "contrastive_weight": 1.0}),
+    "learned variance": (clusterer, {"n_continuous": 2, "continuous_variance": "learned"}),
+    "learned prior": (clusterer, {"prior": "learned"}),
+    "no clusters": (extractor, {"n_clusters": None, "n_continuous": 2}),
     "features": (extractor, {"layers": "all", "pooling": "max", "image_shape": (1, 8, 8)}),
     "gan": (extractor, {"objective": "gan"}),
 }
@@ -109,8 +110,11 @@ def test_parameters_that_were_changed_since_fit_are_not_saved(images, tmp_path):
     model.set_params(layers="dense", width=5)
     with pytest.raises(ValueError, match="layers, width changed since fit"):
         save(model, tmp_path / "model")
+    model.set_params(layers="conv1", width=2, device="cpu", verbose=1, objective__info_weight=2.0)
+    with pytest.raises(ValueError, match="objective changed since fit"):
+        save(model, tmp_path / "model")
     assert not (tmp_path / "model").exists()
-    save(model.set_params(layers="conv1", width=2, device="cpu", verbose=1), tmp_path / "model")
+    save(model.set_params(objective__info_weight=1.0), tmp_path / "model")
     np.testing.assert_array_equal(
         load(tmp_path / "model").transform(images), model.transform(images)
     )
@@ -141,11 +145,39 @@ def test_networks_of_the_users_are_given_again(blobs, tmp_path):
         load(tmp_path, architecture=(Drawn, wider_trunk))
 
 
+def brighter(rows):
+    return rows + 0.1
+
+
+def test_functions_of_the_users_are_given_again(blobs, tmp_path):
+    X, _ = blobs
+    model = clusterer(augment=brighter, balance_weight=2.0).fit(X)
+    save(model, tmp_path)
+    with pytest.raises(TypeError, match=r"give load\(\) again .*: objective__augment$"):
+        load(tmp_path)
+    found = [
+        load(tmp_path, objective__augment=brighter),
+        load(tmp_path, objective=Objective(**model.objective.get_params())),
+    ]
+    expected = model.partial_fit(X).predict_proba(X)
+    for same in found:
+        assert same.objective == model.objective
+        np.testing.assert_array_equal(same.partial_fit(X).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("objective", ["consistency", Objective(), Objective(n_neighbors=3)])
+def test_an_objective_comes_back_as_it_was_given(objective, blobs, tmp_path):
+    save(clusterer(objective=objective).fit(blobs[0]), tmp_path)
+    same = load(tmp_path)
+    assert same.objective == objective
+    assert same.objective is not objective or isinstance(objective, str)
+
+
 @pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.5, "codes_per_cluster": 2}])
 def test_a_model_that_a_gpu_trained_is_read_where_there_is_none(settings, images, tmp_path):
     model = clusterer(n_clusters=10, image_shape=(1, 8, 8), **settings).fit(images)
     labels, drawn = model.predict_proba(images), model.sample(5, random_state=0)
-    model.device_ = "cuda"  # as if it had been trained there
+    model.model_.recipe = model.model_.recipe.on("cuda")  # as if it had been trained there
     read = pickle.loads(pickle.dumps(model))
     assert model.device_ == "cuda"
     save(model, tmp_path)
@@ -425,8 +457,8 @@ def test_json_that_is_no_model_is_found_out(text, saved):
 
 def test_a_later_format_says_which_it_is(saved):
     folder, document, _, _ = saved
-    _resealed(folder, {**json.loads(document), "format": 2})
-    with pytest.raises(CorruptModelError, match="format 2 is not the one that this version reads"):
+    _resealed(folder, {**json.loads(document), "format": 3})
+    with pytest.raises(CorruptModelError, match="is of format 3, and this version reads 2"):
         load(folder)
 
 
@@ -446,11 +478,29 @@ def test_nothing_is_loaded_into_the_global_generator(saved):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_a_model_of_the_first_version_is_read():
-    folder = Path(__file__).parent / "saved_0_1"
+HERE = Path(__file__).parent
+
+
+def test_a_model_of_the_first_format_is_refused_with_what_to_do():
+    assert json.loads((HERE / "saved_0_1/model.json").read_text())["format"] == 1
+    with pytest.raises(
+        CorruptModelError,
+        match=r"saved_0_1 is of format 1, and this version reads 2: before the first release "
+        "parameters changed their names, .* has to be fitted and saved again",
+    ):
+        load(HERE / "saved_0_1")
+
+
+def test_a_model_of_the_second_format_is_read():
+    folder = HERE / "saved_format_2"
     expected = json.loads((folder / "expected.json").read_text())
     model = load(folder)
     np.testing.assert_array_equal(model.predict(np.array(expected["X"])), expected["labels"])
     np.testing.assert_array_equal(model.labels_, expected["labels"])
+    probabilities = model.predict_proba(np.array(expected["X"]))
+    np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-4)
+    assert model.code_names_ == ["cluster", "continuous0"]
     assert model.sample(4, cluster=2, random_state=0).shape == (4, 4)
     assert model.history_[-1]["code_entropy"] == pytest.approx(np.log(12), abs=0.2)
+    n_epochs = model.n_iter_
+    assert model.partial_fit(np.array(expected["X"])).n_iter_ == n_epochs + 1

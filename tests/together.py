@@ -32,7 +32,11 @@ def main():
         "seedless": {"random_state": None},
         "game": {"random_state": 0, "objective": Objective(**STEADY, codes_per_cluster=4)},
         "codes": {"random_state": 0, "n_continuous": 2},
-        "learned": {"random_state": 0, "prior": "learned"},
+        "learned": {
+            "random_state": 0,
+            "prior": "learned",
+            "objective": Objective(ema_decay=0.9),
+        },
         "dies": {"random_state": 0, "callbacks": [Dies()]},
         "tiny batch": {"random_state": 0, "batch_size": 3},
     }[mode]

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import (
 )
 from skorch.callbacks import Callback
 
-from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE, halvings
+from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
 
 WEIGHT = [Interval(Real, 0, None, closed="left")]
@@ -60,8 +60,8 @@ def check_architecture(
             f"images of {height}x{width} are too small for convolutions, which need at least "
             f'{MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE}: enlarge them or set architecture="mlp"'
         )
-    if depth is not None and min(halvings(height, width, depth)[-1]) < 1:
-        deepest = min(height, width).bit_length() - 1
+    deepest = min(height, width).bit_length() - 1
+    if depth is not None and depth > deepest:
         raise ValueError(
             f"depth={depth} halves images of {height}x{width} away: set depth to at most {deepest}"
         )

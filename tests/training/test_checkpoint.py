@@ -49,10 +49,13 @@ def _same(model, other, X):
 
 FITS = {
     "two runs, merged, refined": (clusterer, {"n_init": 2, "codes_per_cluster": 2}),
-    "the game alone": (clusterer, {**STEADY, "n_init": 2}),
+    "the game alone": (clusterer, {**STEADY, "n_init": 2, "ema_decay": 0.9}),
     "that rests": (clusterer, {"tol": 1.0, "n_iter_no_change": 2, "n_init": 2}),
     "learned prior": (clusterer, {"prior": "learned"}),
-    "continuous codes alone": (extractor, {"n_clusters": None, "n_continuous": 3}),
+    "continuous codes alone": (
+        extractor,
+        {"n_clusters": None, "n_continuous": 3, "ema_decay": 0.9},
+    ),
     "networks that draw": (extractor, {"architecture": (Drawn, Trunk), "n_init": 2}),
 }
 

@@ -41,7 +41,7 @@ def _finite(model, X):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, STEADY, {"n_continuous": 2}],
+    [{}, {**STEADY, "ema_decay": 0.9}, {"n_continuous": 2}],
 )
 @pytest.mark.parametrize("step", [0, 7, 13])
 def test_one_nan_is_taken_back_and_training_goes_on(step, settings, blobs):

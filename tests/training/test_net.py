@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 from small import STEADY, clusterer
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.training.random import torch_generator
@@ -54,3 +55,31 @@ def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(
         player.discriminator_step(rows, rows, fake, latent)
         updated.append([*getattr(player.discriminator_, head).parameters()][-2])
     assert torch.equal(*updated) != learns
+
+
+def test_rows_are_drawn_from_averaged_weights(blobs):
+    weights = []
+
+    class Recorder(nn.Module):
+        def __init__(self, latent_dim, shape):
+            super().__init__()
+            self.layer = nn.Linear(latent_dim, *shape)
+
+        def forward(self, z):
+            if self.training and z.requires_grad is False and len(z) == 40:
+                weights.append(self.layer.weight.detach().clone())
+            return self.layer(z)
+
+    pair = (Recorder, lambda shape: nn.Linear(*shape, 4))
+    settings = {"ema_decay": 0.5, "learning_rate": (1e-3, 0.1), "max_epochs": 12}
+    model = clusterer(architecture=pair, **settings).fit(blobs[0])
+    raw = model.model_.net.generator_.layer.weight.detach()
+    after_steps = [*weights[1:], raw]  # weights were noted before each step
+    assert len(after_steps) > 10  # until then an average of fewer steps moves faster
+    expected = after_steps[0]
+    for n, new in enumerate(after_steps[1:], start=1):
+        share = max(0.5, 9 / (10 + n))
+        expected = (1 - share) * expected + share * new
+    averaged = model.generator_.module.layer.weight.detach()
+    torch.testing.assert_close(averaged, expected)
+    assert not torch.equal(averaged, raw)

@@ -1,16 +1,20 @@
 """Settings that cannot work are named, with what would be right, before any training."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from small import clusterer, extractor
 
+from gan_cluster import InfoGANClusterer, Objective
+from gan_cluster.objectives import OBJECTIVES
+
 pytestmark = pytest.mark.usefixtures("no_training")
 both = pytest.mark.parametrize("make", [clusterer, extractor])
 X = np.random.RandomState(0).normal(size=(20, 64))
-
-
+LEARNING_RATE = "learning_rate=.*: it should be a positive number, or two, that of the disc"
 SETTINGS = {
     "image_shape of two numbers": ({"image_shape": (8, 8)}, "three positive integers"),
     "image_shape of fractions": ({"image_shape": (1.0, 8, 8)}, "three positive integers"),
@@ -22,6 +26,7 @@ SETTINGS = {
     ),
     "convolutions without images": ({"architecture": "dcgan"}, "needs images: set image_shape"),
     "too deep": ({"image_shape": (1, 8, 8), "depth": 4}, "depth=4 .* set depth to at most 3"),
+    "far too deep": ({"image_shape": (1, 8, 8), "depth": 10**9}, "set depth to at most 3"),
     "unknown architecture": ({"architecture": "vgg"}, "'architecture' parameter"),
     "views of a table": ({"augment": "image"}, 'augment="image" needs images'),
     "augment": ({"augment": "mirror"}, "'augment' parameter"),
@@ -29,7 +34,7 @@ SETTINGS = {
     "absent device": ({"device": "meta"}, "device='meta' is not available here: use"),
     "categorical codes": ({"categorical_codes": (3, 0)}, "categorical_codes.* positive integers"),
     "batch_size": ({"batch_size": 1}, "'batch_size' parameter"),
-    "ema_decay": ({"ema_decay": 1.0}, "'ema_decay' parameter"),
+    "ema_decay": ({"ema_decay": 1.0}, "'ema_decay' parameter of Objective"),
     "adversarial_loss": ({"adversarial_loss": "wgan"}, "'adversarial_loss' parameter"),
     "callbacks": ({"callbacks": "print"}, "'callbacks' parameter"),
     "callback": ({"callbacks": [print]}, "callbacks should be instances of skorch"),
@@ -37,11 +42,20 @@ SETTINGS = {
     "augment that fails": ({"augment": lambda rows: rows.mirrored}, "augment fails on a batch of"),
     "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
     "instance_noise": ({"instance_noise": -0.1}, "'instance_noise' parameter"),
-    "contrastive_weight": ({"contrastive_weight": -1.0}, "'contrastive_weight' parameter"),
-    "nothing to contrast": (
-        {"contrastive_weight": 0.5, "n_continuous": 1},
-        "contrastive_weight=0.5 needs at least two continuous codes .* there are 1: raise n_cont",
-    ),
+    "gradient_penalty": ({"gradient_penalty": "auto"}, "'gradient_penalty' parameter of Objective"),
+    "codes_per_cluster": ({"codes_per_cluster": 0}, "'codes_per_cluster' parameter of Objective"),
+    "consistency_weight": ({"consistency_weight": None}, "'consistency_weight' parameter"),
+    "unknown objective": ({"objective": "wgan"}, "'objective' parameter"),
+    "class for an objective": ({"objective": Objective}, "'objective' parameter"),
+    "learning rate of zero": ({"learning_rate": 0.0}, "'learning_rate' parameter"),
+    "learning rate of a word": ({"learning_rate": "slow"}, "'learning_rate' parameter"),
+    "no learning rate": ({"learning_rate": None}, "'learning_rate' parameter"),
+    "three learning rates": ({"learning_rate": (1e-3, 1e-3, 1e-3)}, LEARNING_RATE),
+    "one learning rate of two": ({"learning_rate": [1e-3]}, LEARNING_RATE),
+    "a negative learning rate of two": ({"learning_rate": (1e-3, -1e-3)}, LEARNING_RATE),
+    "an infinite learning rate of two": ({"learning_rate": (1e-3, np.inf)}, LEARNING_RATE),
+    "an infinite learning rate": ({"learning_rate": np.inf}, "'learning_rate' parameter"),
+    "words for learning rates": ({"learning_rate": ("auto", 1e-3)}, LEARNING_RATE),
     "random_state": ({"random_state": "today"}, "'random_state' parameter"),
 }
 
@@ -84,20 +98,32 @@ def test_number_of_clusters(settings, message):
     [
         ({"layers": "conv1"}, r"layers='conv1' names no layer \['conv1'\]: there are \['dense1"),
         ({"layers": []}, r"layers=\[\] names no layer"),
-        (
-            {"objective": "gan", "n_continuous": 5, "contrastive_weight": 1.0},
-            "at least two continuous codes to tell apart, and there are 0",
-        ),
         ({"objective": "gan", "layers": "recognition"}, "names no layer"),
         ({"pooling": "max"}, 'pooling="max" needs convolutional maps'),
         ({"pooling": "avg"}, 'pooling="avg" needs convolutional maps.*leave pooling="auto"'),
-        ({"objective": "wgan"}, "'objective' parameter"),
         ({"normalize": "l1"}, "'normalize' parameter"),
     ],
 )
 def test_features_that_are_not_there(settings, message):
     with pytest.raises(ValueError, match=message):
         extractor(**settings).fit(X)
+
+
+@pytest.mark.parametrize(
+    "objective", ["gan", Objective(consistency_weight=0, info_weight=0), OBJECTIVES["gan"]]
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_predict"])
+def test_a_clusterer_needs_a_term_that_teaches_clusters(objective, method):
+    message = f"no term of objective={objective!r} teaches one: raise consistency_weight or "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        getattr(InfoGANClusterer(3, objective=objective), method)(X)
+
+
+def test_clusters_that_are_not_asked_for():
+    with pytest.raises(ValueError, match=r"categorical_codes=\(3,\) come after the cluster, and"):
+        extractor(n_clusters=None, categorical_codes=(3,)).fit(X)
+    with pytest.raises(ValueError, match="'n_clusters' parameter"):
+        clusterer(n_clusters=None).fit(X)
 
 
 def test_a_chunk_in_units_far_from_those_of_the_first(monkeypatch):
