@@ -10,33 +10,24 @@ in that folder.
 """
 
 import argparse
-import json
 import os
-import platform
 import resource
-import subprocess
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 from data import KNOWN, load
+from keeping import describe_machine, in_process, run_missing
 from methods import METHODS, find
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from tqdm import tqdm
 from trained import Trained, kept_in, seconds_beside, train_once
 
 from gan_cluster import GANFeatureExtractor
 from gan_cluster.metrics import purity
 from gan_cluster.model import Model
-
-PACKAGES = ("gan-cluster", "torch", "scikit-learn", "skorch", "numpy", "umap-learn", "clustpy")
 
 
 def keep_training(model: Any, X: np.ndarray, states: Path) -> tuple[Any, float]:
@@ -59,7 +50,7 @@ def keep_training(model: Any, X: np.ndarray, states: Path) -> tuple[Any, float]:
 
 
 def run_row(
-    name: str, method: str, seed: int, home: Path | None, n_rows: int | None, states: Path | None
+    name: str, seed: int, method: str, n_rows: int | None, home: Path | None, states: Path | None
 ) -> dict:
     """Fit one method on one data set with one seed; errors become part of the row."""
     row: dict[str, Any] = {"data": name, "method": method, "seed": seed}
@@ -85,43 +76,8 @@ def run_row(
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
     row["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return row
-
-
-def describe_machine() -> dict[str, Any]:
-    """Versions, processor and commit that a result came from."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    cpu = Path("/proc/cpuinfo")
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in (cpu.read_text().splitlines() if cpu.exists() else [])
-        if line.startswith("model name")
-    ]
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    processor = f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-    if torch.cuda.is_available():
-        processor += f", {torch.cuda.get_device_name()}"
-    return {
-        "versions": versions,
-        "processor": processor,
-        "commit": commit,
-    }
-
-
-def write(path: Path, result: dict) -> None:
-    """Replace the file as a whole."""
-    temporary = path.with_name(path.name + ".part")
-    lines = ",\n  ".join(json.dumps(row) for row in result["rows"])
-    head = json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=1)
-    temporary.write_text(head[:-2] + ',\n "rows": [\n  ' + lines + "\n ]\n}\n")
-    os.replace(temporary, path)
+    machine = describe_machine()  # a file may have several
+    return row | {part: machine[part] for part in ("processor", "commit")}
 
 
 def main() -> None:
@@ -132,11 +88,10 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", required=True, help=", ".join(METHODS))
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 .. N - 1 (default: 10)")
     parser.add_argument("--rows", type=int, help="fit on the first N training rows only")
-    default_home = os.environ.get("GAN_CLUSTER_DATA")
     parser.add_argument(
         "--data-home",
         type=Path,
-        default=Path(default_home) if default_home else None,
+        default=os.environ.get("GAN_CLUSTER_DATA") or None,
         help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
     )
     parser.add_argument("--states", type=Path, help="folder for trainings that features share")
@@ -154,25 +109,12 @@ def main() -> None:
     if options.states:
         options.states.mkdir(parents=True, exist_ok=True)
 
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(r["data"], r["method"], r["seed"], r.get("rows")) for r in rows if "error" not in r}
-    wanted = [
-        (name, method, seed, options.rows)
-        for name in options.data
-        for seed in range(options.seeds)
-        for method in options.method
-    ]
-    for key in tqdm([key for key in wanted if key not in done], unit="fit", file=sys.stderr):
-        name, method, seed, n_rows = key
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            given = options.data_home, n_rows, options.states
-            row = pool.submit(run_row, name, method, seed, *given).result()
-        rows = [r for r in rows if (r["data"], r["method"], r["seed"], r.get("rows")) != key]
-        machine = describe_machine()
-        row |= {part: machine[part] for part in ("processor", "commit")}  # a file may have several
-        rows.append(row)
-        write(options.json, {**machine, "rows": rows})
-        tqdm.write(json.dumps(row))
+    run_missing(
+        options.json,
+        product(options.data, range(options.seeds), options.method, [options.rows]),
+        lambda row: (row["data"], row["seed"], row["method"], row.get("rows")),
+        lambda *key: in_process(run_row, *key, options.data_home, options.states),
+    )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from accuracy import describe_machine, write
 from data import load
+from keeping import describe_machine, write
 from sklearn.neighbors import KNeighborsClassifier
 from tqdm import tqdm
 

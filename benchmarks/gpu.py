@@ -8,21 +8,20 @@ is rewritten after every row; those it has are not run again.
 """
 
 import argparse
-import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
 import torch
-from accuracy import describe_machine, write
 from data import DataSet, load
+from keeping import Row, run_missing
 from skorch.callbacks import Callback
-from tqdm import tqdm
 from trained import recipe_of
 
 from gan_cluster import InfoGANClusterer
@@ -31,7 +30,6 @@ from gan_cluster.training.data import Encoding
 from gan_cluster.training.inference import map_rows
 from gan_cluster.training.schedule import Schedule
 
-Row = dict[str, Any]
 GOOD = 0.98
 SETTINGS: dict[str, dict[str, Any]] = {
     "": {},
@@ -140,26 +138,23 @@ def main() -> None:
     options = parser.parse_args()
     data = load("mnist", options.data_home)
     data = data._replace(X_train=data.X_train[: options.rows])
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {row["case"] for row in rows}
-    cases: dict[str, Callable[[], Row]] = {
-        f"fit, mnist, seed {seed}": lambda seed=seed: fit(data, options.device, seed)
+    cases = {
+        f"fit, mnist, seed {seed}": partial(fit, data, options.device, seed)
         for seed in range(options.seeds)
     }
     cases |= {
-        f"step, mnist{name}": lambda given=given: steps(
-            data, options.device, options.epochs, **given
-        )
+        f"step, mnist{name}": partial(steps, data, options.device, options.epochs, **given)
         for name, given in SETTINGS.items()
     }
-    for case in tqdm([case for case in cases if case not in done], file=sys.stderr):
+
+    def run(case: str) -> Row | list[Row]:
         try:
-            rows.append({"case": case, **cases[case]()})
+            return {"case": case, **cases[case]()}
         except RuntimeError as error:
             print(case, error, file=sys.stderr)
-            continue
-        write(options.json, {**describe_machine(), "rows": rows})
-        tqdm.write(json.dumps(rows[-1]))
+            return []
+
+    run_missing(options.json, [(case,) for case in cases], lambda row: (row["case"],), run)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,26 @@
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 from time import perf_counter
 
-from accuracy import describe_machine, write
+from keeping import run_missing
 from sklearn.datasets import load_digits
 
 from gan_cluster.__main__ import make_methods, score
+
+
+def run(seed: int) -> list[dict]:
+    """A row for each method."""
+    digits, rows = load_digits(), []
+    for method, estimator in make_methods(seed, "cpu").items():
+        started = perf_counter()
+        labels = estimator.fit_predict(digits.data)
+        seconds = round(perf_counter() - started, 2)
+        scores = {name: round(v, 4) for name, v in score(digits.target, labels).items()}
+        rows.append({"method": method, "seed": seed, **scores, "seconds": seconds})
+    return rows
 
 
 def summarise(rows: list[dict]) -> str:
@@ -36,18 +47,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    digits = load_digits()
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    for seed in options.seeds:
-        if any(row["seed"] == seed for row in rows):
-            continue
-        for method, estimator in make_methods(seed, "cpu").items():
-            started = perf_counter()
-            labels = estimator.fit_predict(digits.data)
-            seconds = round(perf_counter() - started, 2)
-            scores = {name: round(v, 4) for name, v in score(digits.target, labels).items()}
-            rows.append({"method": method, "seed": seed, **scores, "seconds": seconds})
-        write(options.json, {**describe_machine(), "rows": rows})
+    seeds = [(seed,) for seed in options.seeds]
+    rows = run_missing(options.json, seeds, lambda row: (row["seed"],), run)
     print(summarise(rows))
 
 

@@ -10,18 +10,14 @@ the features to a file; ``peak_mb`` is what it held beyond the import of the lib
 """
 
 import argparse
-import json
 import resource
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
-from accuracy import describe_machine, write
+from keeping import in_process, run_missing
 from sklearn.datasets import load_digits
-from tqdm import tqdm
 
 from gan_cluster import InfoGANClusterer
 
@@ -72,24 +68,26 @@ def run_row(kind: str, path: Path, n_rows: int) -> dict:
     }
 
 
+def run(kind: str, n_rows: int) -> dict:
+    """Make the rows, and measure in a new process what they take."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "images")
+        make_images(path, n_rows)
+        return in_process(run_row, kind, path, n_rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 400_000])
     parser.add_argument("--kind", nargs="+", default=["file"], choices=["file", "memory"])
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    todo = [(kind, n) for n in options.rows for kind in options.kind]
-    known = {(row["kind"], row["rows"]) for row in rows}
-    for kind, n_rows in tqdm([task for task in todo if task not in known], unit="fit"):
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "images")
-            make_images(path, n_rows)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                row = pool.submit(run_row, kind, path, n_rows).result()
-        print(json.dumps(row), flush=True)
-        rows.append(row)
-        write(options.json, {**describe_machine(), "rows": rows})
+    run_missing(
+        options.json,
+        [(kind, n_rows) for n_rows in options.rows for kind in options.kind],
+        lambda row: (row["kind"], row["rows"]),
+        run,
+    )
 
 
 if __name__ == "__main__":

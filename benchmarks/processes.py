@@ -19,9 +19,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import torch
-from accuracy import describe_machine, write
 from data import load
-from tqdm import tqdm
+from keeping import run_missing
 
 from gan_cluster import InfoGANClusterer
 from gan_cluster.metrics import clustering_accuracy
@@ -62,6 +61,16 @@ def worker(options: argparse.Namespace) -> None:
     options.json.write_text(json.dumps(row))
 
 
+def launch(count: int, seed: int) -> dict:
+    """The row of a fit by so many workers, which are given the options of this process."""
+    with TemporaryDirectory() as folder:
+        found = Path(folder, "row.json")
+        own = ["--seed", str(seed), "--json", str(found)]  # of options given twice the last counts
+        command = [*LAUNCH, str(count), __file__, *sys.argv[1:], *own]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return json.loads(found.read_text())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -77,20 +86,12 @@ def main() -> None:
     if options.seed is not None:
         worker(options)
         return
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(row["batch_size"], row["processes"], row["seed"]) for row in rows}
-    size = options.batch_size
-    tasks = [(size, count, seed) for seed in range(options.seeds) for count in (1, 2)]
-    for _, count, seed in tqdm([task for task in tasks if task not in done], file=sys.stderr):
-        with TemporaryDirectory() as folder:
-            found = Path(folder, "row.json")
-            passed = [option for option in sys.argv[1:] if option != str(options.json)]
-            passed.remove("--json")
-            command = [*LAUNCH, str(count), __file__, *passed]
-            command += ["--seed", str(seed), "--json", str(found)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            rows.append(json.loads(found.read_text()))
-        write(options.json, {**describe_machine(), "rows": rows})
+    run_missing(
+        options.json,
+        [(options.batch_size, count, seed) for seed in range(options.seeds) for count in (1, 2)],
+        lambda row: (row["batch_size"], row["processes"], row["seed"]),
+        lambda size, *key: launch(*key),
+    )
 
 
 if __name__ == "__main__":

@@ -8,22 +8,20 @@ to the nearest centre. The file is rewritten after every training; those it has 
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
-from accuracy import describe_machine, write
 from data import KNOWN, DataSet, load
+from keeping import run_missing
 from methods import INFOGAN, extractor
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
-from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor
 from gan_cluster.__main__ import score
@@ -71,7 +69,7 @@ def readings(model: GANFeatureExtractor, X: np.ndarray) -> dict[str, np.ndarray]
     return found
 
 
-def rows_of(data: DataSet, name: str, objective: str, seed: int, n_rows: int | None) -> list[dict]:
+def rows_of(data: DataSet, name: str, seed: int, objective: str, n_rows: int | None) -> list[dict]:
     """Train once; a row for each reading and scaling."""
     X = data.X_train[:n_rows]
     started = perf_counter()
@@ -102,20 +100,12 @@ def main() -> None:
     parser.add_argument("--data-home", type=Path)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(r["data"], r["method"].partition(":")[0], r["seed"], r.get("rows")) for r in rows}
-    wanted = [
-        (name, objective, seed, options.rows)
-        for name in options.data
-        for seed in range(options.seeds)
-        for objective in options.objective
-    ]
-    for name, objective, seed, n_rows in tqdm(
-        [key for key in wanted if key not in done], file=sys.stderr
-    ):
-        data = load(name, options.data_home)
-        rows += rows_of(data, name, objective, seed, n_rows)
-        write(options.json, {**describe_machine(), "rows": rows})
+    run_missing(
+        options.json,
+        product(options.data, range(options.seeds), options.objective, [options.rows]),
+        lambda row: (row["data"], row["seed"], row["method"].partition(":")[0], row.get("rows")),
+        lambda name, *key: rows_of(load(name, options.data_home), name, *key),
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from accuracy import describe_machine, write
+from keeping import describe_machine, write
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV

@@ -23,16 +23,13 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
-from accuracy import describe_machine, write
+from keeping import Row, describe_machine, in_process, read_rows, write
 from torch.nn import functional as F
 from trained import checked
 
@@ -43,7 +40,6 @@ from gan_cluster.training.data import Batches, fixed_batches
 from gan_cluster.training.inference import INFERENCE_BATCH
 from gan_cluster.training.schedule import Schedule
 
-Row = dict[str, Any]
 NUMBERS = ("ours", "reference", "ratio")
 # read by the C library of Linux when a process starts
 KEPT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
@@ -279,10 +275,7 @@ def run_part(part: str, repeats: int) -> list[Row]:
     """The rows of a part, as medians of what new processes measured one after the other."""
     os.environ.update({} if part == "memory given back" else KEPT)
     count, measure = PARTS[part]
-    found = []
-    for _ in range(count):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            found.append(pool.submit(measure, repeats).result())
+    found = [in_process(measure, repeats) for _ in range(count)]
     rows = []
     for same in zip(*found, strict=True):
         median = {key: statistics.median(row[key] for row in same) for key in NUMBERS}
@@ -299,7 +292,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
+    rows = read_rows(options.json)
     order = {part: i for i, part in enumerate(PARTS)}  # a file may have parts that are gone
     for part in sorted(options.part, key=order.get):
         rows = [row for row in rows if row["part"] != part] + run_part(part, options.repeats)

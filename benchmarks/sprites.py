@@ -11,21 +11,16 @@ over the same five seeds; so it is gone.
 """
 
 import argparse
-import json
 import resource
-import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from accuracy import describe_machine, write
 from beta_vae import BetaVAE
+from keeping import in_process, run_missing
 from sklearn.decomposition import PCA
-from tqdm import tqdm
 
 from gan_cluster import GANFeatureExtractor, Objective
 from gan_cluster.datasets import make_sprites
@@ -150,19 +145,17 @@ def main() -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     states = options.json.with_suffix(".states")
 
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(row["method"], row["seed"]) for row in rows if "error" not in row}
     wanted = [
         (method, seed)
         for method in options.method
         for seed in range(options.seeds // (GROUP if method.endswith("selection") else 1))
     ]
-    for key in tqdm([key for key in wanted if key not in done], unit="fit", file=sys.stderr):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            row = pool.submit(run_row, *key, states).result()
-        rows = [row for row in rows if (row["method"], row["seed"]) != key] + [row]
-        write(options.json, {**describe_machine(), "rows": rows})
-        tqdm.write(json.dumps(row))
+    run_missing(
+        options.json,
+        wanted,
+        lambda row: (row["method"], row["seed"]),
+        lambda *key: in_process(run_row, *key, states),
+    )
 
 
 if __name__ == "__main__":

@@ -71,6 +71,37 @@ def test_rows_are_kept_and_errors_are_rows(tmp_path):
     assert again[0]["acc"] == "kept"
 
 
+def test_only_what_a_file_lacks_is_run_and_takes_the_place_of_its_errors(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from keeping import describe_machine, read_rows, run_missing, write
+
+    path = tmp_path / "found.json"
+    assert read_rows(path) == []
+    had = [{"seed": 0, "error": "no"}, {"seed": 1, "acc": 0.5}, {"seed": 9, "acc": 0.1}]
+    write(path, {"commit": "old", "rows": had})
+    lines = ['{"seed": 0, "error": "no"},', '{"seed": 1, "acc": 0.5},', '{"seed": 9, "acc": 0.1}']
+    assert (
+        path.read_text()
+        == '{\n "commit": "old",\n "rows": [\n  ' + "\n  ".join(lines) + "\n ]\n}\n"
+    )
+    asked = []
+
+    def run(seed):
+        asked.append(seed)
+        return {0: {"seed": 0, "acc": 1.0}, 2: [{"seed": 2, "n": n} for n in "ab"], 3: []}[seed]
+
+    found = run_missing(path, [(seed,) for seed in range(4)], lambda row: (row["seed"],), run)
+    assert asked == [0, 2, 3]
+    assert found == [
+        *had[1:],
+        {"seed": 0, "acc": 1.0},
+        {"seed": 2, "n": "a"},
+        {"seed": 2, "n": "b"},
+    ]
+    assert json.loads(path.read_text()) == {**describe_machine(), "rows": found}
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_unbalanced_data_has_the_shares_that_are_recorded(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import data
