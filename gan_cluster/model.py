@@ -45,6 +45,15 @@ class Model:
         Clusters of the net by size; None keeps the net's own numbers.
     merges : bool, default=False
         Whether codes are merged anew after each chunk of ``partial_fit``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from gan_cluster import InfoGANClusterer
+    >>> X = load_wine().data
+    >>> model = InfoGANClusterer(3, max_epochs=2, random_state=0).fit(X).model_
+    >>> model.n_clusters, model.code_names, model.probabilities(X).shape
+    (3, ['cluster'], (178, 3))
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def test_nothing_is_imported_from_above(part):
         assert {_part(found) for found in ours} <= MAY_IMPORT[part], f"{name}: {sorted(ours)}"
 
 
-@pytest.mark.parametrize("part", LOWEST)
+@pytest.mark.parametrize("part", sorted(LOWEST))
 def test_networks_codes_and_objectives_need_torch_alone(part):
     for name in MODULES:
         if _part(name) == part:

@@ -70,27 +70,11 @@ def stages_of(recipe: Recipe) -> Stages:
 
 
 class Schedule:
-    """Runs the stages of training on rows.
+    """Runs the stages of training on rows X (n_samples, n_features), as a recipe says.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    X : ndarray of shape (n_samples, n_features)
-    processes : Processes, default=ALONE
-        Those that train together.
-    verbose : bool, default=False
-        Whether to show a progress bar.
-    callbacks : sequence of skorch callbacks, default=()
-        Called in every stage. One with a true attribute ``stopped`` ends the whole fit.
-    checkpoint : Checkpoint, default=None
-        Where the state of :meth:`fit` is kept.
-    net_class : type, default=AdversarialNet
-        What a step is.
-
-    Attributes
-    ----------
-    interrupt : KeyboardInterrupt or None
-        What ended :meth:`fit` early, if anything did.
+    Callbacks of skorch are called in every stage; one with a true attribute ``stopped`` ends the
+    whole fit. With a checkpoint the state of :meth:`fit` is kept. ``net_class`` says what a step
+    is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt that ended it early, or None.
     """
 
     def __init__(
