@@ -51,7 +51,7 @@ def _has_clusters(estimator: "BaseGAN") -> bool:
     """Whether there is a categorical code, as far as the parameters say."""
     objective = estimator.objective
     named = objective in OBJECTIVES if isinstance(objective, str) else True
-    return estimator.n_clusters is not None and named and objective_of(objective).reads_codes
+    return estimator.n_clusters is not None and named and objective_of(objective).reads_clusters
 
 
 def _of_model(name: str, doc: str) -> Any:
@@ -196,9 +196,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
             schedule.checkpoint = self._checkpoint(rows, goes_on)
-            if not goes_on:
-                runs = schedule.prepare(self.random_state)
-                self._before_training(schedule.recipe, runs[0].net.discriminator_)
+            net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
+            self._before_training(schedule.recipe, net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
             context = self._init_callback_context(max_subtasks=n_epochs)
             bridge = ScikitLearnBridge(self, context, X, y, _fitted_by(schedule.recipe))
@@ -224,6 +223,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Go on training for one epoch over X, from where the last call stopped.
 
         Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
+        Without the consistency term it plays from the first. ``checkpoint_dir`` is not used.
 
         Parameters
         ----------
@@ -253,10 +253,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             batches = None
             if not goes_on:
                 ((net, batches),) = schedule.prepare(self.random_state, n_runs=1)
-                self._before_training(schedule.recipe, net.discriminator_)
                 recipe = schedule.recipe
                 self.model_ = Model(recipe, net, batches.rng, merges=recipe.merges)
             model = self.model_
+            self._before_training(schedule.recipe, model.discriminator)
             model.merges = schedule.chunk(model.net, model.rng, model.merges, batches)
             self._after_training(rows.X)
         if schedule.processes.rank == 0:
@@ -338,7 +338,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         nested = [name for name in params if name.startswith("objective__")]
         objective = params.get("objective", self.objective)
-        if nested and isinstance(objective, str):
+        if nested and not isinstance(objective, Objective):
             raise ValueError(
                 f"{nested[0]} is a weight, and objective={objective!r} is only a name: set "
                 f"objective=Objective() or another one, then its weights can be set and searched"

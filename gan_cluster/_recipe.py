@@ -50,6 +50,7 @@ FREE = {
     "verbose",
     "warm_start",
 }
+READ_BY = {"layers", "pooling", "n_components", "normalize"}  # what is trained is the same
 # what a fit need not share with the one whose checkpoint it goes on with
 IRRELEVANT = {"callbacks", "checkpoint_dir", "device", "verbose"}
 
@@ -97,9 +98,9 @@ def resolve_networks(
 ) -> Recipe:
     """A recipe without how long is trained: all that a model which was saved needs."""
     objective, n_clusters, sizes = _objective_and_codes(parameters, encoding.shape)
-    has_code, learned = objective.reads_codes, objective.continuous_variance == "learned"
-    n_continuous = parameters["n_continuous"] if has_code else 0
-    trained = {name: parameters[name] for name in parameters.keys() - FREE}
+    learned = objective.continuous_variance == "learned"
+    n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
+    trained = {name: parameters[name] for name in parameters.keys() - FREE - READ_BY}
     if isinstance(trained["objective"], Objective):  # which may be changed in place
         trained["objective"] = replace(trained["objective"])
     return Recipe(
@@ -202,8 +203,10 @@ def _objective_and_codes(
             f"categorical_codes={others} come after the cluster, and n_clusters is None: set "
             "n_clusters to the first of them"
         )
-    if n_clusters is None or not objective.reads_codes:
-        objective.consistency_weight, n_clusters, others = 0.0, 0, ()
+    if n_clusters is None or not objective.reads_clusters:
+        objective.consistency_weight, n_clusters = 0.0, 0
+    if not n_clusters or not objective.info_weight:  # nothing would teach Q to read them
+        others = ()
     is_table = len(shape) < 3
     if objective.augment == "auto":
         objective.augment = "none" if is_table else "image"
@@ -223,7 +226,7 @@ def _objective_and_codes(
 
 def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]:
     """Of the discriminator with Q, and of the generator."""
-    if parameter == "auto":
+    if isinstance(parameter, str):
         is_bare_game = not (objective.is_consistent or objective.gradient_penalty)
         return INFOGAN_RATES if is_bare_game else RATES
     return check_learning_rate(parameter)

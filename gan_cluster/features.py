@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from gan_cluster._docs import documented
 from gan_cluster._estimator import BaseGAN
+from gan_cluster._recipe import READ_BY
 from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.networks.reading import readable
@@ -24,7 +25,7 @@ from gan_cluster.training.recipe import Recipe
 
 @documented(
     or_none=" or None",
-    without=" None trains without\n    any categorical code.",
+    without=" None trains without\n    any categorical code, and so without the consistency term.",
     gan="",
 )
 class GANFeatureExtractor(BaseGAN):
@@ -197,7 +198,8 @@ class GANFeatureExtractor(BaseGAN):
         Returns
         -------
         extractor : GANFeatureExtractor
-            Fitted, with the parameters that the model was trained with.
+            Fitted, with the parameters that shaped the model; others, such as ``max_epochs``, have
+            their defaults.
 
         Raises
         ------
@@ -222,6 +224,8 @@ class GANFeatureExtractor(BaseGAN):
             )
         parts = {"layers": layers, "pooling": pooling, "n_components": n_components}
         parameters = {**model.recipe.parameters, **parts, "normalize": normalize}
+        if isinstance(parameters["objective"], Objective):  # the model keeps its own
+            parameters["objective"] = replace(parameters["objective"])
         extractor = cls(**parameters)
         extractor._check_parameters()
         rows = extractor._check_rows(X, reset=True)
@@ -239,14 +243,8 @@ class GANFeatureExtractor(BaseGAN):
         return extractor
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
-        self.reading_ = choose_reading(
-            recipe,
-            discriminator,
-            layers=self.layers,
-            pooling=self.pooling,
-            n_components=self.n_components,
-            normalize=self.normalize,
-        )
+        asked = {name: getattr(self, name) for name in READ_BY}
+        self.reading_ = replace(choose_reading(recipe, discriminator, **asked), parameters=asked)
         self.layer_names_ = readable(discriminator, recipe.code.categorical)
 
     def _after_training(self, X: np.ndarray) -> None:

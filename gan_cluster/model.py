@@ -30,8 +30,9 @@ class Model:
     """What an estimator learned: the ``model_`` that fit leaves.
 
     Its methods take rows as arrays of shape (n_samples, n_features) in the units of X; the
-    estimators check and flatten a user's X before they call them. Clusters are numbered by their
-    size, 0 is the largest. Codes come in the order of ``code_names``.
+    estimators check and flatten a user's X before they call them. A clusterer numbers its clusters
+    by size, 0 is the largest; those of an extractor keep the numbers that training gave them.
+    Codes come in the order of ``code_names``.
 
     Parameters
     ----------

@@ -23,8 +23,9 @@ class Objective:
     The discriminator with the recognition network Q minimises its adversarial loss, minus the
     bound on the information that generated rows carry about the code (InfoGAN, arXiv:1606.03657,
     eq. 5), plus the consistency term: labels of a real row and of its twin have to agree while
-    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). The generator minimises
-    its adversarial loss minus the bound.
+    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). With that term Q learns
+    clusters from real rows alone. The generator minimises its adversarial loss minus the bound. A
+    code that no term teaches is left out.
 
     Three objectives have names:
 
@@ -40,7 +41,7 @@ class Objective:
     ----------
     consistency_weight : float, default=1.0
         Weight of the consistency term. Without it the game is all there is: codes are learned from
-        generated rows, training is one stage, and no restart is made.
+        generated rows, training is one stage, and by default no restart is made.
     balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster sizes from the prior.
     augment : {"auto", "image", "none"} or callable, default="auto"
@@ -120,13 +121,8 @@ class Objective:
 
     @property
     def reads_clusters(self) -> bool:
-        """Whether any term teaches Q the categorical codes."""
+        """Whether any term teaches Q the clusters."""
         return self.consistency_weight > 0 or self.info_weight > 0
-
-    @property
-    def reads_codes(self) -> bool:
-        """Whether any term teaches Q at all; without one there is no code."""
-        return self.reads_clusters or self.continuous_weight > 0
 
 
 OBJECTIVES = {

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._estimator import BaseGAN, check_parameters
 from gan_cluster._folder import CorruptModelError, read_model, write_model
-from gan_cluster._recipe import resolve_device, resolve_networks
+from gan_cluster._recipe import READ_BY, resolve_device, resolve_networks
 from gan_cluster._validation.parameters import changed_parameters
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
@@ -24,7 +24,6 @@ from gan_cluster.training.state import plain
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
-READ_BY = {"layers", "pooling", "normalize", "n_components"}
 REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
 # what Python and torch raise where a document says what cannot be
@@ -73,14 +72,15 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         raise TypeError(f"estimator should be one of {list(ESTIMATORS)}, got {estimator!r}")
     check_is_fitted(estimator)
     parameters = estimator.get_params(deep=False)
-    changed = changed_parameters(parameters, estimator.model_.recipe.parameters).keys() - {"device"}
+    reading = getattr(estimator, "reading_", None)
+    before = estimator.model_.recipe.parameters | (reading.parameters if reading else {})
+    changed = changed_parameters(parameters, before).keys() - {"device"}
     if changed:
         raise ValueError(
             f"{', '.join(sorted(changed))} changed since fit: a model is read as its parameters "
             "say, and would be another; set them back, or fit again"
         )
     model, tensors = estimator.model_.state()
-    reading = getattr(estimator, "reading_", None)
     if reading is not None and reading.reduction is not None:
         parts = map(torch.from_numpy, reading.reduction)
         tensors |= dict(zip(REDUCTION, parts, strict=True))
@@ -200,6 +200,7 @@ def _restore_reading(
         if center.shape != directions.shape[:1]:
             raise ValueError("the directions of features have another number of features")
         reading.reduction = center, directions
+    reading.parameters = {name: getattr(estimator, name) for name in READ_BY}
     estimator.reading_, estimator.layer_names_ = reading, list(document["layer_names"])
 
 

@@ -28,6 +28,7 @@ class Reading:
     near: int  # near rows of which twins are made for that; 0 makes twins of the row itself
     reduction: Reduction | None = None  # center and directions, once they were fitted
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of a row of each layer
+    parameters: dict[str, Any] = field(default_factory=dict)  # of the extractor that asked for it
 
     def fit(self, model: Model, X: np.ndarray) -> None:
         """Find the directions and the shapes of what is read."""
@@ -103,7 +104,7 @@ def choose_reading(
     near: Any = 0 if recipe.changes_rows else recipe.objective.n_neighbors
     is_auto = n_components == "auto"
     if is_auto:  # the features of a game without a code need it
-        is_needed = layers == "last" and not recipe.objective.reads_codes
+        is_needed = layers == "last" and not recipe.code.posterior_dim
         n_components = N_COMPONENTS if is_needed else None
     if n_components is not None and not (recipe.changes_rows or near):
         if not is_auto:

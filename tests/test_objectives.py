@@ -132,13 +132,13 @@ def test_the_names_stand_for_what_the_documentation_says():
         "gan": Objective(**game, info_weight=0, continuous_weight=0, gradient_penalty=1),
     } == OBJECTIVES
     terms = {
-        name: (objective.is_consistent, objective.reads_clusters, objective.reads_codes)
+        name: (objective.is_consistent, objective.reads_clusters)
         for name, objective in OBJECTIVES.items()
     }
     assert terms == {
-        "consistency": (True, True, True),
-        "infogan": (False, True, True),
-        "gan": (False, False, False),
+        "consistency": (True, True),
+        "infogan": (False, True),
+        "gan": (False, False),
     }
 
 
@@ -261,7 +261,7 @@ def test_info_weight_makes_q_read_the_code(blobs):
         return model.fit(blobs[0]).history_[-1]["mutual_information"]
 
     assert information(1.0) > 0.5
-    assert information(0.0) < 0.3
+    assert information(1e-6) < 0.3
 
 
 def test_balance_weight_pulls_the_shares_together(blobs):

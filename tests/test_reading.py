@@ -321,3 +321,27 @@ def test_another_reading_trains_on(clusters, frame):
 def test_what_cannot_be_read_again(settings, error, message, clusters, frame):
     with pytest.raises(error, match=message):
         GANFeatureExtractor.from_model(**{"model": clusters.model_, "X": frame, **settings})
+
+
+def test_a_model_that_is_read_again_keeps_an_objective_of_its_own(blobs, tmp_path):
+    model = clusterer().fit(blobs[0])
+    other = GANFeatureExtractor.from_model(model.model_, blobs[0])
+    other.set_params(objective__balance_weight=0)
+    assert model.objective.balance_weight == 5
+    save(model, tmp_path / "model")
+    with pytest.raises(ValueError, match="objective changed since fit"):
+        save(other, tmp_path / "other")
+
+
+def test_an_extractor_that_reads_anew_trains_on_and_is_saved(blobs, tmp_path):
+    X = blobs[0]
+    model = extractor().fit(X)
+    other = GANFeatureExtractor.from_model(model.model_, X, layers="all", normalize=None)
+    other.set_params(batch_size=40).partial_fit(X)
+    assert other.transform(X).shape == (len(X), 64)
+    save(other, tmp_path)
+    np.testing.assert_array_equal(load(tmp_path).transform(X), other.transform(X))
+    other.set_params(layers="last")
+    with pytest.raises(ValueError, match="layers changed since fit"):
+        save(other, tmp_path)
+    assert other.partial_fit(X).get_feature_names_out()[0] == "recognition_0"

@@ -329,3 +329,18 @@ def test_mixed_precision_is_near_single_precision(images):
     assert not np.array_equal(found, plain)
     assert (found * plain).sum(1).mean() > 0.9  # cosines: rows are of length 1
     assert all(weights.dtype.itemsize == 4 for weights in mixed.discriminator_.parameters())
+
+
+def test_codes_that_no_term_teaches_are_left_out(blobs):
+    codes = {"n_continuous": 2, "categorical_codes": (4,)}
+    untaught = extractor(consistency_weight=0, info_weight=0, **codes).fit(blobs[0])
+    assert untaught.code_names_ == ["continuous0", "continuous1"]
+    assert not hasattr(untaught, "score")
+    assert clusterer(info_weight=0, continuous_weight=0, **codes).fit(blobs[0]).code_names_ == [
+        "cluster"
+    ]
+
+
+def test_a_prior_without_clusters_is_refused(blobs, no_training):
+    with pytest.raises(ValueError, match="prior says the sizes of clusters, and there are none"):
+        extractor(objective="gan", prior=[0.2, 0.3, 0.5]).fit(blobs[0])

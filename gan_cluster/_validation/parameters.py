@@ -74,7 +74,7 @@ def check_objective(objective: Any) -> None:
 
 def check_learning_rate(rate: Any) -> tuple[float, float]:
     """Learning rates of both networks, from a positive number or two; a ValueError otherwise."""
-    rates = tuple(rate) if isinstance(rate, tuple | list) else (rate, rate)
+    rates = tuple(rate) if np.ndim(rate) else (rate, rate)
     are_rates = all(isinstance(r, Real) and 0 < float(r) < np.inf for r in rates)
     if len(rates) != 2 or not are_rates:
         raise ValueError(
@@ -105,6 +105,8 @@ def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple
 
     A ValueError otherwise. It is learned by the consistency term, which alone reads real rows.
     """
+    if not n_clusters and not isinstance(prior, str):
+        raise ValueError("prior says the sizes of clusters, and there are none: leave it out")
     if isinstance(prior, str):
         if prior == "learned" and not is_consistent:
             raise ValueError('prior="learned" needs an objective with a consistency_weight above 0')
