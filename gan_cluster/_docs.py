@@ -21,8 +21,8 @@ prior : {{"uniform", "learned"}} or array-like of shape (n_clusters,), default="
 random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"
-    How often clusters are formed anew; the generator joins those with the best :meth:`score`.
-    "auto" is 3, and 1 without the consistency term, where each would be a whole training.
+    How many runs form clusters; the generator joins the run with the best :meth:`score`. "auto"
+    is 3, and 1 without the consistency term, where each run would be a whole training.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
@@ -96,8 +96,8 @@ history_ : list of dict
     One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
     the generator has joined also losses, ``variety`` of generated rows as a share of that of
     real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``,
-    and ``continuous_information``, of which each code has log(2 / pi) / 2 at most, which is
-    below 0, where Q's variance is fixed. One that diverged has ``taken_back``.
+    and ``continuous_information``, at most log(2 / pi) / 2 for each code, a negative number,
+    where Q's variance is fixed. An epoch that diverged has ``taken_back``.
 model_ : Model
     What was learned: reads rows, draws rows.
 code_names_ : list of str
