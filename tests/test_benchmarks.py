@@ -329,13 +329,13 @@ def test_options_have_a_section_of_means_once_there_are_results(monkeypatch):
     import table
 
     row = {"study": "loss", "data": "digits", "option": "hinge", "seed": 0, "acc": 0.5}
+    row |= {"commit": "abc1234", "processor": "one"}
     rows = [row, {**row, "seed": 1, "acc": 0.75}, {**row, "option": "none", "mig": 0.25}]
-    found = table.tried({"commit": "abc1234", "rows": rows})
-    assert "commit abc1234" in found
-    assert "| study | data | option | seeds | acc | worst | mig |\n" in found
+    found = table.tried({"rows": rows})
+    assert "| study | data | option | seeds | commit | acc | worst | mig |\n" in found
     assert found.endswith(
-        "| loss | digits | hinge | 2 | 0.625 | 0.5 |  |\n"
-        "| loss | digits | none | 1 | 0.5 | 0.5 | 0.25 |\n"
+        "| loss | digits | hinge | 2 | abc1234 | 0.625 | 0.5 |  |\n"
+        "| loss | digits | none | 1 | abc1234 | 0.5 | 0.5 | 0.25 |\n"
     )
 
 
