@@ -10,7 +10,6 @@ may be of options that are gone since.
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +19,13 @@ from typing import Any
 import numpy as np
 from data import DataSet, load
 from generation import draw, slant, stroke_width
-from keeping import describe_machine, write
+from keeping import describe_machine, run_missing
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from tqdm import tqdm
+from sprites import EPOCHS, SETTINGS
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 from gan_cluster.datasets import make_sprites
@@ -36,15 +35,6 @@ from gan_cluster.objectives import OBJECTIVES
 MNIST_ROWS = 10_000
 DRAWN = 100
 SEEDS = range(3)
-SPRITE_SETTINGS: dict[str, Any] = {
-    "n_clusters": None,
-    "n_continuous": 7,
-    "noise_dim": 3,
-    "batch_size": 64,
-    "learning_rate": 4e-3,
-    "max_epochs": 8,
-}
-SPRITE_WEIGHTS = {"consistency_weight": 0, "continuous_weight": 0.2, "instance_noise": 0.8}
 
 
 def scores(y: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -134,8 +124,9 @@ def sprites(data: None, seed: int, **weights: Any) -> dict[str, float]:
     """Disentanglement of codes on sprites, with the settings of their benchmark."""
     X, _ = make_sprites(20_000, random_state=0)
     new, factors = make_sprites(5_000, random_state=1)
-    objective = Objective(**SPRITE_WEIGHTS, **weights)
-    model = GANFeatureExtractor(objective=objective, random_state=seed, **SPRITE_SETTINGS).fit(X)
+    objective = replace(SETTINGS["objective"], **weights)
+    settings = {**SETTINGS, "objective": objective, "max_epochs": EPOCHS["infogan"]}
+    model = GANFeatureExtractor(random_state=seed, **settings).fit(X)
     codes = model.encode(new).mean
     return {
         "factor_vae": factor_vae_score(codes, factors, 4_000, random_state=0),
@@ -190,6 +181,11 @@ def data_of(name: str, home: Path | None) -> DataSet | None:
     return data._replace(X_train=data.X_train[:MNIST_ROWS], y_train=data.y_train[:MNIST_ROWS])
 
 
+def told(option: dict[str, Any]) -> str:
+    """An option as rows name it."""
+    return ", ".join(f"{key}={value!r}" for key, value in option.items())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -198,29 +194,30 @@ def main() -> None:
     parser.add_argument("--data-home", type=Path)
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    rows = json.loads(options.json.read_text())["rows"] if options.json.exists() else []
-    done = {(row["study"], row["data"], row["option"], row["seed"]) for row in rows}
+    offered = {(study, told(option)): option for study in STUDIES for option in STUDIES[study][2]}
     wanted = [
-        (study, name, option, seed)
+        (study, name, told(option), seed)
         for study in options.study
         for name in STUDIES[study][0]
         for seed in SEEDS
         for option in STUDIES[study][2]
     ]
-    for study, name, option, seed in tqdm(wanted):
-        said = ", ".join(f"{key}={value!r}" for key, value in option.items())
-        if (study, name, said, seed) in done:
-            continue
-        data = data_of(name, options.data_home)
-        row: dict[str, Any] = {"study": study, "data": name, "option": said, "seed": seed}
-        started = perf_counter()
-        found = STUDIES[study][1](data, seed, **option)
+
+    def run(study: str, name: str, option: str, seed: int) -> dict[str, Any]:
+        data, started = data_of(name, options.data_home), perf_counter()
+        found = STUDIES[study][1](data, seed, **offered[study, option])
+        row = {"study": study, "data": name, "option": option, "seed": seed}
         row |= {key: round(float(value), 4) for key, value in found.items()}
-        row["seconds"] = round(perf_counter() - started, 2)
         machine = describe_machine()
         row |= {part: machine[part] for part in ("processor", "commit")}
-        rows.append(row)
-        write(options.json, {**machine, "rows": rows})
+        return {**row, "seconds": round(perf_counter() - started, 2)}
+
+    run_missing(
+        options.json,
+        wanted,
+        lambda row: (row["study"], row["data"], row["option"], row["seed"]),
+        run,
+    )
 
 
 if __name__ == "__main__":

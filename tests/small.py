@@ -2,6 +2,8 @@
 
 from dataclasses import fields
 
+import numpy as np
+
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 
 SMALL = {
@@ -32,3 +34,13 @@ def clusterer(**settings):
 
 def extractor(**settings):
     return GANFeatureExtractor(**settings_of(**settings))
+
+
+def is_finite(model, X):
+    """Assert that weights, features, score and drawn rows of a clusterer are finite."""
+    weights = [*model.generator_.parameters(), *model.discriminator_.parameters()]
+    assert all(w.isfinite().all() for w in weights)
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(model.score(X))
+    assert np.isfinite(model.sample(3, random_state=0)).all()
+    return True

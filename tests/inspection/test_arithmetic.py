@@ -2,37 +2,19 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from points import CODES, NOISE_DIM, noise_of, tile
 from sklearn.exceptions import NotFittedError
 from small import clusterer, extractor
 from torch import nn
 
 from gan_cluster.inspection import ArithmeticDisplay
-from gan_cluster.inspection._images import LINE
 
-CODES = {"image_shape": (1, 8, 8), "categorical_codes": (4,), "n_continuous": 1}
-NOISE_DIM = 6
 GOOD = [0, 1, 0.0], np.zeros(NOISE_DIM)
 
 
 @pytest.fixture(scope="module")
 def model(images):
-    return clusterer(**CODES, noise_dim=NOISE_DIM).fit(images)
-
-
-@pytest.fixture
-def ax():
-    return Figure().subplots()
-
-
-def noise_of(*shape):
-    return np.random.RandomState(0).normal(size=(*shape, NOISE_DIM))
-
-
-def tile(display, row, column):
-    """The pixels of one place."""
-    top, left = row * (8 + LINE), column * (8 + LINE)
-    return display.image_[top : top + 8, left : left + 8]
+    return clusterer(**CODES).fit(images)
 
 
 @pytest.fixture
@@ -71,7 +53,7 @@ def test_the_sum_is_that_of_the_means(model, groups, ax):
 
 def test_variants_lie_around_the_sum(model, groups, ax):
     seen = []
-    spied = clusterer(**CODES, noise_dim=NOISE_DIM)
+    spied = clusterer(**CODES)
     vars(spied).update(vars(model))
     spied.generate = lambda codes, noise: (
         seen.append((codes, noise)),

@@ -28,11 +28,6 @@ def digits():
     return load_digits().data[:120]
 
 
-@pytest.fixture
-def ax():
-    return Figure().subplots()
-
-
 def fit_images(X, channels, layout, n_clusters=3):
     """A clusterer of 8x8 images and its X, from flat rows with the channels first."""
     shape = (channels, 8, 8)

@@ -21,11 +21,6 @@ def model(images):
     return clusterer(image_shape=IMAGE).fit(images)
 
 
-@pytest.fixture
-def ax():
-    return Figure().subplots()
-
-
 def by_hand(activation):
     """Two 1x1 convolutions of known weights on images of one channel."""
     trunk = nn.Sequential()

@@ -18,11 +18,6 @@ def model(images):
     return clusterer(**CODES).fit(images)
 
 
-@pytest.fixture
-def ax():
-    return Figure().subplots()
-
-
 @pytest.mark.parametrize(
     ("code", "values"),
     [

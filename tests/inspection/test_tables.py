@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics.cluster import contingency_matrix
 from small import clusterer, extractor
@@ -20,11 +19,6 @@ def frame(blobs):
 @pytest.fixture(scope="module")
 def model(frame):
     return clusterer(max_epochs=10).fit(frame)
-
-
-@pytest.fixture
-def ax():
-    return Figure().subplots()
 
 
 def labels_of(axis):

@@ -3,42 +3,24 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from points import CODES, NOISE_DIM, noise_of, tile
 from sklearn.exceptions import NotFittedError
 from small import clusterer, extractor
 from torch import nn
 
 from gan_cluster.inspection import WalkDisplay
-from gan_cluster.inspection._images import LINE
 from gan_cluster.inspection.walks import slerp
-
-CODES = {"image_shape": (1, 8, 8), "categorical_codes": (4,), "n_continuous": 1}
-NOISE_DIM = 6
 
 
 @pytest.fixture(scope="module")
 def model(images):
-    return clusterer(**CODES, noise_dim=NOISE_DIM).fit(images)
-
-
-@pytest.fixture
-def ax():
-    return Figure().subplots()
-
-
-def noise_of(*shape):
-    return np.random.RandomState(0).normal(size=(*shape, NOISE_DIM))
+    return clusterer(**CODES).fit(images)
 
 
 def scaled(parts):
     """Rows of digits as a display shows them."""
     low, high = min(map(np.min, parts)), max(map(np.max, parts))
     return [(part.reshape(-1, 8, 8, 1) - low) / (high - low) for part in parts]
-
-
-def tile(display, row, column):
-    """The pixels of one place."""
-    top, left = row * (8 + LINE), column * (8 + LINE)
-    return display.image_[top : top + 8, left : left + 8]
 
 
 def test_walks_end_at_their_points_and_go_along_the_arc(model, ax):
@@ -78,7 +60,7 @@ def test_a_walk_leads_through_all_points(model, ax):
 
 def test_drawn_walks_hold_categories_and_follow_the_seed(model):
     seen = []
-    spied = clusterer(**CODES, noise_dim=NOISE_DIM)
+    spied = clusterer(**CODES)
     vars(spied).update(vars(model))
     spied.generate = lambda codes, noise: (seen.append((codes, noise)), np.zeros((5, 64)))[1]
     pictures = [

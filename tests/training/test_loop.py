@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
-from small import STEADY, clusterer
+from small import STEADY, clusterer, is_finite
 
 
 class Poison(Callback):
@@ -30,15 +30,6 @@ class Ends(Callback):
             raise KeyboardInterrupt
 
 
-def _finite(model, X):
-    weights = [*model.generator_.parameters(), *model.discriminator_.parameters()]
-    assert all(w.isfinite().all() for w in weights)
-    assert np.isfinite(model.transform(X)).all()
-    assert np.isfinite(model.score(X))
-    assert np.isfinite(model.sample(3, random_state=0)).all()
-    return True
-
-
 @pytest.mark.parametrize(
     "settings",
     [{}, {**STEADY, "ema_decay": 0.9}, {"n_continuous": 2}],
@@ -49,7 +40,7 @@ def test_one_nan_is_taken_back_and_training_goes_on(step, settings, blobs):
     model = clusterer(max_epochs=8, callbacks=[Poison(step)], **settings)
     with pytest.warns(ConvergenceWarning, match=r"diverged in epoch \[\d\]: it was taken back"):
         model.fit(X)
-    assert _finite(model, X)
+    assert is_finite(model, X)
     assert model.n_iter_ == 8
     assert [bool(row.get("taken_back")) for row in model.history_].count(True) == 1
     assert "taken_back" not in model.history_[-1]
@@ -68,7 +59,7 @@ def test_the_learning_rates_fall_once_and_a_second_nan_ends_the_stage(blobs):
     model = clusterer(callbacks=[Rates(), poison], **settings)
     with pytest.warns(ConvergenceWarning, match=r"diverged in epoch \[2, 4\]"):
         model.fit(X)
-    assert _finite(model, X)
+    assert is_finite(model, X)
     assert model.n_iter_ == 4
     before, after = [1e-3 * (24 - i) / 24 for i in range(6)], 1e-4 * 21 / 24
     assert rates == pytest.approx(before + [after * (18 - i) / 18 for i in range(6)])
@@ -95,13 +86,13 @@ def test_partial_fit_takes_back_too(blobs):
         model.set_params(callbacks=[Poison(3)]).partial_fit(X)
     for name, value in model.generator_.state_dict().items():
         assert torch.equal(value, before[name])
-    assert _finite(model, X)
+    assert is_finite(model, X)
 
 
 def test_batches_of_one_row_many_times_do_no_harm():
     X = np.zeros((41, 3))
     X[0] = 1
     model = clusterer(batch_size=4, max_epochs=4).fit(X)
-    assert _finite(model, X)
+    assert is_finite(model, X)
     assert not any(row.get("taken_back") for row in model.history_)
     assert all(np.isfinite(row["variety"]) for row in model.history_ if "variety" in row)

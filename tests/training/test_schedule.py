@@ -9,7 +9,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
-from small import STEADY, clusterer, extractor
+from small import STEADY, clusterer, extractor, is_finite
 from stopped import Crash, Interrupt
 
 from gan_cluster._recipe import resolve
@@ -25,15 +25,6 @@ def interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def _finite(model, X):
-    weights = [*model.generator_.parameters(), *model.discriminator_.parameters()]
-    assert all(w.isfinite().all() for w in weights)
-    assert np.isfinite(model.transform(X)).all()
-    assert np.isfinite(model.score(X))
-    assert np.isfinite(model.sample(3, random_state=0)).all()
-    return True
 
 
 def test_each_stage_stops_when_it_rests(blobs):
@@ -89,7 +80,7 @@ def test_an_interrupted_fit_is_of_use(batch, make, blobs):
         pytest.raises(KeyboardInterrupt),
     ):
         model.fit(X)
-    assert _finite(model, X)
+    assert is_finite(model, X)
     assert {4: 1, 16: 4, 25: 4, 31: 6}[batch] == model.n_iter_ == len(model.history_)
     assert all("seconds" in row for row in model.history_)
     assert len(model.model_.net.clusters) == 3
