@@ -36,7 +36,7 @@ from trained import checked
 from gan_cluster import InfoGANClusterer, Objective
 from gan_cluster.objectives import agreement, discriminator_loss, generator_loss, imbalance
 from gan_cluster.training.augment import random_view
-from gan_cluster.training.data import Batches, fixed_batches
+from gan_cluster.training.batches import Batches, fixed_batches
 from gan_cluster.training.inference import INFERENCE_BATCH
 from gan_cluster.training.schedule import Schedule
 

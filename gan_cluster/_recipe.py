@@ -24,7 +24,8 @@ from gan_cluster._validation.parameters import (
 from gan_cluster._validation.rows import Rows, check_fit_rows, check_scale
 from gan_cluster.codes import LatentCode
 from gan_cluster.objectives import OBJECTIVES, Objective
-from gan_cluster.training.data import Encoding, Layout, steps_per_epoch
+from gan_cluster.training.batches import steps_per_epoch
+from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
     GAME_EPOCHS,

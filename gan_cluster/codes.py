@@ -14,6 +14,28 @@ from torch.nn import functional as F
 LOG_2PI = math.log(2 * math.pi)
 
 
+def one_hot(values: torch.Tensor, size: int) -> torch.Tensor:
+    """Rows (n, size) of zeros with a one at each value; torch's own looks at the values first.
+
+    >>> import torch
+    >>> one_hot(torch.tensor([1, 0]), 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    zeros = torch.zeros(len(values), size, dtype=torch.float32, device=values.device)
+    return zeros.scatter_(1, values[:, None], 1.0)
+
+
+def draw_categories(
+    n_samples: int, shares: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Categories (n_samples,) by their shares, for which a GPU does not wait."""
+    if generator.device.type == "cpu":
+        return torch.multinomial(shares, n_samples, True, generator=generator)
+    uniform = torch.rand(n_samples, generator=generator, device=generator.device)
+    drawn = torch.searchsorted(shares.cumsum(0), uniform, right=True)
+    return drawn.clamp_max(len(shares) - 1)
+
+
 class Latent(NamedTuple):
     """One batch drawn from the prior over noise and codes."""
 
@@ -89,7 +111,7 @@ class LatentCode:
             for size in self.categorical
         ]
         if shares is not None:
-            columns[0] = torch.multinomial(shares, n_samples, True, generator=generator)
+            columns[0] = draw_categories(n_samples, shares, generator)
         empty = torch.empty(n_samples, 0, dtype=torch.long, device=device)
         categories = torch.stack(columns, dim=1) if columns else empty
         continuous = noise.new_empty(n_samples, self.n_continuous)
@@ -98,7 +120,7 @@ class LatentCode:
     def assemble(self, latent: Latent) -> torch.Tensor:
         """Concatenate a draw into the generator's input, categories one-hot."""
         hot = [
-            F.one_hot(column, size).to(latent.noise.dtype)
+            one_hot(column, size)
             for column, size in zip(latent.categories.unbind(1), self.categorical, strict=True)
         ]
         return torch.cat([latent.noise, *hot, latent.continuous], dim=1)

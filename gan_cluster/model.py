@@ -180,7 +180,7 @@ class Model:
 
     def score(self, X: np.ndarray) -> float:
         """Information in nats that the cluster of a row gives of the clusters of near rows."""
-        near = near_rows(self.encoding, X)
+        near = near_rows(self.encoding, X, self.device)
         return information(neighbor_joint(self.net, self.encoding, X, near))
 
     def draw(

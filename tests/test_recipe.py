@@ -186,9 +186,9 @@ def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
     asked = []
     found = neighbors.nearest_rows
 
-    def nearest_rows(X, encoding, n_neighbors, rng):
+    def nearest_rows(X, encoding, n_neighbors, *others):
         asked.append(n_neighbors)
-        return found(X, encoding, n_neighbors, rng)
+        return found(X, encoding, n_neighbors, *others)
 
     monkeypatch.setattr("gan_cluster.training.schedule.nearest_rows", nearest_rows)
     model = clusterer(codes_per_cluster="auto", **given).fit(images)

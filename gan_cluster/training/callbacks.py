@@ -33,6 +33,13 @@ class FallingRates(Callback):
             group["lr"] *= self.left_ / (self.left_ + 1)
 
 
+def looks_at_steps(callback: Any) -> bool:
+    """Whether a callback is told of batches or gradients, which a captured step does not show."""
+    names = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    is_told = any(getattr(type(callback), name) is not getattr(Callback, name) for name in names)
+    return is_told and not isinstance(callback, FallingRates)
+
+
 class Progress(Callback):
     """A progress bar over epochs with the mutual information that Q reads, beside its ceiling."""
 

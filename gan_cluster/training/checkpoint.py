@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gan_cluster._folder import CorruptModelError, holds_model, read_model, write_model
-from gan_cluster.training.data import Batches
+from gan_cluster.training.batches import Batches
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import default_generator
 from gan_cluster.training.state import net_state, restore_net

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+
+from gan_cluster.codes import one_hot
 
 TINY = torch.finfo(torch.float32).tiny
 LEARNING_SHARES = 0.01  # rate of the running mean that a learned prior is
@@ -70,15 +71,14 @@ class Clusters:
         if self.groups is None:
             return codes
         top = codes.detach().amax(1, keepdim=True)
-        members = F.one_hot(self.groups, len(self)).to(codes.dtype)
-        return ((codes - top).exp() @ members).clamp_min(TINY).log()
+        return ((codes - top).exp() @ one_hot(self.groups, len(self))).clamp_min(TINY).log()
 
     @property
     def code_shares(self) -> torch.Tensor | None:
         """Prior over the values of the code: equal for those of the same cluster."""
         if self.groups is None:
             return self.shares if self.n_codes else None
-        n_members = F.one_hot(self.groups, len(self)).sum(0)
+        n_members = one_hot(self.groups, len(self)).sum(0)
         return (self.shares / n_members)[self.groups]
 
     def members(self, cluster: int) -> np.ndarray:

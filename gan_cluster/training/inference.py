@@ -7,7 +7,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from gan_cluster.codes import Latent
-from gan_cluster.training.data import Encoding, fixed_batches
+from gan_cluster.training.batches import fixed_batches
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.merging import grouped, merge_codes
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -49,9 +50,9 @@ def map_rows(
     return out  # type: ignore[return-value]
 
 
-def near_rows(encoding: Encoding, X: np.ndarray) -> np.ndarray:
+def near_rows(encoding: Encoding, X: np.ndarray, device: str) -> np.ndarray:
     """The rows by whose labels those of each row are judged, (n_samples, n_neighbors)."""
-    return nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0))[:, 1:]
+    return nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0), device)[:, 1:]
 
 
 def neighbor_joint(

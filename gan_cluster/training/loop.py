@@ -1,6 +1,6 @@
 """The one training loop: skorch's, over batches that are already sliced, read once an epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from copy import deepcopy
 from time import perf_counter
 from typing import Any, Self
@@ -10,8 +10,10 @@ import torch
 from skorch import NeuralNet
 from torch import nn
 
+from gan_cluster.training.batches import Batches
 from gan_cluster.training.callbacks import StopTraining
 from gan_cluster.training.processes import ALONE, Processes
+from gan_cluster.training.steps import Steps
 
 SLOWER = 0.1  # than the rates with which training diverged
 
@@ -21,6 +23,7 @@ class Loop(NeuralNet):
 
     optimizer_: torch.optim.Optimizer
     processes: Processes = ALONE  # those that take part in the training that runs
+    step = 0  # how many are behind it, as far as the host counts them
     keep: Callable[[bool], None] | None = None  # told after each epoch whether it was the last
 
     @property
@@ -69,11 +72,15 @@ class Loop(NeuralNet):
         """Epochs until a callback stops them; one that diverges is taken back."""
         datasets = {"dataset_train": X, "dataset_valid": None}
         left = epochs if epochs is not None else self.max_epochs
+        steps = Steps(self, X)
         for epoch in range(left):
             good = deepcopy(self.trained())
             self.notify("on_epoch_begin", **datasets)
-            self.run_single_epoch(X, True, "train", self.train_step)
-            goes_on = self.is_finite() or self.take_back(good)
+            self.run_epoch(steps)
+            goes_on = self.is_finite()
+            if not goes_on:
+                goes_on = self.take_back(good)
+                steps.forget()
             try:
                 self.notify("on_epoch_end", **datasets)
             except StopTraining:
@@ -84,6 +91,19 @@ class Loop(NeuralNet):
             if not goes_on:
                 break
         return self
+
+    def may_capture(self, batches: Batches) -> bool:
+        """Whether steps over these batches may be captured as CUDA graphs."""
+        return False
+
+    @property
+    def kind_of_step(self) -> Hashable:
+        """What the next step does beside others, as far as the host decides it."""
+        return None
+
+    def placed(self) -> Iterable[torch.Tensor]:
+        """Tensors of the networks, which a step changes in place."""
+        raise NotImplementedError
 
     def trained(self) -> dict[str, Any]:
         """All that training changes and that a state can be loaded into, as its state."""
@@ -110,27 +130,13 @@ class Loop(NeuralNet):
             group["initial_lr"] *= SLOWER
         return first
 
-    def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Callable, **fit_params: Any
-    ) -> None:
-        """One pass over the data; terms stay on the device and are read once, at its end."""
-        if iterator is None:
-            return
+    def run_epoch(self, steps: Steps) -> None:
+        """One pass over the data, whose terms are read at its end."""
         started = perf_counter()
         self._set_training(True)
-        totals: dict[str, torch.Tensor] = {}
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            if "labels" in step:
-                step["cluster_usage"] = step["labels"].mean(0)
-                step["labels_changed"] = iterator.relabel(batch[2], step.pop("labels").argmax(1))
-            for name, value in step.items():
-                totals[name] = totals[name] + value if name in totals else value
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+        totals, n_steps = steps.epoch(), len(steps.batches)
         means = {
-            name: self.processes.mean(total / len(iterator)).tolist()
-            for name, total in totals.items()
+            name: self.processes.mean(total / n_steps).tolist() for name, total in totals.items()
         }
         for name, value in self.summary(means).items():
             self.history.record(name, value)

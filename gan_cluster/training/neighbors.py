@@ -1,6 +1,7 @@
 """Which rows are near each other, in the units of the networks."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -13,10 +14,15 @@ from gan_cluster.training.data import CHUNK_BYTES, Encoding
 
 NEIGHBOR_BLOCK = 10_000
 COMPONENTS = 50
+SEARCHED = 2_000  # at a time, on a GPU
 
 
 def nearest_rows(
-    X: np.ndarray, encoding: Encoding, n_neighbors: int, rng: torch.Generator
+    X: np.ndarray,
+    encoding: Encoding,
+    n_neighbors: int,
+    rng: torch.Generator,
+    device: str | torch.device = "cpu",
 ) -> np.ndarray:
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
@@ -24,15 +30,30 @@ def nearest_rows(
     are reduced to their principal components first, which takes noise away, too. Rows are dealt at
     random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
     many rows say less of what a cluster has in common, and time would not grow linearly with X.
+    A GPU searches where that is the device.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
     encoded = _reader(X, encoding, order)
+    on_gpu = torch.device(device).type == "cuda"
+    search = partial(search_on_gpu, device) if on_gpu else search_on_cpu
     nearest = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int32)
     for block in np.array_split(order, ceil(len(X) / NEIGHBOR_BLOCK)):
-        rows = encoded(block)
-        search = NearestNeighbors(n_neighbors=nearest.shape[1]).fit(rows)
-        nearest[block] = block[search.kneighbors(rows, return_distance=False)]
+        nearest[block] = block[search(encoded(block), nearest.shape[1])]
     return nearest
+
+
+def search_on_cpu(rows: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Positions of the nearest rows of each, itself included."""
+    found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows)
+    return found.kneighbors(rows, return_distance=False)
+
+
+def search_on_gpu(device: str | torch.device, rows: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """The same, by all distances, where matrix products are fast."""
+    there = torch.from_numpy(rows).to(device)
+    parts = there.split(SEARCHED)
+    nearest = [torch.cdist(part, there).topk(n_neighbors, largest=False)[1] for part in parts]
+    return torch.cat(nearest).cpu().numpy()
 
 
 def _reader(

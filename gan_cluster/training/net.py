@@ -1,13 +1,12 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
-from functools import partial
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import AveragedModel
 
 from gan_cluster.codes import Latent, LatentCode
 from gan_cluster.networks.build import DiscriminatorOutput
@@ -21,20 +20,13 @@ from gan_cluster.objectives import (
     spread,
 )
 from gan_cluster.training.augment import random_affine, random_view
+from gan_cluster.training.average import MovingAverage
 from gan_cluster.training.clusters import Clusters
 from gan_cluster.training.players import Players
+from gan_cluster.training.steps import Steps
 
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
 VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
-
-
-def moving_average(
-    averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor, decay: float
-) -> None:
-    """Move averages on by one step; the first steps count for more, or they would never fade."""
-    weight = (9 / (10 + n_averaged)).clamp_min(1 - decay)
-    for mean, value in zip(averaged, current, strict=True):
-        mean.copy_(torch.lerp(mean.float(), value.float(), weight))
 
 
 class AdversarialNet(Players):
@@ -83,24 +75,31 @@ class AdversarialNet(Players):
         n_codes = code.categorical[0] if code.categorical else 0
         self.clusters = Clusters(n_codes, prior, self.rng.device)
         self.playing = True
-        self.step = 0
 
-    def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
+    def run_epoch(self, steps: Steps) -> None:
         self.step, _ = self.steps_  # once an epoch: a GPU is waited for
-        super().run_single_epoch(*args, **kwargs)
+        self.hold_rates()
+        super().run_epoch(steps)
+
+    @property
+    def kind_of_step(self) -> bool:
+        return self._penalises
 
     def initialize_module(self) -> Self:
         self.clusters.regroup(None)
         super().initialize_module()
         if self.objective.ema_decay:
-            average = partial(moving_average, decay=self.objective.ema_decay)
-            self.average_ = AveragedModel(self.generator_, multi_avg_fn=average, use_buffers=True)
+            self.average_ = MovingAverage(self.generator_, self.objective.ema_decay)
         return self
 
     @property
     def sampler_(self) -> nn.Module:
         """The generator to draw from: the averaged one where there is one."""
         return self.average_ if self.objective.ema_decay else self.generator_
+
+    def placed(self) -> Iterator[Tensor]:
+        for network in (self.discriminator_, self.generator_, self.sampler_):
+            yield from chain(network.parameters(), network.buffers())
 
     def trained(self) -> dict[str, Any]:
         average = {"average_": self.average_.state_dict()} if self.objective.ema_decay else {}
@@ -167,7 +166,6 @@ class AdversarialNet(Players):
         if self.code.categorical:
             loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
         self.update(self.discriminator_, loss)
-        self.step += 1
         return terms
 
     @property

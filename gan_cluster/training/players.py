@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from gan_cluster.networks.build import Discriminator
+from gan_cluster.training.batches import Batches
+from gan_cluster.training.callbacks import looks_at_steps
 from gan_cluster.training.loop import Loop
 
 PARTS = ("generator_", "discriminator_", "optimizer_")
+CAPTURES = "cuda"  # the kind of device on which steps are captured
 
 
 class Players(Loop):
@@ -52,8 +55,23 @@ class Players(Loop):
     def initialize_optimizer(self, triggered_directly: object = None) -> Self:
         players = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
         groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in players]
-        self.optimizer_ = torch.optim.Adam(groups, betas=(0.5, 0.999), fused=True)
+        device, betas = self.rng.device, (0.5, 0.999)
+        captures = device.type == CAPTURES
+        self.optimizer_ = torch.optim.Adam(groups, betas=betas, fused=True, capturable=captures)
+        self.rates_ = [torch.tensor(rate, device=device) for rate in self.learning_rates]
         return self
+
+    def hold_rates(self) -> None:
+        """Put rates where steps that are captured read them: in tensors that stay."""
+        for group, held in zip(self.optimizer_.param_groups, self.rates_, strict=True):
+            if group["capturable"] and group["lr"] is not held:
+                held.fill_(float(group["lr"]))
+                group["lr"] = held
+
+    def may_capture(self, batches: Batches) -> bool:
+        looked_at = any(looks_at_steps(callback) for _, callback in self.callbacks_)
+        on_gpu = batches.held is not None and self.rng.device.type == CAPTURES
+        return on_gpu and self.processes.count == 1 and not looked_at
 
     def trained(self) -> dict[str, Any]:
         return {name: getattr(self, name).state_dict() for name in PARTS}

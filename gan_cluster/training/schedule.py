@@ -13,9 +13,10 @@ import torch
 from skorch.callbacks import Callback
 
 from gan_cluster._seeds import seeds
+from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Progress, Settled
 from gan_cluster.training.checkpoint import Checkpoint, Run, Standing
-from gan_cluster.training.data import Batches, Encoding, held_rows
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
 from gan_cluster.training.neighbors import nearest_rows
@@ -126,7 +127,7 @@ class Schedule:
         n_neighbors: Any = recipe.objective.n_neighbors
         if looks_near and recipe.objective.is_consistent and n_neighbors:
             near = [
-                nearest_rows(read(self.X, block), recipe.encoding, n_neighbors, rng)
+                nearest_rows(read(self.X, block), recipe.encoding, n_neighbors, rng, recipe.device)
                 for block in blocks
             ]
         return Batches(
@@ -233,7 +234,8 @@ class Schedule:
     def _judged(self) -> Judged:
         """Rows by which codes are merged and runs compared, with those near them."""
         kept = spread_rows(self.X, JUDGED_ROWS)
-        return self.recipe.encoding, kept, near_rows(self.recipe.encoding, kept)
+        near = near_rows(self.recipe.encoding, kept, self.recipe.device)
+        return self.recipe.encoding, kept, near
 
     def _merge(self, run: Run, judged: Judged | None) -> None:
         """Make clusters of a run's codes, where those are finer."""

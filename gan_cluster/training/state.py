@@ -23,7 +23,7 @@ def net_state(net: AdversarialNet) -> State:
         tensors |= {f"optimizer.{i}.{name}": torch.as_tensor(v) for name, v in moments.items()}
     if net.clusters.groups is not None:
         tensors["clusters.groups"] = net.clusters.groups
-    rates = [{name: group[name] for name in RATES} for group in optimizer["param_groups"]]
+    rates = [{name: float(group[name]) for name in RATES} for group in optimizer["param_groups"]]
     rows = [{name: row[name] for name in row if name != "batches"} for row in net.history]
     return {"rates": rates, "history": plain(rows)}, tensors
 

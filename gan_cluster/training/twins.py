@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from scipy.linalg import eigh
 
-from gan_cluster.training.data import Encoding, fixed_batches
+from gan_cluster.training.batches import fixed_batches
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.inference import INFERENCE_BATCH
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -57,7 +58,7 @@ def twin_reduction(
     rng = torch_generator(0, net.device)
     pairs = [rows, rows]
     if n_neighbors:
-        near = nearest_rows(rows, encoding, n_neighbors, torch_generator(0))
+        near = nearest_rows(rows, encoding, n_neighbors, torch_generator(0), net.device)
         drawn = np.random.default_rng(0).permuted(near, axis=1)
         pairs = [rows[drawn[:, 0]], rows[drawn[:, 1]]]
     net._set_training(False)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cluster.training.data import Batches, Encoding, fixed_batches, held_rows
-from gan_cluster.training.neighbors import nearest_rows
+from gan_cluster.training.batches import Batches, fixed_batches, held_rows
+from gan_cluster.training.data import Encoding
+from gan_cluster.training.neighbors import nearest_rows, search_on_cpu, search_on_gpu
 from gan_cluster.training.random import torch_generator
 
 
@@ -158,20 +159,36 @@ def test_fixed_batches_fill_up_the_last_one(table):
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_rows_held_on_the_device_give_the_batches_that_are_read(channels_last, colours):
+def test_rows_held_on_the_device_are_batches_like_those_that_are_read(channels_last, colours):
     images = colours.transpose(0, 2, 3, 1) if channels_last else colours
     X = images.reshape(len(images), -1)
     encoding = _encoding(X, (3, 9, 11), channels_last)
-    near = [nearest_rows(X, encoding, 3, torch_generator(0))]
-    read, held = (
-        _batches(X, 7, encoding, near=near, held=rows) for rows in (None, encoding.encode(X))
-    )
-    for expected, found in zip(read.alone(), held.alone(), strict=True):
-        assert torch.equal(expected[1], found[1])
-    for expected, found in zip(read, held, strict=True):
-        for ours, other in zip(expected, found, strict=True):
-            assert torch.equal(ours, other)
-            assert ours.stride() == other.stride()
+    rows, near = encoding.encode(X), nearest_rows(X, encoding, 3, torch_generator(0))
+    read, held = (_batches(X, 7, encoding, near=[near], held=at) for at in (None, rows))
+    assert len(held) == len(read) == 5
+    orders = []
+    for own in (*held, *held.alone()):
+        for part, expected in zip(own, next(iter(read)), strict=True):
+            assert (part.shape, part.stride()) == (expected.shape, expected.stride())
+        orders.append(own[2])
+        assert torch.equal(own[0], rows[own[2]])
+    for epoch in (orders[:5], orders[5:]):
+        assert len(torch.cat(epoch).unique()) == 35
+    assert not torch.equal(orders[0], orders[5])
+    partners = torch.cat([partners for _, partners, _ in held])
+    assert len(partners.unique(dim=0)) > 10
+    for _, partners, numbers in held:
+        for partner, number in zip(partners, numbers, strict=True):
+            assert any(torch.equal(partner, rows[i]) for i in near[number])
+    assert all(torch.equal(own, partners) for own, partners, _ in held.alone())
+
+
+def test_a_search_by_all_distances_finds_the_same_rows(table):
+    rows = np.float32(table)
+    found = search_on_gpu("cpu", rows, 4)
+    assert found.shape == (23, 4)
+    for ours, others in zip(found, search_on_cpu(rows, 4), strict=True):
+        assert set(ours) == set(others)
 
 
 def test_the_cpu_holds_no_second_copy_of_the_rows(table):

@@ -10,7 +10,8 @@ import pytest
 from sklearn.datasets import load_digits
 from small import clusterer
 
-from gan_cluster.training.data import Batches, Encoding
+from gan_cluster.training.batches import Batches
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.processes import Processes
 from gan_cluster.training.random import torch_generator
 

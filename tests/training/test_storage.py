@@ -8,7 +8,8 @@ from small import clusterer, extractor
 from torch.utils.data import IterableDataset, TensorDataset
 
 from gan_cluster.training import storage
-from gan_cluster.training.data import Batches, Encoding
+from gan_cluster.training.batches import Batches
+from gan_cluster.training.data import Encoding
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.random import torch_generator
 

@@ -1,0 +1,28 @@
+"""A moving average of a network's weights."""
+
+from itertools import chain
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+
+class MovingAverage(AveragedModel):
+    """Torch's averaged network, with an exponential average for which no GPU is waited for.
+
+    The first steps count for more than the decay says, or they would never fade.
+    """
+
+    def __init__(self, network: nn.Module, decay: float):
+        super().__init__(network, use_buffers=True)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move the averages on by one step of the network."""
+        n = self.n_averaged
+        weight = torch.where(n == 0, 1.0, (9 / (10 + n)).clamp_min(1 - self.decay))
+        ours, theirs = (chain(net.parameters(), net.buffers()) for net in (self.module, model))
+        for mean, value in zip(ours, theirs, strict=True):
+            mean.copy_(torch.lerp(mean.float(), value.float(), weight))
+        n.add_(1)

@@ -1,0 +1,194 @@
+"""Batches of rows: shuffled ones to train on, and fixed ones to read with."""
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+from gan_cluster.training.data import CHUNK_BYTES, Encoding
+from gan_cluster.training.processes import ALONE, Processes
+from gan_cluster.training.random import torch_generator
+from gan_cluster.training.storage import Block, block_sizes, mapped_file, read, release
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # rows, their partners, their numbers
+
+
+class Batches:
+    """Shuffled batches of encoded rows, new in order at every pass.
+
+    Each item is (rows, partners, indices): a partner is the row itself or, where ``near`` rows
+    are given, one of them drawn anew each time. The last, smaller batch of a block is left out, so
+    that every step has the same size; shuffling gives its rows their turn.
+
+    Rows come from one of two places. From memory or a file they are read and encoded batch by
+    batch, one block after the other: X is never copied whole. Those that are ``held`` on the device
+    are gathered there, and the whole order of an epoch is drawn there, too.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    encoding : Encoding
+    batch_size : int
+        Clipped to n_samples.
+    rng : torch.Generator
+        On the CPU.
+    device : str or torch.device
+    blocks : list of slice or ndarray, default=None
+        Rows that are read and shuffled at a time, as :func:`deal` deals them; None is all of X.
+    near : list of ndarray of shape (n_rows, n_neighbors), default=None
+        For each block the rows of it that may stand in for a row, as positions in the block.
+    processes : Processes, default=ALONE
+        Those that train together: each gives rows of its own, and its part of a batch.
+    held : Tensor of shape (n_samples, *shape), default=None
+        All rows, encoded and on the device, where :func:`held_rows` found room for them.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        encoding: Encoding,
+        *,
+        batch_size: int,
+        rng: torch.Generator,
+        device: str | torch.device,
+        blocks: list[Block] | None = None,
+        near: list[np.ndarray] | None = None,
+        processes: Processes = ALONE,
+        held: torch.Tensor | None = None,
+    ):
+        self.X = X
+        self.encoding = encoding
+        self.batch_size = min(batch_size, len(X)) // processes.count
+        self.rng = rng
+        self.device = device
+        self.blocks = blocks or [slice(0, len(X))]
+        self.near: Any = near
+        self.processes = processes
+        self.held = held
+        if held is not None and near is not None:
+            self.near = torch.from_numpy(near[0]).to(device)
+        self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
+
+    def reseeded(self, rng: torch.Generator) -> "Batches":
+        """Batches of the same rows in an order of their own."""
+        other = copy(self)
+        other.rng, other.labels = rng, torch.full_like(self.labels, -1)
+        return other
+
+    def alone(self) -> "Batches":
+        """Batches that go on from here with each row as its own partner."""
+        other = copy(self)
+        other.near = None
+        return other
+
+    def __len__(self) -> int:
+        sizes = [len(self.X) if isinstance(block, slice) else len(block) for block in self.blocks]
+        return sum(size // self.processes.count // self.batch_size for size in sizes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.held is not None:
+            yield from (self.gathered(*positions) for positions in self.positions())
+            return
+        order = [0]
+        if len(self.blocks) > 1:
+            order = torch.randperm(len(self.blocks), generator=self.rng).tolist()
+        for i in order:
+            block, near = self.blocks[i], self.near[i] if self.near is not None else None
+            yield from self._shuffled(read(self.X, block), block, near)
+
+    def positions(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Where the rows of each batch of an epoch, and their partners, are held."""
+        seed = int(torch.randint(2**62, (), generator=self.rng))
+        rng = torch_generator(seed, self.device)
+        order = self._share(torch.randperm(len(self.X), generator=rng, device=self.device))
+        partners = order
+        if self.near is not None:
+            size, width = (len(order),), self.near.shape[1]
+            drawn = torch.randint(width, size, generator=rng, device=self.device)
+            partners = self.near[order, drawn].long()
+        used = len(order) // self.batch_size * self.batch_size
+        for batch in gen_batches(used, self.batch_size):
+            yield order[batch], partners[batch]
+
+    def gathered(self, positions: torch.Tensor, partners: torch.Tensor) -> Batch:
+        """The batch of rows that are held at these positions."""
+        assert self.held is not None
+        rows = self.held[positions]
+        return rows, rows if self.near is None else self.held[partners], positions
+
+    def _share(self, order: torch.Tensor) -> torch.Tensor:
+        """The part of an order that is this process's."""
+        rank, count = self.processes.rank, self.processes.count
+        return order[order % count == rank][: len(order) // count] if count > 1 else order
+
+    def _shuffled(self, X: np.ndarray, block: Block, near: np.ndarray | None) -> Iterator[Batch]:
+        """The batches of one block, whose rows X are in memory."""
+        order = self._share(torch.randperm(len(X), generator=self.rng))
+        numbers = order if isinstance(block, slice) else torch.from_numpy(block)[order]
+        used = len(order) // self.batch_size * self.batch_size
+        for batch in gen_batches(used, self.batch_size):
+            positions = order[batch].numpy()
+            rows = partners = self._sent(self.encoding.encode(X[positions]))
+            if near is not None:
+                drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
+                partners = self._sent(self.encoding.encode(X[near[positions, drawn.numpy()]]))
+            yield rows, partners, self._sent(numbers[batch])
+
+    def _sent(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch on the device; a GPU fetches it in its turn, and is not waited for."""
+        if torch.device(self.device).type != "cuda":
+            return batch.to(self.device)
+        return batch.pin_memory().to(self.device, non_blocking=True)
+
+    def regroup(self, groups: torch.Tensor) -> None:
+        """Codes became clusters: translate the labels noted, so that they compare with new ones."""
+        known = self.labels >= 0
+        self.labels[known] = groups[self.labels[known].long()].int()
+
+    def relabel(self, indices: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Note the labels of a batch; return the share of them that changed since last time."""
+        changed = (self.labels[indices] != labels).float().mean()
+        self.labels[indices] = labels.int()
+        return changed
+
+
+def steps_per_epoch(X: np.ndarray, batch_size: int, n_processes: int = 1) -> int:
+    """Number of steps of a pass over X: that of the batches of all blocks."""
+    share = min(batch_size, len(X)) // n_processes
+    return sum(size // n_processes // share for size in block_sizes(X, batch_size))
+
+
+def held_rows(X: np.ndarray, encoding: Encoding, device: str | torch.device) -> torch.Tensor | None:
+    """All rows encoded on the device, if it has memory of its own and they fill half of it at most.
+
+    On the CPU, and for a file that is read block by block, None.
+    """
+    device = torch.device(device)
+    if device.type != "cuda" or mapped_file(X) is not None:
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    if 4 * X.size > free / 2:
+        return None
+    size = max(1, CHUNK_BYTES // (X.shape[1] * 4))
+    return torch.cat([encoding.encode(X[chunk]).to(device) for chunk in gen_batches(len(X), size)])
+
+
+def fixed_batches(
+    X: np.ndarray, encoding: Encoding, batch_size: int, device: str | torch.device
+) -> Iterator[tuple[torch.Tensor, int]]:
+    """Encoded batches in order, the last one filled up, with the number of rows that count.
+
+    A row's result then does not depend on how many others were asked for with it: matrix
+    products round differently for batches of other sizes.
+    """
+    for batch in gen_batches(len(X), batch_size):
+        rows = encoding.encode(np.ascontiguousarray(X[batch]))
+        release(X)
+        n = len(rows)
+        if n < batch_size:
+            rows = torch.cat([rows, rows.new_zeros(batch_size - n, *rows.shape[1:])])
+        yield rows.to(device), n
+        del rows  # the next ones take its place in the processor's cache
