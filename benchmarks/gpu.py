@@ -1,5 +1,7 @@
 """What a GPU makes of it: seconds to an accuracy on MNIST, steps a second, and how busy it is.
 
+Steps are captured as CUDA graphs, or run one by one where a case says so.
+
     python benchmarks/gpu.py --data-home DIR --json benchmarks/results/gpu.json
 
 Labels are looked at to say when a fit would have been good enough, never to stop it; the time
@@ -13,11 +15,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from data import DataSet, load
 from keeping import Row, run_missing
@@ -31,12 +35,24 @@ from gan_cluster.training.inference import map_rows
 from gan_cluster.training.schedule import Schedule
 
 GOOD = 0.98
-SETTINGS: dict[str, dict[str, Any]] = {
+FITS: dict[str, dict[str, Any]] = {
     "": {},
-    ", bf16": {"precision": "bf16"},
     ", batches of 512": {"batch_size": 512},
-    ", batches of 512, width 64": {"batch_size": 512, "width": 64},
+    ", bf16": {"precision": "bf16"},
 }
+STEPS: dict[str, dict[str, Any]] = {
+    f", batches of {batch_size}, width {width}": {"batch_size": batch_size, "width": width}
+    for batch_size in (128, 512)
+    for width in (16, 64)
+}
+COLUMNS = 64  # of the table
+
+
+class Looks(Callback):
+    """Is told of each step, so that steps run one by one."""
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        """Nothing is done."""
 
 
 @contextmanager
@@ -83,10 +99,10 @@ class Watch(Callback):
         self.looked += perf_counter() - began
 
 
-def fit(data: DataSet, device: str, seed: int) -> Row:
-    """One fit with the library's defaults: how long it takes, and how long until it is good."""
+def fit(data: DataSet, device: str, seed: int, **settings: Any) -> Row:
+    """One fit, with the library's defaults but for settings: how long, and how long until good."""
     model = InfoGANClusterer(
-        data.n_clusters, image_shape=data.image_shape, device=device, random_state=seed
+        data.n_clusters, image_shape=data.image_shape, device=device, random_state=seed, **settings
     )
     watch = Watch(recipe_of(model, data.X_train).encoding, data)
     with watched_gpu(device) as busy:
@@ -100,21 +116,14 @@ def fit(data: DataSet, device: str, seed: int) -> Row:
     }
 
 
-def steps(data: DataSet, device: str, n_epochs: int, **settings: Any) -> Row:
+def steps(X: np.ndarray, device: str, n_epochs: int, captured: bool, **settings: Any) -> Row:
     """Steps of the whole game a second, in epochs after one to warm up."""
-    model = InfoGANClusterer(
-        data.n_clusters,
-        image_shape=data.image_shape,
-        device=device,
-        random_state=0,
-        max_epochs=2,
-        n_init=1,
-        **settings,
-    )
-    X = data.X_train
+    model = InfoGANClusterer(10, device=device, random_state=0, max_epochs=2, n_init=1, **settings)
     model.fit(X[: 4 * model.batch_size])
     net, schedule = model.model_.net, Schedule(model.model_.recipe, X)
     batches = schedule.batches(model.model_.rng, looks_near=False)
+    net.callbacks = [] if captured else [Looks()]
+    net.initialize_callbacks()
     net.run_epochs(batches, 1)
     with watched_gpu(device) as busy:
         started = perf_counter()
@@ -139,17 +148,25 @@ def main() -> None:
     data = load("mnist", options.data_home)
     data = data._replace(X_train=data.X_train[: options.rows])
     cases = {
-        f"fit, mnist, seed {seed}": partial(fit, data, options.device, seed)
+        f"fit, mnist{name}, seed {seed}": partial(fit, data, options.device, seed, **given)
+        for name, given in FITS.items()
         for seed in range(options.seeds)
     }
-    cases |= {
-        f"step, mnist{name}": partial(steps, data, options.device, options.epochs, **given)
-        for name, given in SETTINGS.items()
+    table = np.random.default_rng(0).normal(size=(len(data.X_train), COLUMNS)).astype(np.float32)
+    kinds: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+        "mnist": (data.X_train, {"image_shape": data.image_shape}),
+        f"table of {COLUMNS} columns": (table, {}),
     }
+    for (kind, (X, shape)), (name, given) in product(kinds.items(), STEPS.items()):
+        for how, captured in (("captured", True), ("one by one", False)):
+            run_steps = partial(steps, X, options.device, options.epochs, captured)
+            cases[f"step, {kind}{name}, {how}"] = partial(run_steps, **shape, **given)
+
+    card = torch.cuda.get_device_name() if options.device == "cuda" else options.device
 
     def run(case: str) -> Row | list[Row]:
         try:
-            return {"case": case, **cases[case]()}
+            return {"case": case, "card": card, **cases[case]()}
         except RuntimeError as error:
             print(case, error, file=sys.stderr)
             return []

@@ -48,7 +48,8 @@ MEASURED = {
     "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "
     "(`benchmarks/soak.py`).",
     "gpu": "Fits with the library's defaults on a GPU: seconds of the whole and until 0.98 of test "
-    "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`).",
+    "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
+    "Steps ran one by one, before they were captured as CUDA graphs.",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
     "generation": "What the clusterer with two continuous codes draws: Frechet distances, and the "
     "correlation of codes with moments of the images (`benchmarks/generation.py`).",

@@ -186,6 +186,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         ValueError, TypeError
             Before any training, for parameters or data that cannot work, naming them. A fit
             that fails leaves the estimator as it was.
+        MemoryError
+            If a GPU has too little memory for a step, with the batch size that would fit.
         KeyboardInterrupt
             If training is interrupted. From its first epoch on the estimator is then fitted as
             far as training came, and a warning says so; with ``warm_start`` it is as it was.

@@ -1,6 +1,7 @@
 """What the tests share: small data, a guard against training, and how many examples are tried."""
 
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 from hypothesis import settings
 from sklearn.datasets import load_digits, make_blobs
 
-from gan_cluster.training.net import AdversarialNet
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # errors are for ours: packages that are imported have theirs
+    from gan_cluster.training.net import AdversarialNet
 
 torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
 
@@ -18,6 +21,14 @@ settings.register_profile(
     "nightly", max_examples=500, deadline=None, database=None, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Warnings are errors while tests run, not while their modules import others' packages."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

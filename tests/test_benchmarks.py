@@ -297,9 +297,10 @@ def test_a_fit_on_a_gpu_is_watched_and_its_steps_are_counted(monkeypatch):
     digits = load("digits", None)
     few = digits._replace(X_train=digits.X_train[:256], X_test=digits.X_test[:100])
     few = few._replace(y_test=digits.y_test[:100])
-    row = gpu.steps(few, "cpu", 1, batch_size=64)
-    assert set(row) == {"steps_a_second"}
-    assert row["steps_a_second"] > 0
+    for captured in (True, False):
+        row = gpu.steps(few.X_train, "cpu", 1, captured, image_shape=few.image_shape, batch_size=64)
+        assert set(row) == {"steps_a_second"}
+        assert row["steps_a_second"] > 0
 
     monkeypatch.setattr(gpu, "InfoGANClusterer", partial(gpu.InfoGANClusterer, max_epochs=4))
     row = gpu.fit(few, "cpu", 0)

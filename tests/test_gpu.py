@@ -1,23 +1,28 @@
 """Training on a GPU, and what it leaves behind; skipped where there is none."""
 
+import gc
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from capturing import CASES, Looks, Reads, Replaces, drawn
 from matplotlib.figure import Figure
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_digits
-from small import clusterer, extractor
+from sklearn.exceptions import ConvergenceWarning
+from small import clusterer, extractor, is_finite
 from stopped import Crash, Crashes, Drawn, Trunk
 
 from gan_cluster import Objective, load, save
 from gan_cluster.inspection import FiltersDisplay
 from gan_cluster.metrics import clustering_accuracy
-from gan_cluster.training import checkpoint, data
+from gan_cluster.training import batches, checkpoint, graphs
 from gan_cluster.training.schedule import Schedule
+from gan_cluster.training.steps import Steps
 
 pytestmark = [
     pytest.mark.gpu,
@@ -32,6 +37,7 @@ def _on_cpu_alone(path):
 import os, pickle, sys
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from gan_cluster import load
 import gan_cluster.clusterer
 path = sys.argv[1]
@@ -72,7 +78,7 @@ def test_features_are_finite_whatever_the_options(make, settings):
 def test_rows_lie_on_the_gpu_where_they_fit(monkeypatch):
     X = load_digits().data[:200]
     held = clusterer(**IMAGE).fit(X)
-    monkeypatch.setattr(data.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
+    monkeypatch.setattr(batches.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
     streamed = clusterer(**IMAGE).fit(X)
     assert (held.labels_ == streamed.labels_).mean() > 0.9
 
@@ -134,17 +140,104 @@ def test_filters_in_inference_mode():
     assert len(np.unique(found.gradients)) > 10
 
 
+@pytest.fixture
+def made(monkeypatch):
+    """The graphs that are captured."""
+    made = []
+    capture = graphs.Graph.__init__
+
+    def noted(self, *args):
+        capture(self, *args)
+        made.append(type(self))
+
+    monkeypatch.setattr(graphs.Graph, "__init__", noted)
+    return made
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_captured_steps_do_what_others_do(case, made):
+    X = load_digits().data[:300]
+    settings, n_graphs = CASES[case]
+    looked = clusterer(**{"max_epochs": 6, **settings}, callbacks=[Looks()]).fit(X)
+    assert made == []
+    captured = clusterer(**{"max_epochs": 6, **settings}).fit(X)
+    assert len(made) == n_graphs
+    np.testing.assert_array_equal(captured.transform(X), looked.transform(X))
+    np.testing.assert_array_equal(captured.labels_, looked.labels_)
+
+
+@pytest.mark.parametrize("trunk", [Reads, Replaces])
+def test_networks_that_cannot_be_captured_are_trained_all_the_same(trunk, made):
+    X = load_digits().data[:300]
+    model = clusterer(architecture=(drawn, trunk), max_epochs=6).fit(X)
+    assert made == []
+    assert np.isfinite(model.transform(X)).all()
+
+
 @pytest.mark.parametrize("held", [True, False])
-def test_batches_and_steps_never_wait_for_the_gpu(held, monkeypatch):
+def test_an_epoch_never_waits_for_the_gpu(held, made, monkeypatch):
     X = load_digits().data[:512]
     if not held:
-        monkeypatch.setattr(data.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
-    model = clusterer(batch_size=128, **IMAGE).fit(X).model_
-    batches = Schedule(model.recipe, X).batches(model.rng, looks_near=True)
-    assert (batches.held is not None) == held
+        monkeypatch.setattr(batches.torch.cuda, "mem_get_info", lambda device: (1000, 1000))
+    model = clusterer(batch_size=64, objective=Objective(ema_decay=0.9), **IMAGE).fit(X).model_
+    model.net.initialize_callbacks()
+    rows = Schedule(model.recipe, X).batches(model.rng, looks_near=True)
+    assert (rows.held is not None) == held
+    steps = Steps(model.net, rows)
+    model.net.hold_rates()
+    steps.epoch()
+    assert len(made) == held
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for batch in batches:
-            model.net.train_step(batch)
+        steps.epoch()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_what_diverges_is_taken_back():
+    X = load_digits().data[:300]
+    model = clusterer(learning_rate=(1e-3, 1e30), max_epochs=8, **IMAGE)
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch"):
+        model.fit(X)
+    assert is_finite(model, X)
+
+
+def test_memory_does_not_grow_over_fits():
+    X = load_digits().data
+    used = []
+    for _ in range(10):
+        clusterer(n_clusters=10, **IMAGE).fit(X)
+        gc.collect()
+        used.append(torch.cuda.memory_allocated())
+    assert max(used[2:]) <= used[1]
+
+
+def test_fits_in_two_threads_are_those_of_one():
+    X = load_digits().data[:300]
+    seeds = (0, 1)
+
+    def features(seed):
+        return clusterer(max_epochs=12, **IMAGE).set_params(random_state=seed).fit_transform(X)
+
+    alone = [features(seed) for seed in seeds]
+    with ThreadPoolExecutor(2) as threads:
+        together = list(threads.map(features, seeds))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_too_little_memory_is_said_with_what_would_fit():
+    X = np.random.default_rng(0).integers(0, 256, (8192, 3, 32, 32), dtype=np.uint8)
+    torch.cuda.empty_cache()
+    total = torch.cuda.mem_get_info()[1]
+    torch.cuda.set_per_process_memory_fraction(
+        min(1.0, (torch.cuda.memory_reserved() + 2e9) / total)
+    )
+    try:
+        model = clusterer(n_clusters=10, width=64, batch_size=8192)
+        with pytest.raises(MemoryError, match=r"batch_size=8192 needs .* batch_size=\d+ would fit"):
+            model.fit(X)
+        assert "model_" not in vars(model)
+        clusterer(n_clusters=10, width=64, batch_size=128).fit(X[:512])
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)

@@ -1,6 +1,9 @@
-"""Who may import whom, and who may touch whose private parts."""
+"""Who may import whom, who may touch whose private parts, and that tests can be collected."""
 
 import ast
+import os
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -98,3 +101,17 @@ def test_private_attributes_are_not_read_from_outside(name):
             is_own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
             is_special = node.attr.startswith("__") and node.attr.endswith("__")
             assert is_own or is_special, f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_tests_are_collected_beside_packages_that_warn_when_imported(tmp_path):
+    package = tmp_path / "torch_geometric"  # skorch imports it where it is there
+    (package / "data").mkdir(parents=True)
+    warns = "import warnings; warnings.warn('old', DeprecationWarning, stacklevel=2)\n"
+    (package / "__init__.py").write_text(warns)
+    (package / "data" / "__init__.py").write_text("class Data: ...\n")
+    tests = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (tmp_path, *sys.path)))}
+    collect = [sys.executable, "-m", "pytest", "-n", "0", "--collect-only", tests / "test_gpu.py"]
+    found = subprocess.run(collect, cwd=tests, env=environment, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "test_gpu.py::" in found.stdout

@@ -270,6 +270,7 @@ class Schedule:
             for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
                 group["lr"] = group["initial_lr"] = rate
         net.initialize_callbacks()
+        ran_out = False
         try:
             with default_generator_kept(net.rng.device) as users:
                 if standing.random is None:
@@ -282,9 +283,13 @@ class Schedule:
             if net.history and "seconds" not in net.history[-1]:
                 del net.history[-1]  # the epoch did not end
             raise
+        except torch.OutOfMemoryError:
+            ran_out = True  # what the step held is freed once this is left
         finally:
             net.callbacks, net.callbacks_ = None, []
             net.processes, net.keep = ALONE, None
+        if ran_out:
+            raise MemoryError(_what_fits(net, batches))
 
     def _callbacks_of(self, run: Run, stage: Stage, done: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)
@@ -297,3 +302,19 @@ class Schedule:
             seen = net.history[len(net.history) - done :]
             callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen))
         return callbacks
+
+
+def _what_fits(net: AdversarialNet, batches: Batches) -> str:
+    """A sentence on a step that the device had no memory for, and on one that it has."""
+    said = f"batch_size={batches.batch_size} needs more memory than {net.device!r} has"
+    size = batches.batch_size // 2
+    while size > 1:
+        torch.cuda.empty_cache()
+        rows = torch.zeros(size, *batches.encoding.shape, device=net.device)
+        try:
+            net.train_step((rows, rows))
+        except torch.OutOfMemoryError:
+            size //= 2
+        else:
+            return f"{said}: batch_size={size} would fit"
+    return f"{said}, and no smaller one would fit: lower width"

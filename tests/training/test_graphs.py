@@ -7,13 +7,12 @@ without running any Python of the step again.
 import numpy as np
 import pytest
 import torch
+from capturing import CASES, Looks, Reads, Replaces, drawn
 from replayed import Replayed, captured_on_the_cpu
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import Callback
-from small import STEADY, clusterer, extractor
+from small import clusterer, extractor
 from stopped import Crash, Crashes
-from torch import nn
 
 from gan_cluster.training import checkpoint
 from gan_cluster.training.graphs import HostReads
@@ -22,41 +21,6 @@ from gan_cluster.training.steps import Steps
 
 X = load_digits().data[:300]
 IMAGE = {"image_shape": (1, 8, 8)}
-
-
-class Looks(Callback):
-    """Is told of each step, so that none is captured."""
-
-    def on_batch_end(self, net, **kwargs):
-        self.seen_ = True
-
-
-class Reads(nn.Module):
-    """A trunk for which the host has to know a value."""
-
-    def __init__(self, shape):
-        super().__init__()
-        self.layer = nn.Linear(int(np.prod(shape)), 5)
-
-    def forward(self, rows):
-        return self.layer(rows.flatten(1) / max(1.0, float(rows.detach().abs().max())))
-
-
-class Replaces(Reads):
-    """A trunk that puts a new tensor in the place of its buffer."""
-
-    def __init__(self, shape):
-        super().__init__(shape)
-        self.register_buffer("largest", torch.ones(()))
-
-    def forward(self, rows):
-        if self.training:
-            self.largest = torch.maximum(self.largest, rows.detach().abs().max())
-        return self.layer(rows.flatten(1) / self.largest)
-
-
-def drawn(latent_dim, shape):
-    return nn.Sequential(nn.Linear(latent_dim, int(np.prod(shape))), nn.Unflatten(1, shape))
 
 
 def fits(settings, monkeypatch):
@@ -78,28 +42,6 @@ def assert_same(one, other):
         for model in (one, other)
     ]
     assert str(rows[0]) == str(rows[1])
-
-
-CASES = {
-    "images": (IMAGE, 2),
-    "table": ({}, 2),
-    "every code": (
-        {
-            "categorical_codes": (2,),
-            "n_continuous": 2,
-            "continuous_variance": "learned",
-            "codes_per_cluster": 2,
-            "prior": "learned",
-        },
-        2,
-    ),
-    "averaged weights": ({**IMAGE, "ema_decay": 0.9}, 2),
-    "hinge and noise": ({**IMAGE, "adversarial_loss": "hinge", "instance_noise": 0.1}, 2),
-    "bf16": ({**IMAGE, "precision": "bf16"}, 2),
-    "restarts": ({**IMAGE, "n_init": 2}, 3),
-    "game alone, with a penalty in every eighth step": ({**IMAGE, **STEADY}, 2),
-    "networks of the user's": ({"architecture": (drawn, lambda shape: nn.Linear(*shape, 5))}, 2),
-}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from small import STEADY, clusterer, extractor, is_finite
 from stopped import Crash, Interrupt
+from torch import nn
 
 from gan_cluster._recipe import resolve
 from gan_cluster._validation.rows import check_rows
@@ -267,3 +268,43 @@ def test_a_callback_that_has_stopped_ends_all_stages(epoch, blobs):
     assert len(net.clusters) == 3
     assert net.playing
     assert schedule.interrupt is None
+
+
+class Room(nn.Module):
+    """A trunk that runs out of memory with more than some rows at a time."""
+
+    def __init__(self, shape, n_rows):
+        super().__init__()
+        self.layer, self.n_rows = nn.Linear(*shape, 4), n_rows
+
+    def forward(self, rows):
+        if self.training and len(rows) > self.n_rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.layer(rows)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "said"),
+    [
+        (70, "batch_size=40 needs more memory than 'cpu' has: batch_size=20 would fit"),
+        (15, "batch_size=40 needs more memory than 'cpu' has: batch_size=5 would fit"),
+        (2, "batch_size=40 needs more memory than 'cpu' has, and no smaller one would fit: lower"),
+    ],
+)
+def test_too_little_memory_is_said_with_what_would_fit(n_rows, said, blobs):
+    X, _ = blobs
+    pair = (
+        lambda latent_dim, shape: nn.Linear(latent_dim, *shape),
+        lambda shape: Room(shape, n_rows),
+    )
+    model = clusterer(architecture=pair, consistency_weight=0)
+    with pytest.raises(MemoryError, match=said):
+        model.fit(X)
+    assert "model_" not in vars(model)
+    model.set_params(batch_size=4, architecture=(pair[0], lambda shape: Room(shape, 8))).fit(X)
+    before = model.transform(X)
+    model.set_params(batch_size=40)
+    for train in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(MemoryError, match="batch_size=2 would fit"):
+            train(X)
+        np.testing.assert_array_equal(model.transform(X), before)
