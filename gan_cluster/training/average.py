@@ -21,7 +21,8 @@ class MovingAverage(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """Move the averages on by one step of the network."""
         n = self.n_averaged
-        weight = torch.where(n == 0, 1.0, (9 / (10 + n)).clamp_min(1 - self.decay))
+        is_first = (n == 0).float()  # no branch, for which a GPU would be waited for
+        weight = torch.maximum((9 / (10 + n)).clamp_min(1 - self.decay), is_first)
         ours, theirs = (chain(net.parameters(), net.buffers()) for net in (self.module, model))
         for mean, value in zip(ours, theirs, strict=True):
             mean.copy_(torch.lerp(mean.float(), value.float(), weight))

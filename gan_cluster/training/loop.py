@@ -57,6 +57,7 @@ class Loop(NeuralNet):
         try:
             self.fit_loop(batches, epochs=epochs)
         finally:
+            self.optimizer_.zero_grad()
             self.notify("on_train_end", X=batches, y=None)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
