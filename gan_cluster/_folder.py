@@ -1,14 +1,19 @@
-"""A folder that holds a model: JSON and safetensors, nothing that could run on loading.
+"""A folder that holds a model: one file of JSON and safetensors, nothing that could run on loading.
 
-``model.json`` says what the model is and names the file of its tensors by their SHA-256 digest.
-It is put in place last, by a rename: a folder that is written over holds the old model or the
-new one, never a mix.
+``model.safetensors`` holds the tensors and, as bytes of one more, a JSON document that says what
+the model is, and a SHA-256 digest of them all. It is put in place by a rename, so that whoever
+reads it, and whoever else writes it, sees one model or another, never a mix.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +22,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-FORMAT = 2
-DOCUMENT = "model.json"
-TENSORS = re.compile(r"tensors-[0-9a-f]{64}\.safetensors")
-PART = re.compile(r"\..*\.[0-9]+\.part")  # of a process that was killed
-MAX_DOCUMENT = 64 * 2**20
+FORMAT = 3
+FILE = "model.safetensors"
+DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # beside the names of tensors
+MAX_DOCUMENT = 4 * 2**20  # bytes; Python's objects may take 30 times as much
+MAX_HEADER = 2 * 2**20
+PART = re.compile(r"\.gan-cluster-[0-9a-f]{16}\.part")
+DEAD = 3600.0  # seconds after which a part was left by a process that was killed
+WAITS = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds, until Windows lets go of a file that others read
 
 
 class CorruptModelError(ValueError):
@@ -39,70 +47,114 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
         What JSON can hold.
     tensors : dict of str to Tensor
 
-    Raises an OSError if it cannot be written, as on a full disk; an older model then stays as it
-    was.
+    Raises a FileExistsError if a file that is not of this library is in the way, and another
+    OSError if it cannot be written, as on a full disk; what was there before then stays as it was.
+    Raises a ValueError if it could not be read again, for it is too large.
     """
+    text = json.dumps({"format": FORMAT, "model": document}).encode()
+    if len(text) > MAX_DOCUMENT:
+        raise ValueError(
+            f"what a file says beside its arrays takes {len(text) >> 20} MiB, and at most "
+            f"{MAX_DOCUMENT >> 20} are read again: give columns shorter names, or none"
+        )
     target = Path(folder)
     target.mkdir(exist_ok=True)
+    path = target / FILE
+    if os.path.lexists(path) and not _is_ours(path):
+        told = "it is not of this library and stays: give another folder"
+        raise FileExistsError(errno.EEXIST, told, os.fspath(path))
     whole = torch.contiguous_format  # copies, since tied weights share their memory
-    payload = save_tensors({name: v.clone(memory_format=whole) for name, v in tensors.items()})
-    digest = hashlib.sha256(payload).hexdigest()
-    name = f"tensors-{digest}.safetensors"
-    body = {"format": FORMAT, "tensors": name, "model": document}
-    sealed = {"sha256": _digest(body), **body}
-    write_file(target / name, payload)
-    write_file(target / DOCUMENT, json.dumps(sealed, indent=1).encode())
-    for other in target.iterdir():
-        if (TENSORS.fullmatch(other.name) and other.name != name) or PART.fullmatch(other.name):
-            other.unlink()
+    parts = {name: v.clone(memory_format=whole) for name, v in tensors.items()}
+    parts[DOCUMENT] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+    payload = save_tensors({**parts, DIGEST: _digest(parts)})
+    if _header_size(payload) > MAX_HEADER:
+        raise ValueError(f"{len(tensors)} arrays are more than a file holds that is read again")
+    write_file(path, payload)
+    _remove_dead_parts(target)
 
 
 def holds_model(folder: str | os.PathLike) -> bool:
-    """Whether a model was ever written there to its end."""
-    return Path(folder, DOCUMENT).exists()
+    """Whether there is a file as models are kept in."""
+    return os.path.lexists(Path(folder, FILE))
 
 
 def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]]:
-    """The document and the tensors of a folder, once their digests were found right.
+    """The document and the tensors of a folder, once their digest was found right.
 
     Raises a FileNotFoundError if there is no such folder, or no model in it. Raises a
     CorruptModelError if the files are not those that were written.
     """
     source = Path(folder)
-    sealed = _parsed(_read_file(source / DOCUMENT, MAX_DOCUMENT))
-    body = {key: value for key, value in sealed.items() if key != "sha256"}
+    path = source / FILE
+    if not holds_model(source) and (source / OLD_DOCUMENT).exists():
+        return _read_old(source)
+    payload = _read_file(path)
+    if not _starts_as_ours(payload):
+        raise CorruptModelError(f"{path} is no model of this library")
+    tensors = _tensors_of(payload, path)
+    digest, text = tensors.pop(DIGEST, None), tensors.get(DOCUMENT)
+    if digest is None or text is None or not torch.equal(digest, _digest(tensors)):
+        raise CorruptModelError(f"{path} was changed: its digest is not its own")
+    del tensors[DOCUMENT]
+    body = _parsed(text.numpy().tobytes(), path)
     if body.get("format") != FORMAT:
-        raise CorruptModelError(
-            f"{source} is of format {str(body.get('format'))[:20]}, and this version reads "
-            f"{FORMAT}: before the first release parameters changed their names, so a model of an "
-            "older format has to be fitted and saved again"
-        )
-    if sealed.get("sha256") != _digest(body):
-        raise CorruptModelError(f"{source / DOCUMENT} was changed: its digest is not its own")
-    name = body.get("tensors")
-    if not isinstance(name, str) or not TENSORS.fullmatch(name):
-        raise CorruptModelError(f"{source / DOCUMENT} names no file of tensors")
-    payload = _read_file(source / name)
-    if hashlib.sha256(payload).hexdigest() not in name:
-        raise CorruptModelError(f"{source / name} was changed: its digest is not its own")
+        raise CorruptModelError(_of_format(path, body))
+    if not isinstance(body.get("model"), dict):
+        raise CorruptModelError(f"{path} is no model")
+    return body["model"], tensors
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return torch.frombuffer(bytearray(found.digest()), dtype=torch.uint8)
+
+
+def _header_size(payload: bytes) -> int:
+    return int.from_bytes(payload[:8], "little")
+
+
+def _starts_as_ours(payload: bytes) -> bool:
+    """Whether a file names our document in its header, and that is not too large to look into."""
+    size = _header_size(payload)
+    return size <= MAX_HEADER and f'"{DOCUMENT}"'.encode() in payload[8 : 8 + size]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a model of this library, by how it starts."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _starts_as_ours(file.read(8 + MAX_HEADER))
+
+
+def _tensors_of(payload: bytes, path: Path) -> dict[str, torch.Tensor]:
     try:
-        return body["model"], load_tensors(payload)
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise CorruptModelError(f"{source / name} holds no tensors: {error}") from error
+        return load_tensors(payload)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CorruptModelError(f"{path} holds no tensors: {error}") from error
 
 
-def _digest(body: dict) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _parsed(text: bytes) -> dict[str, Any]:
+def _parsed(text: bytes, path: Path) -> dict[str, Any]:
+    if len(text) > MAX_DOCUMENT:
+        raise CorruptModelError(f"{path} has a document of more than {MAX_DOCUMENT >> 20} MiB")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CorruptModelError(f"{DOCUMENT} is not JSON: {type(error).__name__}") from error
+        raise CorruptModelError(f"{path} is not JSON: {type(error).__name__}") from error
     if not isinstance(document, dict):
-        raise CorruptModelError(f"{DOCUMENT} is no model")
+        raise CorruptModelError(f"{path} is no model")
     return document
+
+
+def _of_format(path: Path, body: dict[str, Any]) -> str:
+    return (
+        f"{path} is of format {str(body.get('format'))[:20]}, and this version reads {FORMAT}: "
+        "before the first release parameters changed their names, so a model of an older format "
+        "has to be fitted and saved again"
+    )
 
 
 def _read_file(path: Path, limit: int | None = None) -> bytes:
@@ -115,27 +167,83 @@ def _read_file(path: Path, limit: int | None = None) -> bytes:
         raise FileNotFoundError(f"{path.parent} holds no model: there is no {path.name}")
     if limit is not None and path.stat().st_size > limit:
         raise CorruptModelError(f"{path} is larger than {limit >> 20} MiB")
-    return path.read_bytes()
+    return _patiently(path.read_bytes)
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file as a whole: after a failure or a crash it is the old one or the new one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # the system's own does not always say where
-            told = f"{error.strerror}, what was there before stays"
-            raise OSError(error.errno, told, os.fspath(path)) from error
-        raise
+    part = part_of(path)
+    with _says_where(path):
+        file = part.open("xb")  # never what is there, nor through a link
+        try:
+            with file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            _patiently(lambda: os.replace(part, path))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     if os.name == "posix":  # the rename itself has to reach the disk
         parent = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(parent)
         finally:
             os.close(parent)
+
+
+@contextmanager
+def _says_where(path: Path) -> Iterator[None]:
+    """Name the file in errors of the system, which does not always."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{error.strerror}, what was there before stays"
+        raise OSError(error.errno, told, os.fspath(path)) from error
+
+
+def part_of(path: Path) -> Path:
+    """A file beside another that is there for no other process or thread to write."""
+    return path.with_name(f".gan-cluster-{secrets.token_hex(8)}.part")
+
+
+def _remove_dead_parts(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for part in folder.iterdir():
+        if PART.fullmatch(part.name):
+            try:
+                if time.time() - part.lstat().st_mtime > DEAD:
+                    part.unlink()
+            except OSError:  # another process removed it, or holds it
+                continue
+
+
+def _patiently(action: Callable[[], Any]) -> Any:
+    """Do what Windows refuses for as long as another process has a file open."""
+    for wait in WAITS:
+        try:
+            return action()
+        except PermissionError:
+            time.sleep(wait)
+    return action()
+
+
+OLD_DOCUMENT = "model.json"
+OLD_TENSORS = re.compile(r"tensors-([0-9a-f]{64})\.safetensors")
+
+
+def _read_old(source: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """A model of format 2, of two files: the document, which names that of the tensors."""
+    path = source / OLD_DOCUMENT
+    sealed = _parsed(_read_file(path, MAX_DOCUMENT), path)
+    body = {key: value for key, value in sealed.items() if key != "sha256"}
+    if body.get("format") != 2:
+        raise CorruptModelError(_of_format(source, body))
+    told = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    name = OLD_TENSORS.fullmatch(str(body.get("tensors")))
+    if sealed.get("sha256") != told or name is None or not isinstance(body.get("model"), dict):
+        raise CorruptModelError(f"{path} was changed: its digest is not its own")
+    payload = _read_file(source / name[0])
+    if hashlib.sha256(payload).hexdigest() != name[1] or _header_size(payload) > MAX_HEADER:
+        raise CorruptModelError(f"{source / name[0]} was changed: its digest is not its own")
+    return body["model"], _tensors_of(payload, source / name[0])

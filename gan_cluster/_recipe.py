@@ -26,6 +26,7 @@ from gan_cluster.codes import LatentCode
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.batches import steps_per_epoch
 from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.history import plain
 from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
     GAME_EPOCHS,
@@ -33,7 +34,6 @@ from gan_cluster.training.recipe import (
     Length,
     Recipe,
 )
-from gan_cluster.training.state import plain
 from gan_cluster.training.storage import BLOCK_ROWS, read
 
 N_INIT = 3

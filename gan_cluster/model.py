@@ -25,6 +25,8 @@ from gan_cluster.training.random import (
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.state import State, net_state, restore_net
 
+LAYER_TENSORS = 12  # a hidden layer and its batch normalisation, in both networks
+
 
 class Model:
     """What an estimator learned: the ``model_`` that fit leaves.
@@ -346,8 +348,8 @@ def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
     """
     if isinstance(recipe.architecture, tuple):
         return  # the caller's, and not those of a file
-    if (recipe.depth or 0) > len(tensors):
-        raise ValueError("there are fewer tensors than layers")
+    if LAYER_TENSORS * ((recipe.depth or 1) - 1) > len(tensors):
+        raise ValueError("there are too few tensors for the layers")
     with torch.device("meta"):
         made, discriminator = recipe.build(rng=None)
     for name, network in (("generator_", made), ("discriminator_", discriminator)):

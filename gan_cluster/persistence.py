@@ -19,23 +19,24 @@ from gan_cluster.model import Model
 from gan_cluster.objectives import Objective
 from gan_cluster.reading import Reading
 from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.history import plain
 from gan_cluster.training.random import global_state_kept
-from gan_cluster.training.state import plain
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
 REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
+LEFT_OUT = {"callbacks", "checkpoint_dir"}  # no file says where a later fit writes
 # what Python and torch raise where a document says what cannot be
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
-    """Write a fitted estimator into a folder of JSON and safetensors.
+    """Write a fitted estimator into a folder, as one file of JSON and safetensors.
 
-    Over an older model the new one takes its place at once: the folder never holds a mix. What is
-    not data is left out: networks and functions of your own have to be given to :func:`load` again,
-    callbacks, ``checkpoint_dir`` and a ``RandomState`` may be.
+    Over an older model the new one takes its place at once, also while others write or read there.
+    What is not data is left out: networks and functions of your own have to be given to
+    :func:`load` again, callbacks, ``checkpoint_dir`` and a ``RandomState`` may be.
 
     Parameters
     ----------
@@ -51,7 +52,10 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
     TypeError
         If it is no estimator of this library.
     ValueError
-        If parameters that shaped it were changed since fit.
+        If parameters that shaped it were changed since fit, or names of columns are so long, or
+        epochs so many, that it could not be read again.
+    FileExistsError
+        If the folder has a ``model.safetensors`` that is not of this library.
     OSError
         If it cannot be written; an older model then stays as it was.
 
@@ -90,7 +94,7 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         weights = parameters.pop("objective").get_params()
         parameters |= {f"objective__{name}": value for name, value in weights.items()}
     parameters = {name: plain(value) for name, value in parameters.items()}
-    parameters |= {"callbacks": NotImplemented, "checkpoint_dir": NotImplemented}
+    parameters |= dict.fromkeys(LEFT_OUT, NotImplemented)
     document = {
         "class": type(estimator).__name__,
         "versions": {"gan-cluster": __version__, "torch": version("torch")},
@@ -137,6 +141,8 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     document, tensors = read_model(path)
     try:
         kind = ESTIMATORS[document["class"]]
+        if LEFT_OUT & document["parameters"].keys():
+            raise ValueError("a file cannot set callbacks and checkpoint_dir")
         known = {k: _tuples(v) if k != "layers" else v for k, v in document["parameters"].items()}
         weights = {k: known.pop(k) for k in list(known) if k.startswith("objective__")}
         if weights:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
+from gan_cluster.training.history import history_columns, history_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import go_on_from
 
@@ -24,8 +24,8 @@ def net_state(net: AdversarialNet) -> State:
     if net.clusters.groups is not None:
         tensors["clusters.groups"] = net.clusters.groups
     rates = [{name: float(group[name]) for name in RATES} for group in optimizer["param_groups"]]
-    rows = [{name: row[name] for name in row if name != "batches"} for row in net.history]
-    return {"rates": rates, "history": plain(rows)}, tensors
+    others, columns = history_columns(net.history)
+    return {"rates": rates, "history": others}, tensors | columns
 
 
 def restore_net(
@@ -44,10 +44,11 @@ def restore_net(
     if "clusters.groups" in tensors:
         net.clusters.groups = tensors["clusters.groups"].to(net.device)
     go_on_from(net.rng, tensors["random.step"])
-    for row in document["history"]:
-        net.history.new_epoch()
-        for name, value in row.items():
-            net.history.record(name, value)
+    told = document["history"]
+    if isinstance(told, list):  # of format 2
+        net.history.extend({"batches": [], **row} for row in told)
+    else:
+        net.history.extend(history_rows(told, tensors))
 
 
 def _optimizer_state(
@@ -66,19 +67,3 @@ def _optimizer_state(
         for group, rate in zip(optimizer.state_dict()["param_groups"], rates, strict=True)
     ]
     return {"state": state, "param_groups": groups}
-
-
-def plain(value: Any) -> Any:
-    """What JSON holds of a value; NotImplemented where it cannot say it.
-
-    >>> plain((1, np.float64(0.5), [None])), plain(print)
-    ([1, 0.5, [None]], NotImplemented)
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        parts = [plain(part) for part in value]
-        return NotImplemented if any(part is NotImplemented for part in parts) else parts
-    return value if value is None or isinstance(value, bool | str | int | float) else NotImplemented
