@@ -197,7 +197,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
-            schedule.checkpoint = self._checkpoint(rows, goes_on)
+            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule.length.n_runs)
             net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
             self._before_training(schedule.recipe, net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
@@ -296,7 +296,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             callbacks=self.callbacks or [],
         )
 
-    def _checkpoint(self, rows: Rows, goes_on: bool) -> Checkpoint | None:
+    def _checkpoint(self, rows: Rows, goes_on: bool, n_runs: int) -> Checkpoint | None:
         if self.checkpoint_dir is None:
             return None
         if goes_on:
@@ -304,7 +304,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "warm_start goes on from the estimator itself, which checkpoint_dir cannot: set "
                 "checkpoint_dir=None, or fit a new estimator"
             )
-        return Checkpoint(self.checkpoint_dir, identity(self.get_params(deep=False), rows))
+        named = identity(self.get_params(deep=False), rows)
+        return Checkpoint(self.checkpoint_dir, named, n_runs)
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
         """Last look before training, at the networks as they were built."""

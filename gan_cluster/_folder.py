@@ -29,6 +29,8 @@ MAX_DOCUMENT = 4 * 2**20  # bytes; Python's objects may take 30 times as much
 MAX_HEADER = 2 * 2**20
 PART = re.compile(r"\.gan-cluster-[0-9a-f]{16}\.part")
 DEAD = 3600.0  # seconds after which a part was left by a process that was killed
+# what Python and torch raise where a document says what cannot be
+UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 WAITS = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds, until Windows lets go of a file that others read
 
 

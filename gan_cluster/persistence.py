@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._estimator import BaseGAN, check_parameters
-from gan_cluster._folder import CorruptModelError, read_model, write_model
+from gan_cluster._folder import UNFIT, CorruptModelError, read_model, write_model
 from gan_cluster._recipe import READ_BY, resolve_device, resolve_networks
 from gan_cluster._validation.parameters import changed_parameters
 from gan_cluster._version import __version__
@@ -27,8 +27,6 @@ READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
 REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
 LEFT_OUT = {"callbacks", "checkpoint_dir"}  # no file says where a later fit writes
-# what Python and torch raise where a document says what cannot be
-UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def save(estimator: BaseGAN, path: str | os.PathLike) -> None:

@@ -9,12 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from gan_cluster._folder import CorruptModelError, holds_model, read_model, write_model
+from gan_cluster._folder import (
+    UNFIT,
+    CorruptModelError,
+    holds_model,
+    read_model,
+    write_model,
+)
 from gan_cluster.training.batches import Batches
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.random import default_generator
+from gan_cluster.training.random import default_generator, go_on_from
 from gan_cluster.training.state import net_state, restore_net
 
+MEASURES = ("labels_changed", "mutual_information", "code_entropy", "variety", "seconds")
 WRITING_SHARE = 0.1  # of the time, at most; an epoch of few rows is done sooner than written
 
 
@@ -42,6 +49,8 @@ class Checkpoint:
         Made by the first write where it is not there; its parent must exist.
     identity : str
         Tells this fit from others.
+    n_runs : int
+        How many trainings are compared.
 
     Attributes
     ----------
@@ -56,7 +65,7 @@ class Checkpoint:
     FileNotFoundError if the folder that it is to be in is not there.
     """
 
-    def __init__(self, folder: str | os.PathLike, identity: str):
+    def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int):
         self.folder, self.identity = Path(folder), identity
         self.seeds: list[int] | None = None
         self.stage, self.scores = 0, list[float]()
@@ -65,35 +74,57 @@ class Checkpoint:
             raise FileNotFoundError(f"checkpoint_dir={str(folder)!r}: there is no folder for it")
         if not holds_model(self.folder):
             return
-        self._document, self._tensors = read_model(self.folder)
-        if self._document.get("identity") != identity:
-            raise ValueError(
-                f"checkpoint_dir={str(folder)!r} holds the state of another fit: parameters or X "
-                "are not the same; give another folder, or remove that one"
-            )
+        self._document, self._tensors = self._read()
         try:
             self.seeds = [int(seed) for seed in self._document["seeds"]]
             self.stage, done = int(self._document["stage"]), int(self._document["done"])
-            self.scores = list(self._document["scores"])
+            self.scores = [float(score) for score in self._document["scores"]]
             random = self._tensors["random.torch"] if done else None
             self._standing = Standing(done, bool(self._document["ended"]), random)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptModelError(f"{folder} holds no state of a fit: {error!r}") from error
+            if not (len(self.seeds) == n_runs + 1 and len(self.scores) == self.stage <= n_runs):
+                raise ValueError(f"it is not of {n_runs} trainings")
+            if not all(0 <= seed < 2**31 for seed in self.seeds):
+                raise ValueError("its seeds are none")
+        except UNFIT as error:
+            raise self._corrupt(error) from error
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """What is in the folder, if this fit wrote it."""
+        document, tensors = read_model(self.folder)
+        if document.get("identity") != self.identity:
+            raise ValueError(
+                f"checkpoint_dir={str(self.folder)!r} holds the state of another fit: parameters "
+                "or X are not the same; give another folder, or remove that one. A search fits "
+                "many times, and needs checkpoint_dir=None"
+            )
+        return document, tensors
+
+    def _corrupt(self, error: Exception) -> CorruptModelError:
+        return CorruptModelError(f"{self.folder} holds no state of this fit: {error!r}")
 
     def restore(self, runs: list[Run]) -> None:
-        """Put the state that was read into the trainings that it is of."""
+        """Put the state that was read into the trainings that it is of.
+
+        Raises a CorruptModelError if it does not fit them.
+        """
         if self.seeds is None:
             return
-        for name, index in self._document["runs"].items():
-            (net, batches), prefix = runs[index], f"{name}."
-            tensors = {
-                key.removeprefix(prefix): value
-                for key, value in self._tensors.items()
-                if key.startswith(prefix)
-            }
-            batches.rng.set_state(tensors.pop("batches.rng"))
-            batches.labels.copy_(tensors.pop("batches.labels"))
-            restore_net(net, self._document["nets"][name], tensors)
+        try:
+            for name, index in _kept(self.stage, self.scores, len(runs)).items():
+                prefix = f"{name}."
+                tensors = {
+                    key.removeprefix(prefix): value
+                    for key, value in self._tensors.items()
+                    if key.startswith(prefix)
+                }
+                _restore_run(runs[index], self._document["nets"][name], tensors)
+            net = runs[_under_way(self.stage, self.scores, len(runs))].net
+            if not 0 <= self._standing.done <= len(net.history):
+                raise ValueError("it has not as many epochs as are done")
+            if self._standing.random is not None:
+                go_on_from(torch.Generator(), self._standing.random)  # whether it could
+        except UNFIT as error:
+            raise self._corrupt(error) from error
 
     def standing(self, number: int) -> Standing:
         """How far a stage had come."""
@@ -109,8 +140,7 @@ class Checkpoint:
         under way and the best so far, and skips an epoch if writing would take too much of the
         time.
         """
-        wanted = {number, int(np.argmax(scores))} if scores else {number}
-        kept = {f"run{i}": i for i in wanted if i < len(runs)}
+        kept = _kept(number, scores, len(runs))
         rests_until = 0.0
 
         def write(done: int, ended: bool) -> None:
@@ -132,11 +162,42 @@ class Checkpoint:
                 "done": done,
                 "ended": ended,
                 "scores": scores,
-                "runs": kept,
                 "nets": nets,
             }
+            if holds_model(self.folder):
+                self._read()  # another fit may have begun to write there
             write_model(self.folder, document, tensors)
             now = perf_counter()
             rests_until = now + (now - started) * (1 / WRITING_SHARE - 1)
 
         return write
+
+
+def _kept(number: int, scores: list[float], n_runs: int) -> dict[str, int]:
+    """Which trainings are kept, by name: the one under way, and the best of those before."""
+    wanted = {number, int(np.argmax(scores))} if scores else {number}
+    return {f"run{i}": i for i in wanted if i < n_runs}
+
+
+def _under_way(number: int, scores: list[float], n_runs: int) -> int:
+    """The training that a stage is of: after all runs the best is trained on."""
+    return number if number < n_runs else int(np.argmax(scores))
+
+
+def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Put its state into a training, or say by an error why that cannot be."""
+    net, batches = run
+    batches.rng.set_state(tensors.pop("batches.rng"))
+    labels = tensors.pop("batches.labels")
+    restore_net(net, document, tensors)
+    if labels.shape != batches.labels.shape or labels.dtype != batches.labels.dtype:
+        raise ValueError("labels are not of these rows")
+    if not ((labels >= -1) & (labels < max(1, len(net.clusters)))).all():
+        raise ValueError("labels are of no cluster")
+    batches.labels.copy_(labels)
+    for row in net.history:
+        needed = {"labels_changed"} if net.code.categorical else set()
+        needed |= {"code_entropy"} if "mutual_information" in row else set()
+        values = [row[name] for name in MEASURES if name in row]
+        if not needed <= row.keys() or not all(isinstance(value, float) for value in values):
+            raise ValueError("history is not that of a training")

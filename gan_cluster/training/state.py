@@ -9,6 +9,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import go_on_from
 
 RATES = ("lr", "initial_lr")
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
 
@@ -31,24 +32,40 @@ def net_state(net: AdversarialNet) -> State:
 def restore_net(
     net: AdversarialNet, document: dict[str, Any], tensors: dict[str, torch.Tensor]
 ) -> None:
-    """Load what :func:`net_state` gave into a net that was just made."""
+    """Load what :func:`net_state` gave into a net that was just made.
+
+    Raises a ValueError, LookupError, RuntimeError or TypeError if it does not fit the net.
+    """
     state: dict[str, Any] = {name: {} for name in net.trained() if name != "shares"}
     for name, value in tensors.items():
         part, _, key = name.partition(".")
         if part in state:
             state[part][key] = value
-    state["shares"] = tensors["clusters.shares"].to(net.device)
+    shares, groups = tensors["clusters.shares"], tensors.get("clusters.groups")
+    _check_clusters(shares, groups, net.clusters.n_codes)
+    state["shares"] = shares.to(net.device)
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
     net.restore(state)
-    net.clusters.groups = None
-    if "clusters.groups" in tensors:
-        net.clusters.groups = tensors["clusters.groups"].to(net.device)
+    net.clusters.groups = None if groups is None else groups.to(net.device)
     go_on_from(net.rng, tensors["random.step"])
     told = document["history"]
     if isinstance(told, list):  # of format 2
         net.history.extend({"batches": [], **row} for row in told)
     else:
         net.history.extend(history_rows(told, tensors))
+
+
+def _check_clusters(shares: torch.Tensor, groups: torch.Tensor | None, n_codes: int) -> None:
+    """Raise a ValueError unless these can be the clusters of so many codes."""
+    size = n_codes if groups is None else len(shares)
+    if shares.shape != (size,) or shares.dtype != torch.float32 or not (shares >= 0).all():
+        raise ValueError("the shares of clusters are none")
+    if size and not 0.5 < shares.sum() < 2:  # they are rounded, and those of few rows raised
+        raise ValueError("the shares of clusters are not of a whole")
+    if groups is not None and (
+        groups.shape != (n_codes,) or set(groups.tolist()) != set(range(size))
+    ):
+        raise ValueError("the groups of codes are none")
 
 
 def _optimizer_state(
@@ -62,8 +79,11 @@ def _optimizer_state(
             if key != "step":  # Adam needs its moments laid out as its weights are
                 value = torch.empty_like(weights[int(index)]).copy_(value)
             state.setdefault(int(index), {})[key] = value
+    for kept in state.values():
+        if kept.keys() != MOMENTS or kept["step"].shape or kept["step"].dtype != torch.float32:
+            raise ValueError("the state of the optimizer is not Adam's")
     groups = [
-        {**group, **rate}
+        {**group, **{name: float(rate[name]) for name in RATES}}
         for group, rate in zip(optimizer.state_dict()["param_groups"], rates, strict=True)
     ]
     return {"state": state, "param_groups": groups}

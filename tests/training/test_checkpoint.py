@@ -1,8 +1,9 @@
 """A fit that was stopped at any moment goes on where it stood, and ends as it would have."""
 
-import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from small import STEADY, clusterer, extractor
 from stopped import Crash, Crashes, Drawn, Trunk
 from torch import nn
 
-from gan_cluster._folder import CorruptModelError
+from gan_cluster._folder import CorruptModelError, read_model, write_model
 from gan_cluster._recipe import identity
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.training import checkpoint
@@ -189,15 +190,108 @@ def test_bad_folders_are_named(blobs, tmp_path, no_training):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("damage", ["document", "tensors"])
-def test_a_damaged_state_is_found_out(damage, blobs, tmp_path):
+def test_a_damaged_state_is_found_out(blobs, tmp_path):
     clusterer(checkpoint_dir=tmp_path).fit(blobs[0])
-    path = next(tmp_path.glob("*.json" if damage == "document" else "*.safetensors"))
+    path = tmp_path / "model.safetensors"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises((CorruptModelError, json.JSONDecodeError)):
+    with pytest.raises(CorruptModelError):
         clusterer(checkpoint_dir=tmp_path).fit(blobs[0])
+
+
+@pytest.fixture(params=[{"n_init": 2, "codes_per_cluster": 2, "prior": "learned"}, STEADY])
+def kept(request, blobs, tmp_path, each_epoch):
+    """A fit and the state that it left in its last stage."""
+    model = clusterer(
+        checkpoint_dir=tmp_path, callbacks=[Crashes(6)], max_epochs=4, **request.param
+    )
+    with suppress(Crash):
+        model.fit(blobs[0])
+    return model.set_params(callbacks=None), tmp_path, *read_model(tmp_path)
+
+
+STRANGE = [None, -1, 0, 1, 5, 2.5, 10**30, "", [], [0], [-1, 2**40], {}, {"a": 1}, [[0, "a"]]]
+STRANGE_TENSORS = [
+    torch.zeros(0),
+    torch.zeros(3),
+    torch.zeros(10**6, 0),
+    torch.full((5,), -1),
+    torch.full((120,), 10**6, dtype=torch.int32),
+    torch.full((), 0.5, dtype=torch.float64),
+]
+
+
+def _places(value, path=()):
+    yield path
+    for key, part in value.items() if isinstance(value, dict) else ():
+        yield from _places(part, (*path, key))
+
+
+def _put(document, path, value):
+    document, inner = deepcopy(document), None
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return document
+
+
+@pytest.mark.filterwarnings("ignore")  # of trainings of no length
+def test_forged_states_end_in_documented_errors(kept, blobs):
+    model, folder, document, tensors = kept
+    forged = [
+        (_put(document, path, value), tensors)
+        for path in [*_places(document)][1:]
+        if path != ("identity",)
+        for value in STRANGE
+    ]
+    forged += [
+        (document, {**tensors, name: value})
+        for name in tensors
+        if name.count(".") < 3 or "clusters" in name or "optimizer.0" in name
+        for value in STRANGE_TENSORS
+    ]
+    ended = 0
+    for document, tensors in forged:
+        write_model(folder, document, tensors)
+        try:
+            clone(model).fit(blobs[0])
+            ended += 1
+        except CorruptModelError:
+            pass
+    assert 0 < ended < len(forged) / 2
+
+
+def test_a_state_of_more_trainings_builds_none_of_them(kept, blobs, no_training):
+    model, folder, document, tensors = kept
+    write_model(folder, {**document, "seeds": [1] * 100_000}, tensors)
+    with pytest.raises(CorruptModelError, match="it is not of"):
+        model.fit(blobs[0])
+
+
+def test_fits_may_share_a_folder_if_they_are_the_same(blobs, tmp_path, each_epoch):
+    X, _ = blobs
+    settings = {"max_epochs": 12, "checkpoint_dir": tmp_path}
+    whole = clusterer(max_epochs=12).fit(X)
+    with ThreadPoolExecutor(3) as pool:
+        for model in pool.map(lambda _: clusterer(**settings).fit(X), range(6)):
+            _same(model, whole, X)
+
+
+def test_a_fit_does_not_write_over_another_that_began_with_it(blobs, tmp_path, each_epoch):
+    X, _ = blobs
+    other = clusterer(width=3, checkpoint_dir=tmp_path)
+
+    class Meanwhile(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            other.fit(X)
+
+    model = clusterer(checkpoint_dir=tmp_path, callbacks=[Meanwhile()])
+    with pytest.raises(ValueError, match="holds the state of another fit"):
+        model.fit(X)
+    assert not hasattr(model, "model_")
+    _same(clone(other).fit(X), other, X)
 
 
 def test_the_global_generator_is_left_alone(blobs, tmp_path):
