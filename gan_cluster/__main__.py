@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.pipeline import make_pipeline
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
-from gan_cluster._folder import write_file
+from gan_cluster._folder import part_of, write_file
 from gan_cluster._recipe import resolve_device
 from gan_cluster.inspection import ClusterDisplay
 from gan_cluster.inspection._matplotlib import require_matplotlib
@@ -111,7 +110,10 @@ def check_writable(path: Path) -> None:
             if not path.is_file():
                 raise FileExistsError(0, "it is there and is not a file")
             path.open("ab").close()
-        temporary = path.resolve().with_name(f".{os.getpid()}-{path.name}")
+        else:  # its name may be too long
+            path.resolve().open("xb").close()
+            path.resolve().unlink()
+        temporary = part_of(path.resolve())
         temporary.touch(exist_ok=False)
         temporary.unlink()
     except OSError as error:

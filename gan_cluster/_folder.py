@@ -59,9 +59,7 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
             f"what a file says beside its arrays takes {len(text) >> 20} MiB, and at most "
             f"{MAX_DOCUMENT >> 20} are read again: give columns shorter names, or none"
         )
-    target = Path(folder)
-    target.mkdir(exist_ok=True)
-    path = target / FILE
+    path = Path(folder, FILE)
     if os.path.lexists(path) and not _is_ours(path):
         told = "it is not of this library and stays: give another folder"
         raise FileExistsError(errno.EEXIST, told, os.fspath(path))
@@ -71,8 +69,9 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     payload = save_tensors({**parts, DIGEST: _digest(parts)})
     if _header_size(payload) > MAX_HEADER:
         raise ValueError(f"{len(tensors)} arrays are more than a file holds that is read again")
+    path.parent.mkdir(exist_ok=True)
     write_file(path, payload)
-    _remove_dead_parts(target)
+    _remove_dead_parts(path.parent)
 
 
 def holds_model(folder: str | os.PathLike) -> bool:
@@ -92,7 +91,7 @@ def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]
         return _read_old(source)
     payload = _read_file(path)
     if not _starts_as_ours(payload):
-        raise CorruptModelError(f"{path} is no model of this library")
+        raise CorruptModelError(f"{path} is no model of this library, or names too many arrays")
     tensors = _tensors_of(payload, path)
     digest, text = tensors.pop(DIGEST, None), tensors.get(DOCUMENT)
     if digest is None or text is None or not torch.equal(digest, _digest(tensors)):

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 import gan_cluster.__main__ as cli
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
+from gan_cluster._folder import write_file
 
 METHODS = ["kmeans", "features+kmeans", "infogan+consistency"]
 
@@ -127,6 +128,13 @@ def test_paths_that_cannot_be_written_are_refused(refuses, tmp_path, option):
     refuses(option, os.devnull, message="is not a file")
     refuses(option, tmp_path / ("a" * 300), message="can't be written")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path):
+    path = tmp_path / ("a" * 255)
+    cli.check_writable(path)
+    write_file(path, b"whole")
+    assert [other.read_bytes() for other in tmp_path.iterdir()] == [b"whole"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")

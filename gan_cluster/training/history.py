@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-MAX_EPOCHS = 1_000_000  # that are read; each takes the room of a dict
+MAX_EPOCHS = 300_000  # that are read; each takes the room of a dict
 VALUES, SIZES, EPOCHS = "history.values.", "history.sizes.", "history.epochs."
 DTYPES = {float: torch.float64, int: torch.int64, bool: torch.bool}
 
@@ -58,7 +58,7 @@ def _column(values: list[Any]) -> torch.Tensor | None:
         return None
     try:
         return torch.tensor(values, dtype=DTYPES[kinds.pop()])
-    except (OverflowError, RuntimeError):  # an integer too large
+    except (OverflowError, RuntimeError, ValueError):  # an integer too large
         return None
 
 
@@ -90,7 +90,7 @@ def history_rows(others: Others, columns: dict[str, torch.Tensor]) -> list[dict[
 
 def _check_length(n_epochs: int) -> None:
     if n_epochs > MAX_EPOCHS:
-        raise ValueError(f"a history of {n_epochs} epochs is too long: {MAX_EPOCHS} are kept")
+        raise ValueError(f"a history of {n_epochs} epochs is longer than {MAX_EPOCHS}")
 
 
 def _numbers(column: torch.Tensor) -> Any:
