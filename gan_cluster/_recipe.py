@@ -34,7 +34,7 @@ from gan_cluster.training.recipe import (
     Length,
     Recipe,
 )
-from gan_cluster.training.storage import BLOCK_ROWS, read
+from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 3
 RATES = 1e-3, 1e-3
@@ -154,8 +154,8 @@ def resolve_device(device: str) -> str:
 def identity(parameters: Parameters, rows: Rows) -> str:
     """What two fits must share for one to go on with the checkpoint of the other.
 
-    All of X and its layout, the parameters, weights of networks of the user's; functions and
-    classes count by their names.
+    All of X and its layout, the parameters, and of networks and other objects of the user's the
+    weights and plain attributes; functions and classes count by their names.
     """
     named = {k: repr(_written(v)) for k, v in parameters.items() if k not in IRRELEVANT}
     said = json.dumps([named, rows.X.shape, str(rows.X.dtype), rows.layout], sort_keys=True)
@@ -174,12 +174,22 @@ def _written(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_written(part) for part in value]
     if isinstance(value, np.random.RandomState):
-        return repr(value.get_state(legacy=True))
+        return plain(value.get_state(legacy=True))
     if isinstance(value, nn.Module):
-        weights = [part.numpy(force=True).tobytes() for part in value.state_dict().values()]
-        return f"{value!r} {hashlib.sha256(b''.join(weights)).hexdigest()}"
+        arrays = [as_array(part) for part in (*value.parameters(), *value.buffers())]
+        weights = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+        return [repr(value), weights, [_attributes(part) for part in value.modules()]]
+    if not callable(value):
+        return plain(value)
     name = getattr(value, "__qualname__", type(value).__qualname__)
-    return f"{value.__module__}.{name}" if callable(value) else plain(value)
+    is_object = not hasattr(value, "__qualname__") and hasattr(value, "__dict__")
+    return [f"{value.__module__}.{name}", _attributes(value) if is_object else []]
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """What an object holds that can be written down."""
+    told = {name: plain(part) for name, part in vars(value).items()}
+    return {name: part for name, part in told.items() if part is not NotImplemented}
 
 
 def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, tuple[int, ...]]:

@@ -123,6 +123,32 @@ def near_twins(rows):
     return rows + 0.1
 
 
+class Noise:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, rows):
+        return rows + self.scale
+
+
+class Scaled(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, rows):
+        return self.factor * rows
+
+
+class Shifted(nn.Module):
+    def __init__(self, shift):
+        super().__init__()
+        self.register_buffer("shift", torch.full((1,), shift), persistent=False)
+
+    def forward(self, rows):
+        return rows + self.shift
+
+
 ROWS = np.random.RandomState(0).normal(size=(3000, 4))
 ALTERED = ROWS.copy()
 ALTERED[1234, 2] += 1e-9
@@ -145,6 +171,15 @@ APART = {
         ({"architecture": PAIR}, ROWS),
         ({"architecture": (nn.Linear(5, 4), PAIR[1])}, ROWS),
     ),
+    "what a network multiplies by": (
+        ({"architecture": (PAIR[0], nn.Sequential(PAIR[1], Scaled(1.0)))}, ROWS),
+        ({"architecture": (PAIR[0], nn.Sequential(PAIR[1], Scaled(2.0)))}, ROWS),
+    ),
+    "a buffer of a network that is not saved": (
+        ({"architecture": (PAIR[0], nn.Sequential(PAIR[1], Shifted(1.0)))}, ROWS),
+        ({"architecture": (PAIR[0], nn.Sequential(PAIR[1], Shifted(2.0)))}, ROWS),
+    ),
+    "twins by an object": (({"augment": Noise(0.1)}, ROWS), ({"augment": Noise(0.2)}, ROWS)),
     "twins by a function": (({"augment": "none"}, ROWS), ({"augment": near_twins}, ROWS)),
     "a weight of the objective": (({}, ROWS), ({"balance_weight": 2.0}, ROWS)),
     "a seed": (({}, ROWS), ({"random_state": 1}, ROWS)),
@@ -176,6 +211,11 @@ def test_what_changes_no_result_does_not_tell_fits_apart(blobs):
         return identity(model.get_params(deep=False), check_rows(clone(model), X, reset=True))
 
     X, _ = blobs
+    states = [identity_of(clusterer(random_state=np.random.RandomState(i)), X) for i in (0, 0, 1)]
+    assert states[0] == states[1] != states[2]
+    net = nn.Linear(4, 6, dtype=torch.bfloat16)
+    nets = [identity_of(clusterer(architecture=(deepcopy(net), net)), X) for _ in range(2)]
+    assert nets[0] == nets[1]
     same = clusterer(verbose=1, callbacks=[Counts()], device="cpu", checkpoint_dir="somewhere")
     assert identity_of(clusterer(), X) == identity_of(same, np.asfortranarray(X))
     assert identity_of(clusterer(), X) == identity_of(clusterer(), X.tolist())
