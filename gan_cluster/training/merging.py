@@ -4,11 +4,16 @@ The criterion is that of the information bottleneck (Slonim & Tishby, 1999); the
 one code at a time, as its sequential form does (Slonim, Friedman & Tishby, 2002).
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import xlogy
 from sklearn.cluster import AgglomerativeClustering
 
 RESTARTS = 20
+FEW = 100  # codes that are each tried in every group
 
 
 def information(joint: np.ndarray) -> float:
@@ -27,7 +32,9 @@ def grouped(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarra
     >>> grouped(np.eye(3) / 3, np.array([0, 1, 1]), 2).round(2).tolist()
     [[0.33, 0.0], [0.0, 0.67]]
     """
-    member = np.eye(n_clusters)[groups]
+    member: Any = np.eye(n_clusters)[groups]
+    if len(joint) > FEW:
+        member = csr_array(member)
     return member.T @ joint @ member
 
 
@@ -67,36 +74,110 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
         for _ in range(min(RESTARTS, 400 // n_codes))
     ]
     candidates = [_move_codes(joint, groups, n_clusters) for groups in starts]
+    if len(candidates) == 1:
+        return candidates[0]
     return max(candidates, key=lambda groups: information(grouped(joint, groups, n_clusters)))
 
 
 def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
     """Move one code at a time to where it keeps most information, until none moves."""
-    groups, moved = groups.copy(), True
-    while moved:
-        moved = False
-        for code in range(len(joint)):
-            home = groups[code]
-            if (groups == home).sum() == 1:
+    search: Any = (_Search if len(joint) <= FEW else _NearSearch)(joint, groups, n_clusters)
+    stale = np.ones(len(joint), dtype=bool)
+    while stale.any():
+        codes = np.flatnonzero(stale)
+        stale[:] = False
+        for code in codes:
+            home = search.groups[code]
+            if (search.groups == home).sum() == 1:
                 continue
-            gain = _gains(joint, groups, code, n_clusters)
+            targets, gain = search.gains(code)
             best = int(gain.argmax())
-            if gain[best] > gain[home] + 1e-9:
-                groups[code], moved = best, True
-    return groups
+            if gain[best] > gain[targets == home] + 1e-9:
+                stale |= search.move(code, targets[best])
+    return search.groups
 
 
-def _gains(joint: np.ndarray, groups: np.ndarray, code: int, n_clusters: int) -> np.ndarray:
-    """Information gained by putting a code, taken out of its group, into each of the groups."""
-    member = np.eye(n_clusters)[groups]
-    member[code] = 0
-    rest, towards, itself = member.T @ joint @ member, joint[code] @ member, joint[code, code]
+class _Search:
+    """A grouping of few codes, each of which is tried in every group."""
+
+    def __init__(self, joint: np.ndarray, groups: np.ndarray, n_clusters: int):
+        self.joint, self.groups, self.n_clusters = joint, groups.copy(), n_clusters
+
+    def move(self, code: int, group: int) -> np.ndarray:
+        """Put a code into another group; which codes are to be looked at again (n_codes,)."""
+        self.groups[code] = group
+        return np.ones(len(self.joint), dtype=bool)
+
+    def gains(self, code: int) -> tuple[np.ndarray, np.ndarray]:
+        """Groups, and the information gained by putting a code, taken out of its own, into each."""
+        joint, member = self.joint, np.eye(self.n_clusters)[self.groups]
+        member[code] = 0
+        rest, towards, marginal = member.T @ joint @ member, joint[code] @ member, joint.sum(0)
+        gain = _gains(rest, towards, joint[code, code], member.T @ marginal, joint[code].sum())
+        return np.arange(self.n_clusters), gain
+
+
+class _NearSearch:
+    """A grouping of many codes, each of which is tried in groups that share something with it.
+
+    It is tried in the smallest group, too. What groups share is kept as sums that are made anew of
+    what is not negative, never corrected: what is 0 stays 0.
+    """
+
+    def __init__(self, joint: np.ndarray, groups: np.ndarray, n_clusters: int):
+        self.joint, self.groups = joint, groups.copy()
+        self.share = joint.sum(0)
+        self.towards = np.empty((len(joint), n_clusters))  # of each code and each group
+        self.shared = np.empty((n_clusters, n_clusters))  # of each two groups
+        self.marginal = np.empty(n_clusters)
+        self._sum_up(range(n_clusters))
+
+    def _sum_up(self, groups: Iterable[int]) -> None:
+        members = {group: np.flatnonzero(self.groups == group) for group in groups}
+        for group, codes in members.items():
+            self.towards[:, group] = self.joint[:, codes].sum(1)
+        for group, codes in members.items():
+            self.shared[group] = self.shared[:, group] = self.towards[codes].sum(0)
+            self.marginal[group] = self.share[codes].sum()
+
+    def move(self, code: int, group: int) -> np.ndarray:
+        """As that of few codes: those that share something with what has changed."""
+        changed = [self.groups[code], group]
+        self.groups[code] = group
+        self._sum_up(changed)
+        return np.any(self.towards[:, changed] > 0, axis=1)
+
+    def gains(self, code: int) -> tuple[np.ndarray, np.ndarray]:
+        """As those of few codes, for the groups that are near."""
+        joint, home = self.joint, self.groups[code]
+        others = np.flatnonzero(self.groups == home)
+        others = others[others != code]
+        is_near = self.towards[code] > 0
+        is_near[[home, self.marginal.argmin()]] = True
+        near = np.flatnonzero(is_near)
+        at_home = near == home
+        towards, left = self.towards[code, near], self.towards[np.ix_(others, near)].sum(0)
+        towards[at_home] = joint[code, others].sum()
+        left[at_home] = joint[np.ix_(others, others)].sum()
+        rest, marginal = self.shared[np.ix_(near, near)], self.marginal[near]
+        rest[at_home], rest[:, at_home] = left, left[:, None]
+        marginal[at_home] = self.share[others].sum()
+        return near, _gains(rest, towards, joint[code, code], marginal, self.share[code])
+
+
+def _gains(
+    rest: np.ndarray, towards: np.ndarray, itself: float, marginal: np.ndarray, share: float
+) -> np.ndarray:
+    """Information gained by putting a code into each of some groups, but for what all gain.
+
+    Of the groups without the code ``rest`` (k, k) is what they share and ``marginal`` (k,) what
+    they have; the code has ``share``, shares ``towards`` (k,) with them, and ``itself``.
+    """
     joined = rest + towards  # row b: the joint's row b where the code has come to b
     rows = xlogy(joined, joined).sum(1) - xlogy(rest, rest).sum(1)
     inner, before = np.diag(joined), np.diag(rest)
     corner = inner + towards + itself
     block = 2 * rows - 2 * (xlogy(inner, inner) - xlogy(before, before))
     block += xlogy(corner, corner) - xlogy(before, before)
-    marginal = member.T @ joint.sum(0)
-    total = marginal + joint[code].sum()
+    total = marginal + share
     return block - 2 * (xlogy(total, total) - xlogy(marginal, marginal))

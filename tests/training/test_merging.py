@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from gan_cluster.training.merging import _gains, grouped, information, merge_codes
+from gan_cluster.training import merging
+from gan_cluster.training.merging import (
+    _NearSearch,
+    _Search,
+    grouped,
+    information,
+    merge_codes,
+)
 
 
 @pytest.fixture
@@ -32,16 +39,62 @@ def test_grouped_sums_over_members(joint):
     assert information(small) <= information(joint)
 
 
-def test_gains_are_differences_of_information(joint):
-    groups = np.arange(8) % 3
+@pytest.mark.parametrize("kind", [_Search, _NearSearch])
+def test_gains_are_differences_of_information(kind, joint):
+    search = kind(joint, np.arange(8) % 3, 3)
+    search.move(5, 0)
     for code in range(8):
         values = []
         for target in range(3):
-            moved = groups.copy()
+            moved = search.groups.copy()
             moved[code] = target
             values.append(information(grouped(joint, moved, 3)))
-        gains = _gains(joint, groups, code, 3)
+        targets, gains = search.gains(code)
+        assert targets.tolist() == [0, 1, 2]
         np.testing.assert_allclose(np.diff(gains), np.diff(values), atol=1e-12)
+
+
+def _planted(rng, n_codes, n_clusters, n_pairs):
+    """Pairs of near rows, most of codes of one cluster, as shares; and the cluster of each code."""
+    truth = rng.permutation(np.arange(n_codes) % n_clusters)
+    members = np.argsort(truth, kind="stable").reshape(n_clusters, -1)
+    first = rng.integers(n_codes, size=n_pairs)
+    second = members[truth[first], rng.integers(members.shape[1], size=n_pairs)]
+    second = np.where(rng.random(n_pairs) < 0.1, rng.integers(n_codes, size=n_pairs), second)
+    counts = np.zeros((n_codes, n_codes))
+    np.add.at(counts, (first, second), 1)
+    return (counts + counts.T) / (2 * n_pairs), truth
+
+
+def test_what_is_kept_of_many_codes_is_what_a_new_start_finds(rng):
+    joint, groups = _planted(rng, 120, 12, 600)
+    search = _NearSearch(joint, groups, 12)
+    for code in range(0, 120, 7):
+        search.move(code, (groups[code] + 5) % 12)
+    anew = _NearSearch(joint, search.groups, 12)
+    for name in ("towards", "shared", "marginal"):
+        np.testing.assert_array_equal(getattr(search, name), getattr(anew, name))
+    np.testing.assert_allclose(search.shared, grouped(joint, search.groups, 12), atol=1e-15)
+    assert (search.shared == 0).any()
+
+
+def test_many_codes_are_merged_as_well_as_few(rng, monkeypatch):
+    joint, truth = _planted(rng, 400, 100, 20_000)
+    groups = merge_codes(joint, 100, np.random.RandomState(0))
+    assert mutual_info_score(truth, groups) > 0.97 * np.log(100)
+    joint, _ = _planted(rng, 60, 20, 300)
+    near_only = []
+    for few in (100, 10):
+        monkeypatch.setattr(merging, "FEW", few)
+        merged = merge_codes(joint, 20, np.random.RandomState(0))
+        near_only.append(information(grouped(joint, merged, 20)))
+    assert near_only[1] > 0.99 * near_only[0]
+
+
+def test_a_code_is_tried_only_where_it_shares_something(rng):
+    joint, truth = _planted(rng, 2000, 500, 10_000)
+    tried = [len(_NearSearch(joint, truth, 500).gains(code)[0]) for code in (0, 1000)]
+    assert max(tried) < 20
 
 
 def test_merging_finds_planted_clusters(rng):
