@@ -4,7 +4,6 @@ The criterion is that of the information bottleneck (Slonim & Tishby, 1999); the
 one code at a time, as its sequential form does (Slonim, Friedman & Tishby, 2002).
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
 def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
     """Move one code at a time to where it keeps most information, until none moves."""
     search: Any = (_Search if len(joint) <= FEW else _NearSearch)(joint, groups, n_clusters)
-    stale = np.ones(len(joint), dtype=bool)
+    stale = joint.sum(0) > 0  # a code that no row has is where it is
     while stale.any():
         codes = np.flatnonzero(stale)
         stale[:] = False
@@ -125,40 +124,45 @@ class _NearSearch:
     """
 
     def __init__(self, joint: np.ndarray, groups: np.ndarray, n_clusters: int):
-        self.joint, self.groups = joint, groups.copy()
-        self.share = joint.sum(0)
-        self.towards = np.empty((len(joint), n_clusters))  # of each code and each group
-        self.shared = np.empty((n_clusters, n_clusters))  # of each two groups
-        self.marginal = np.empty(n_clusters)
-        self._sum_up(range(n_clusters))
+        self.joint, self.groups, self.share = joint, groups.copy(), joint.sum(0)
+        member = csr_array(np.eye(n_clusters)[groups])
+        self.towards = joint @ member  # of each code and each group
+        self.shared = member.T @ self.towards  # of each two groups
+        self.marginal = self.shared.sum(0)
 
-    def _sum_up(self, groups: Iterable[int]) -> None:
-        members = {group: np.flatnonzero(self.groups == group) for group in groups}
-        for group, codes in members.items():
-            self.towards[:, group] = self.joint[:, codes].sum(1)
-        for group, codes in members.items():
-            self.shared[group] = self.shared[:, group] = self.towards[codes].sum(0)
-            self.marginal[group] = self.share[codes].sum()
+    def _members(self, group: int) -> np.ndarray:
+        return np.flatnonzero((self.groups == group) & (self.share > 0))
 
     def move(self, code: int, group: int) -> np.ndarray:
         """As that of few codes: those that share something with what has changed."""
         changed = [self.groups[code], group]
+        codes, near = np.flatnonzero(self.joint[code]), self._near(code, *changed)
         self.groups[code] = group
-        self._sum_up(changed)
+        members = {number: self._members(number) for number in changed}
+        for number, others in members.items():
+            self.towards[codes, number] = self.joint[np.ix_(codes, others)].sum(1)
+        for number, others in members.items():
+            sums = self.towards[np.ix_(others, near)].sum(0)
+            self.shared[number, near] = self.shared[near, number] = sums
+            self.marginal[number] = self.share[others].sum()
         return np.any(self.towards[:, changed] > 0, axis=1)
+
+    def _near(self, code: int, *groups: int) -> np.ndarray:
+        """Groups that share something with a code, and some others."""
+        is_near = self.towards[code] > 0
+        is_near[[*groups]] = True
+        return np.flatnonzero(is_near)
 
     def gains(self, code: int) -> tuple[np.ndarray, np.ndarray]:
         """As those of few codes, for the groups that are near."""
         joint, home = self.joint, self.groups[code]
-        others = np.flatnonzero(self.groups == home)
+        others = self._members(home)
         others = others[others != code]
-        is_near = self.towards[code] > 0
-        is_near[[home, self.marginal.argmin()]] = True
-        near = np.flatnonzero(is_near)
+        near = self._near(code, home, int(self.marginal.argmin()))
         at_home = near == home
         towards, left = self.towards[code, near], self.towards[np.ix_(others, near)].sum(0)
         towards[at_home] = joint[code, others].sum()
-        left[at_home] = joint[np.ix_(others, others)].sum()
+        left[at_home] = np.maximum(self.towards[others, home] - joint[others, code], 0).sum()
         rest, marginal = self.shared[np.ix_(near, near)], self.marginal[near]
         rest[at_home], rest[:, at_home] = left, left[:, None]
         marginal[at_home] = self.share[others].sum()
