@@ -18,11 +18,15 @@ def diverged(history: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def failures(history: list[dict[str, Any]], tol: float, max_epochs: int | str) -> list[str]:
-    """Messages about a whole training: divergence, no rest, empty clusters, a collapse."""
+def failures(
+    history: list[dict[str, Any]], tol: float, max_epochs: int | str, sizes: np.ndarray
+) -> list[str]:
+    """Messages about a whole training: divergence, no rest, empty clusters, a collapse.
+
+    ``sizes`` are the numbers of rows in the clusters, (n_clusters,).
+    """
     last, messages = history[-1], diverged(history)
-    usage = np.asarray(last.get("cluster_usage", [1.0]))
-    n_empty = int((usage < EMPTY / len(usage)).sum())
+    n_empty = int((sizes * len(sizes) <= EMPTY * sizes.sum()).sum())
     if not messages and last.get("labels_changed", 0.0) > tol:
         messages.append(
             f"{last['labels_changed']:.1%} of the labels still changed in the last epoch, "
@@ -30,8 +34,8 @@ def failures(history: list[dict[str, Any]], tol: float, max_epochs: int | str) -
         )
     if n_empty:
         messages.append(
-            f"{n_empty} of {len(usage)} clusters are empty: raise n_init or the objective's "
-            "balance_weight, or ask for fewer clusters"
+            f"{n_empty} of {len(sizes)} clusters are empty, or nearly: raise n_init or the "
+            "objective's balance_weight, or ask for fewer clusters"
         )
     if last.get("variety", 1.0) < LITTLE:
         messages.append(

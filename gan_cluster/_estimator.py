@@ -211,13 +211,14 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 net, batches = schedule.fit()
                 self.model_ = Model(schedule.recipe, net, batches.rng)
             self._after_training(rows.X)
+            sizes = self._sizes(rows.X)
             bridge.finish()
         if schedule.interrupt is not None:
             message = f"fit was interrupted: this is its state after epoch {self.n_iter_}"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
             raise schedule.interrupt
         if schedule.processes.rank == 0:
-            for message in failures(self.history_, self.tol, self.max_epochs):
+            for message in failures(self.history_, self.tol, self.max_epochs, sizes):
                 warnings.warn(message, ConvergenceWarning, stacklevel=3)  # past the decorator
         return self
 
@@ -312,6 +313,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _after_training(self, X: np.ndarray) -> None:
         """Set the fitted attributes that come from looking at the training rows."""
+
+    def _sizes(self, X: np.ndarray) -> np.ndarray:
+        """Numbers of training rows in the clusters, if there are any."""
+        if not self.model_.n_clusters:
+            return np.empty(0)
+        return np.bincount(self.model_.clusters(X), minlength=self.model_.n_clusters)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -91,6 +91,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         self.labels_ = self.model_.clusters(X)
         self.mutual_information_ = self.history_[-1].get("mutual_information", 0.0)
 
+    def _sizes(self, X: np.ndarray) -> np.ndarray:
+        return np.bincount(self.labels_, minlength=self.model_.n_clusters)
+
     def predict(self, X: Any, *, code: int = 0) -> np.ndarray:
         """Cluster of each row: Q's most probable first code, or another categorical code.
 

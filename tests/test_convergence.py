@@ -8,6 +8,8 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from small import clusterer, extractor
 
+from gan_cluster._convergence import failures
+
 
 def test_training_that_ends_too_early_warns(blobs):
     with pytest.warns(ConvergenceWarning, match=r"100.0% of the labels .* raise max_epochs"):
@@ -33,9 +35,35 @@ def test_rates_that_never_work_are_named(blobs):
 def test_empty_clusters_are_warned_of(blobs):
     X, _ = blobs
     model = clusterer(n_clusters=6, balance_weight=0, max_epochs=60, batch_size=30)
-    with pytest.warns(ConvergenceWarning, match=r"\d of 6 clusters are empty: raise n_init"):
+    with pytest.warns(ConvergenceWarning, match=r"\d of 6 clusters are empty, or nearly: raise"):
         model.fit(X)
     assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_clusters_are_empty_that_no_row_has_however_usage_looks(make, blobs):
+    model = make(n_clusters=10, learning_rate=1e-6, tol=1.0)
+    with pytest.warns(ConvergenceWarning, match=r"of 10 clusters are empty, or nearly") as told:
+        model.fit(blobs[0])
+    assert min(model.history_[-1]["cluster_usage"]) > 0.01
+    n_empty = (np.bincount(model.model_.clusters(blobs[0]), minlength=10) == 0).sum()
+    assert [str(w.message).split(" of ")[0] for w in told] == [str(n_empty)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_empty"),
+    [
+        ([599, 1] + [0] * 8, 8),
+        ([1000, 0], 1),
+        ([999, 1], 1),
+        ([990, 10], 0),
+        ([60] * 10, 0),
+        ([], 0),
+    ],
+)
+def test_sizes_say_which_clusters_are_empty(sizes, n_empty):
+    said = failures([{"epoch": 1}], 0.02, "auto", np.array(sizes))
+    assert [message.split(" of ")[0] for message in said] == [str(n_empty)] * (n_empty > 0)
 
 
 def test_a_generator_that_draws_one_row_is_warned_of(blobs):
