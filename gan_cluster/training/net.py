@@ -1,6 +1,7 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import chain, islice
 from typing import Any, Self
 
@@ -268,10 +269,12 @@ class AdversarialNet(Players):
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
         """Re-estimate batch-norm statistics on real rows and their twins alone.
 
-        During training the running ones also follow generated rows.
+        During training the running ones also follow generated rows. They stay where this pass
+        gives no finite ones.
         """
         layers = [m for m in self.discriminator_.modules() if isinstance(m, _BatchNorm)]
         momenta = [layer.momentum for layer in layers]
+        before = [deepcopy(layer.state_dict()) for layer in layers]
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
@@ -280,6 +283,9 @@ class AdversarialNet(Players):
             self.outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+        if not all(part.isfinite().all() for layer in layers for part in layer.buffers()):
+            for layer, state in zip(layers, before, strict=True):
+                layer.load_state_dict(state)
         networks = self.discriminator_, self.generator_, self.sampler_
         self.processes.average(buffer for network in networks for buffer in network.buffers())
         self._set_training(False)
