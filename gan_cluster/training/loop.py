@@ -77,7 +77,12 @@ class Loop(NeuralNet):
         for epoch in range(left):
             good = deepcopy(self.trained())
             self.notify("on_epoch_begin", **datasets)
-            self.run_epoch(steps)
+            try:
+                self.run_epoch(steps)
+            except KeyboardInterrupt:
+                if not self.is_finite():
+                    self.restore(good)
+                raise
             goes_on = self.is_finite()
             if not goes_on:
                 goes_on = self.take_back(good)
