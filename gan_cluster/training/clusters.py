@@ -64,7 +64,8 @@ class Clusters:
     def follow(self, marginal: torch.Tensor) -> None:
         """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
         if self.prior == "learned":
-            self.shares.lerp_(marginal, LEARNING_SHARES)
+            seen = torch.where(marginal.isfinite().all(), marginal, self.shares)
+            self.shares.lerp_(seen, LEARNING_SHARES)
 
     def logits(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters from those of the code (n, n_codes)."""

@@ -6,6 +6,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from small import STEADY, clusterer, is_finite
+from stopped import Interrupt
 
 
 class Poison(Callback):
@@ -86,6 +87,48 @@ def test_partial_fit_takes_back_too(blobs):
         model.set_params(callbacks=[Poison(3)]).partial_fit(X)
     for name, value in model.generator_.state_dict().items():
         assert torch.equal(value, before[name])
+    assert is_finite(model, X)
+
+
+class Spoils:
+    """Twins that are NaN from some call on."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def __call__(self, rows):
+        self.calls -= 1
+        return rows if self.calls > 0 else rows * float("nan")
+
+
+@pytest.mark.parametrize("calls", [5, 11])
+def test_statistics_of_a_bad_pass_are_not_kept(calls, blobs):
+    X, _ = blobs
+    model = clusterer(max_epochs=8, augment=Spoils(calls))
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X)
+    assert is_finite(model, X)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_an_interrupt_in_an_epoch_that_has_diverged_leaves_the_one_before(blobs):
+    X, _ = blobs
+    model = clusterer(max_epochs=8, callbacks=[Poison(7), Interrupt(8)])
+    with (
+        pytest.warns(ConvergenceWarning, match="interrupted: this is its state after epoch 2"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        model.fit(X)
+    assert is_finite(model, X)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("rate", [1e12, 1e30])
+def test_a_learned_prior_does_not_follow_labels_that_are_nan(rate, blobs):
+    X, _ = blobs
+    model = clusterer(max_epochs=6, prior="learned", learning_rate=rate)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X)
     assert is_finite(model, X)
 
 
