@@ -1,6 +1,8 @@
 """Callbacks of the loop: learning rates, progress, and when to stop."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,24 +43,41 @@ def looks_at_steps(callback: Any) -> bool:
 
 
 class Progress(Callback):
-    """A progress bar over epochs with the mutual information that Q reads, beside its ceiling."""
+    """A progress bar over epochs with the mutual information that Q reads.
+
+    Where nobody can see it, as after the end of a terminal, training goes on without.
+    """
 
     def __init__(self, total: int, label: str):
         self.total = total
         self.label = label
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=self.total, desc=self.label, unit="epoch")
+        told: dict[str, Any] = {"total": self.total, "desc": self.label, "unit": "epoch"}
+        unseen = getattr(sys.stderr, "closed", True)  # it may be None
+        try:
+            self.bar_ = tqdm(**told, disable=unseen)
+        except OSError:
+            self.bar_ = tqdm(**told, disable=True)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         row = net.history[-1]
         shown = {name: f"{row[name]:.2f}" for name in ("mutual_information",) if name in row}
-        self.bar_.set_postfix(shown, refresh=False)
-        self.bar_.update()
+        with self._seen():
+            self.bar_.set_postfix(shown, refresh=False)
+            self.bar_.update()
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.bar_.close()
+        with self._seen():
+            self.bar_.close()
         del self.bar_
+
+    @contextmanager
+    def _seen(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):
+            self.bar_.disable = True
 
 
 class Settled(Callback):

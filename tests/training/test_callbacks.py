@@ -1,6 +1,10 @@
 """Progress, callbacks of skorch and callbacks of scikit-learn."""
 
+import io
+import os
 import pickle
+import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -275,3 +279,35 @@ def test_training_that_rests_is_stopped(changed, information, stops_at):
             stopped = epoch + 1
             break
     assert stopped == stops_at
+
+
+def _closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def _broken():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w", buffering=1)
+
+
+class BreaksLater(io.StringIO):
+    """A terminal that ends after some lines."""
+
+    def write(self, text):
+        if self.tell() > 200:
+            raise OSError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("stream", [_closed, lambda: None, _broken, BreaksLater])
+def test_training_goes_on_where_nobody_sees_its_progress(stream, blobs, monkeypatch):
+    expected = clusterer(max_epochs=8).fit(blobs[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream())
+        model = clusterer(max_epochs=8, verbose=1).fit(blobs[0])
+        with suppress(OSError, ValueError):
+            sys.stderr and sys.stderr.close()
+    np.testing.assert_array_equal(model.labels_, expected.labels_)
