@@ -113,7 +113,7 @@ def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of all values together, each of shape (1,)."""
     ends = [(rows.min(), rows.max()) for rows in _chunks(X)]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    half = max(high / 2 - low / 2, np.nextafter(0, 1))
+    half = max(high / 2 - low / 2, np.finfo(np.float64).smallest_subnormal)
     return np.array([low / 2 + high / 2]), np.array([half])
 
 
