@@ -16,14 +16,20 @@ from sklearn.utils import Bunch, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._callbacks import ScikitLearnBridge
 from gan_cluster._convergence import diverged, failures
 from gan_cluster._docs import documented
 from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
 from gan_cluster._seeds import seeds
-from gan_cluster._validation.latent import check_cluster, check_codes, check_noise, rows_given
+from gan_cluster._validation.latent import (
+    check_cluster,
+    check_codes,
+    check_noise,
+    check_whole,
+    rows_given,
+)
 from gan_cluster._validation.parameters import (
     check_callbacks,
     check_objective,
@@ -380,8 +386,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted; for an ``out`` of
-            another shape, or of integers.
+            For rows that cannot be read, or not of the kind that was fitted; for an ``out`` that
+            is no array, of another shape, or of integers.
         """
         X = self._checked(X)
         return self.model_.map(self._features, X, out)
@@ -464,7 +470,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         model = self.model_
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        n_samples = check_whole(n_samples, "n_samples", 1)
         if cluster is not None:
             check_cluster(cluster, model.n_clusters)
         values = np.full((n_samples, len(model.code_names)), np.nan)

@@ -81,27 +81,29 @@ def resolve(
 
     Raises a ValueError, TypeError if parameters do not go together, or with the rows.
     """
-    check_share(min(parameters["batch_size"], len(rows.X)), n_processes)
+    numbers = _with_whole_numbers(parameters)
+    check_share(min(numbers["batch_size"], len(rows.X)), n_processes)
     if begun is not None:
         check_unchanged(parameters, begun.parameters)
-        return replace(begun, length=_length(begun, parameters, rows.X, n_processes))
+        return replace(begun, length=_length(begun, numbers, rows.X, n_processes))
     check_fit_rows(rows.X, parameters["n_clusters"] or 1)
     _, shape = _architecture(parameters, rows.layout)
     encoding = Encoding.from_data(rows.X, shape, rows.layout.channels_last)
     check_scale(encoding.scale, encoding.center)
     recipe = resolve_networks(parameters, rows.layout, encoding, device)
     check_augment(recipe.objective.augment, encoding.encode(rows.X[:2]).to(device))
-    return replace(recipe, length=_length(recipe, parameters, rows.X, n_processes))
+    return replace(recipe, length=_length(recipe, numbers, rows.X, n_processes))
 
 
 def resolve_networks(
     parameters: Parameters, layout: Layout, encoding: Encoding, device: str
 ) -> Recipe:
     """A recipe without how long is trained: all that a model which was saved needs."""
+    given, parameters = parameters, _with_whole_numbers(parameters)
     objective, n_clusters, sizes = _objective_and_codes(parameters, encoding.shape)
     learned = objective.continuous_variance == "learned"
     n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
-    trained = {name: parameters[name] for name in parameters.keys() - FREE - READ_BY}
+    trained = {name: given[name] for name in given.keys() - FREE - READ_BY}
     if isinstance(trained["objective"], Objective):  # which may be changed in place
         trained["objective"] = replace(trained["objective"])
     return Recipe(
@@ -123,9 +125,18 @@ def resolve_networks(
     )
 
 
+def _with_whole_numbers(parameters: Parameters) -> Parameters:
+    """Parameters with Python's integers, for small ones of NumPy's overflow in products."""
+    return {
+        name: int(value) if isinstance(value, np.integer | bool) else value
+        for name, value in parameters.items()
+    }
+
+
 def objective_of(parameter: str | Objective) -> Objective:
     """A copy of the objective that a name stands for, or of the user's own."""
-    return replace(OBJECTIVES[parameter] if isinstance(parameter, str) else parameter)
+    objective = OBJECTIVES[parameter] if isinstance(parameter, str) else parameter
+    return replace(objective, **_with_whole_numbers(objective.get_params()))
 
 
 def resolve_device(device: str) -> str:

@@ -1,16 +1,16 @@
 """InfoGANClusterer: clusters that a generator can draw and a recognition network can read."""
 
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._docs import documented
 from gan_cluster._estimator import BaseGAN
 from gan_cluster._recipe import objective_of
+from gan_cluster._validation.latent import check_whole
 
 
 @documented(or_none="", without="", gan=", which has\n    no clusters")
@@ -119,7 +119,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """
         check_is_fitted(self)
         last = len(self.model_.code_sizes) - 1
-        check_scalar(code, "code", Integral, min_val=0)
+        code = check_whole(code, "code", 0)
         if code > last:
             raise ValueError(f"code={code}: the last one is {last}; categorical_codes has others")
         X = self._checked(X)

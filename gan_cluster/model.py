@@ -15,6 +15,7 @@ from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.inference import generate, map_rows, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
+from gan_cluster.training.modes import usual_modes
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import (
     global_state_kept,
@@ -126,6 +127,7 @@ class Model:
         """Number of values of each categorical code, that of clusters first."""
         return [self.n_clusters, *self.net.code.categorical[1:]] if self.n_clusters else []
 
+    @usual_modes()
     def map(
         self,
         function: Callable[[torch.Tensor], torch.Tensor],
@@ -135,6 +137,7 @@ class Model:
         """Apply a function of encoded batches to all rows, batch by batch."""
         return map_rows(self.net, self.encoding, X, function, out)
 
+    @usual_modes()
     def encode(self, X: np.ndarray) -> torch.Tensor:
         """Rows as the tensor that the networks see, on their device."""
         return self.encoding.encode(X).to(self.device)
@@ -180,11 +183,13 @@ class Model:
                 parts[0] = parts[0][:, self.order]
         return [part.softmax(1) for part in parts]
 
+    @usual_modes()
     def score(self, X: np.ndarray) -> float:
         """Information in nats that the cluster of a row gives of the clusters of near rows."""
         near = near_rows(self.encoding, X, self.device)
         return information(neighbor_joint(self.net, self.encoding, X, near))
 
+    @usual_modes()
     def draw(
         self, codes: np.ndarray, noise: np.ndarray | None, rng: torch.Generator | None
     ) -> np.ndarray:

@@ -344,3 +344,23 @@ def test_codes_that_no_term_teaches_are_left_out(blobs):
 def test_a_prior_without_clusters_is_refused(blobs, no_training):
     with pytest.raises(ValueError, match="prior says the sizes of clusters, and there are none"):
         extractor(objective="gan", prior=[0.2, 0.3, 0.5]).fit(blobs[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_clusters": 100, "codes_per_cluster": 4},
+        {"noise_dim": 200},
+        {"width": 20},
+        {"batch_size": 100},
+        {"n_continuous": 100, "depth": 2, "n_init": 2, "max_epochs": 4, "n_iter_no_change": 1},
+        {"n_neighbors": 255},
+        {"categorical_codes": (200, 200)},
+    ],
+)
+def test_small_integers_of_numpys_do_not_overflow(settings):
+    X = np.random.RandomState(0).normal(size=(500, 4))
+    small = {name: np.asarray(value, np.uint8)[()] for name, value in settings.items()}
+    models = [clusterer(**given).fit(X) for given in (settings, small)]
+    np.testing.assert_array_equal(*(model.transform(X) for model in models))
+    assert models[0].model_.net.code == models[1].model_.net.code

@@ -39,7 +39,14 @@ def check_cluster(cluster: Any, n_clusters: int) -> None:
     """Raise a TypeError or ValueError unless there is such a cluster to draw from."""
     if not n_clusters:
         raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
-    check_scalar(cluster, "cluster", Integral, min_val=0, max_val=n_clusters - 1)
+    check_whole(cluster, "cluster", 0, n_clusters - 1)
+
+
+def check_whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """An integer in its range; a TypeError or ValueError otherwise, also for True and False."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an instance of int, not bool.")
+    return int(check_scalar(value, name, Integral, min_val=least, max_val=most))
 
 
 def rows_given(values: Any) -> int:

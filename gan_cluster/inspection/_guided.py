@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gan_cluster.networks.build import Discriminator
+from gan_cluster.training.modes import usual_modes
 from gan_cluster.training.random import gradients_on
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)
@@ -45,7 +46,7 @@ def guided_gradients(
 
     Raises a ValueError if the trunk has no rectifier that is a module.
     """
-    with gradients_on(), _guided(discriminator.trunk):
+    with usual_modes(), gradients_on(), _guided(discriminator.trunk):
         rows, channels = rows.clone().requires_grad_(), channels.clone()
         maps = discriminator.activations(rows, [layer])[layer]
         chosen = maps[torch.arange(len(rows)), channels].flatten(1)

@@ -28,8 +28,13 @@ def map_rows(
 ) -> np.ndarray:
     """Apply a function of encoded batches to all rows, into ``out`` where that is given.
 
-    Raises a ValueError if ``out`` has not the shape of the result or cannot hold its values.
+    Raises a TypeError if ``out`` is no array, and a ValueError if it has not the shape of the
+    result or cannot hold its values.
     """
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError(f"out should be an ndarray to write to, got {type(out).__name__}")
+    if out is not None and not out.flags.writeable:
+        raise ValueError("out cannot be written to")
     net._set_training(False)
     filled = 0
     with torch.inference_mode():

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from gan_cluster.training.modes import usual_modes
+
 _LOCK = threading.RLock()
 _open_guards = 0
 _saved: tuple[torch.Tensor, torch.dtype, bool] | None = None
@@ -34,7 +36,8 @@ def global_state_kept() -> Iterator[None]:
             cudnn.deterministic = True
         _open_guards += 1
     try:
-        yield
+        with usual_modes():
+            yield
     finally:
         with _LOCK:
             _open_guards -= 1

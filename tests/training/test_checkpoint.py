@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from small import STEADY, clusterer, extractor
 from stopped import Crash, Crashes, Drawn, Trunk
@@ -308,6 +309,12 @@ def test_a_state_of_more_trainings_builds_none_of_them(kept, blobs, no_training)
     write_model(folder, {**document, "seeds": [1] * 100_000}, tensors)
     with pytest.raises(CorruptModelError, match="it is not of"):
         model.fit(blobs[0])
+
+
+def test_a_search_is_told_that_its_fits_cannot_share_a_folder(blobs, tmp_path):
+    search = GridSearchCV(clusterer(checkpoint_dir=tmp_path), {"width": [2, 3]}, cv=2)
+    with pytest.raises(ValueError, match="A search fits many times, and needs checkpoint_dir=None"):
+        search.set_params(error_score="raise").fit(blobs[0])
 
 
 def test_fits_may_share_a_folder_if_they_are_the_same(blobs, tmp_path, each_epoch):

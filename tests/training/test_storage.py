@@ -161,3 +161,17 @@ def test_out_must_hold_the_features(shape, dtype, images):
     model = extractor(image_shape=(1, 8, 8)).fit(images)
     with pytest.raises(ValueError, match=r"out has shape .* it should have shape \(100, 131\)"):
         model.transform(images, out=np.empty(shape, dtype))
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        ([[0.0] * 131] * 100, TypeError, "out should be an ndarray to write to, got list"),
+        (torch.zeros(100, 131), TypeError, "out should be an ndarray to write to, got Tensor"),
+        (np.broadcast_to(np.float32(0), (100, 131)), ValueError, "out cannot be written to"),
+    ],
+)
+def test_out_must_be_an_array_to_write_to(out, error, message, images):
+    model = extractor(image_shape=(1, 8, 8)).fit(images)
+    with pytest.raises(error, match=message):
+        model.transform(images, out=out)

@@ -165,6 +165,8 @@ def test_new_images_with_other_axes(method, shape, fitted):
     [
         ({"n_samples": 0}, ValueError, "n_samples == 0, must be >= 1"),
         ({"n_samples": 1.5}, TypeError, "n_samples must be an instance of"),
+        ({"n_samples": True}, TypeError, "n_samples must be an instance of int, not bool"),
+        ({"cluster": True}, TypeError, "cluster must be an instance of int, not bool"),
         ({"cluster": 3}, ValueError, "cluster == 3, must be <= 2"),
         ({"cluster": -1}, ValueError, "cluster == -1, must be >= 0"),
         ({"cluster": "cats"}, TypeError, "cluster must be an instance of"),

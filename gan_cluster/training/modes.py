@@ -1,0 +1,20 @@
+"""Modes that a caller may have set for a thread, and in which nothing of ours would work."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def usual_modes() -> Iterator[None]:
+    """NumPy's usual warnings, tensors on the CPU where none is named, and no mixed precision."""
+    with ExitStack() as modes:
+        modes.enter_context(np.errstate(all="warn", under="ignore"))
+        if torch.get_default_device().type != "cpu":
+            modes.enter_context(torch.device("cpu"))
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                modes.enter_context(torch.autocast(kind, enabled=False))
+        yield
