@@ -31,7 +31,9 @@ def draw_categories(
     """Categories (n_samples,) by their shares, for which a GPU does not wait."""
     if generator.device.type == "cpu":
         return torch.multinomial(shares, n_samples, True, generator=generator)
-    uniform = torch.rand(n_samples, generator=generator, device=generator.device)
+    uniform = torch.rand(
+        n_samples, generator=generator, dtype=torch.float32, device=generator.device
+    )
     drawn = torch.searchsorted(shares.cumsum(0), uniform, right=True)
     return drawn.clamp_max(len(shares) - 1)
 

@@ -22,7 +22,7 @@ class MovingAverage(AveragedModel):
         """Move the averages on by one step of the network."""
         n = self.n_averaged
         is_first = (n == 0).float()  # no branch, for which a GPU would be waited for
-        weight = torch.maximum((9 / (10 + n)).clamp_min(1 - self.decay), is_first)
+        weight = torch.maximum((9 / (10 + n.float())).clamp_min(1 - self.decay), is_first)
         ours, theirs = (chain(net.parameters(), net.buffers()) for net in (self.module, model))
         for mean, value in zip(ours, theirs, strict=True):
             mean.copy_(torch.lerp(mean.float(), value.float(), weight))

@@ -132,7 +132,7 @@ class AdversarialNet(Players):
         """Rows as the discriminator is shown them in the game."""
         if not self.objective.instance_noise:
             return rows
-        noise = torch.randn(rows.shape, generator=self.rng, device=rows.device)
+        noise = torch.randn(rows.shape, generator=self.rng, dtype=rows.dtype, device=rows.device)
         return rows + self.objective.instance_noise * noise
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
@@ -161,7 +161,7 @@ class AdversarialNet(Players):
             rows = rows.detach().requires_grad_()
         drawn = [] if fake is None else [fake]
         real, *generated, twin_logits = self.outputs(rows, partners, *drawn)
-        loss = torch.zeros((), device=self.device)
+        loss = torch.zeros((), dtype=rows.dtype, device=self.device)
         if latent is not None:
             loss = self.game(rows, real, generated[0], latent, terms)
         if self.code.categorical:

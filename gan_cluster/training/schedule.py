@@ -310,7 +310,8 @@ def _what_fits(net: AdversarialNet, batches: Batches) -> str:
     size = batches.batch_size // 2
     while size > 1:
         torch.cuda.empty_cache()
-        rows = torch.zeros(size, *batches.encoding.shape, device=net.device)
+        shape = size, *batches.encoding.shape
+        rows = torch.zeros(shape, dtype=torch.float32, device=net.device)
         try:
             net.train_step((rows, rows))
         except torch.OutOfMemoryError:
