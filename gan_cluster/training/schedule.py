@@ -4,7 +4,8 @@ A whole fit lets clusters form in several runs, judges them and chooses the best
 generator join it to learn to draw. The game alone is one stage, of one run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -272,11 +273,7 @@ class Schedule:
         net.initialize_callbacks()
         ran_out = False
         try:
-            with default_generator_kept(net.rng.device) as users:
-                if standing.random is None:
-                    users.manual_seed(net.rng.initial_seed())
-                else:
-                    go_on_from(users, standing.random)
+            with self._users_numbers(net, standing.random):
                 net.run_epochs(batches, 0 if standing.ended else stage.epochs - standing.done)
                 net.refresh_statistics(batches)
         except KeyboardInterrupt:
@@ -290,6 +287,19 @@ class Schedule:
             net.processes, net.keep = ALONE, None
         if ran_out:
             raise MemoryError(_what_fits(net, batches))
+
+    @contextmanager
+    def _users_numbers(self, net: AdversarialNet, state: torch.Tensor | None) -> Iterator[None]:
+        """While code of the user's may draw from torch's global generator, it goes by our seed."""
+        if not self.recipe.runs_users_code:
+            yield
+            return
+        with default_generator_kept(net.rng.device) as users:
+            if state is None:
+                users.manual_seed(net.rng.initial_seed())
+            else:
+                go_on_from(users, state)
+            yield
 
     def _callbacks_of(self, run: Run, stage: Stage, done: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)

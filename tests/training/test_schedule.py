@@ -120,7 +120,12 @@ class Fails(Interrupt):
 def _all_of(model):
     """All that training leaves: numbers by name, and what is no number."""
     document, tensors = model.model_.state()
-    arrays = {name: values.numpy(force=True).copy() for name, values in tensors.items()}
+    document["history"] = model.history_
+    arrays = {
+        name: values.numpy(force=True).copy()
+        for name, values in tensors.items()
+        if not name.startswith("history.")
+    }
     for name in ("labels_", "mutual_information_"):
         if hasattr(model, name):
             arrays[name] = np.array(getattr(model, name))
