@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -47,7 +47,7 @@ from gan_cluster.training.random import (
     gradients_on,
     torch_generator,
 )
-from gan_cluster.training.recipe import Recipe
+from gan_cluster.training.recipe import Recipe, runs_users_code
 from gan_cluster.training.schedule import Schedule
 
 POSITIVE = Interval(Integral, 1, None, closed="left")
@@ -277,8 +277,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _training(self, goes_on: bool) -> Iterator[None]:
         """While it trains: global state is kept, and errors leave the estimator as it was."""
         undone = self.model_.undone_on_error() if goes_on else nullcontext()
-        with global_state_kept(), restored_on_error(self), gradients_on(), undone:
+        with self._kept(), restored_on_error(self), gradients_on(), undone:
             yield
+
+    def _kept(self) -> AbstractContextManager[None]:
+        """While it runs, global state is kept from whatever may change it."""
+        return global_state_kept(runs_users_code(self.architecture, objective_of(self.objective)))
 
     def _check_parameters(self) -> None:
         """Look at each parameter by itself."""

@@ -19,7 +19,6 @@ from gan_cluster.networks.build import Discriminator
 from gan_cluster.networks.reading import readable
 from gan_cluster.objectives import Objective
 from gan_cluster.reading import Reading, choose_reading
-from gan_cluster.training.random import global_state_kept
 from gan_cluster.training.recipe import Recipe
 
 
@@ -237,7 +236,7 @@ class GANFeatureExtractor(BaseGAN):
                 f"of shape {model.layout.row_shape}"
             )
         extractor.model_ = model
-        with global_state_kept():
+        with extractor._kept():
             extractor._before_training(model.recipe, model.discriminator)
             extractor._after_training(rows.X)
         return extractor

@@ -18,7 +18,6 @@ from gan_cluster.training.merging import information
 from gan_cluster.training.modes import usual_modes
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import (
-    global_state_kept,
     globally_seeded,
     gradients_on,
     torch_generator,
@@ -254,7 +253,7 @@ class Model:
     def untrained(self, seed: int) -> Discriminator:
         """An untrained discriminator of the same architecture, with random weights by a seed."""
         architecture = self.recipe.architecture
-        with gradients_on(), globally_seeded(seed):
+        with gradients_on(), globally_seeded(seed, self.recipe.runs_users_code):
             _, discriminator = self.recipe.build(rng=torch_generator(seed))
             if isinstance(architecture, tuple) and isinstance(architecture[1], nn.Module):
                 # a copy of it, with the weights that it came with
@@ -285,7 +284,7 @@ class Model:
     def to(self, device: str) -> "Model":
         """A copy on another device; its random numbers differ if that is of another kind."""
         recipe = self.recipe.on(device)
-        with global_state_kept():
+        with usual_modes():
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net))
         net.playing = self.net.playing

@@ -20,7 +20,7 @@ from gan_cluster.objectives import Objective
 from gan_cluster.reading import Reading
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.history import plain
-from gan_cluster.training.random import global_state_kept
+from gan_cluster.training.modes import usual_modes
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
@@ -161,7 +161,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
         raise ValueError(f"{', '.join(fixed)} cannot be other than in fit: the model is read so")
     check_parameters(estimator)
     device = resolve_device(estimator.device)
-    with global_state_kept():
+    with usual_modes():
         try:
             _restore(estimator, document, tensors, device)
         except UNFIT as error:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
@@ -104,10 +105,13 @@ def build_networks(
     posterior_dim: int,
     width: int,
     depth: int | None,
-    rng: torch.Generator,
+    rng: torch.Generator | None,
     n_apart: int = 0,
 ) -> tuple[nn.Module, Discriminator]:
     """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
+
+    Without it they have shapes alone, on the device "meta". Torch's global generator is drawn from
+    by networks of the user's only.
 
     Raises a ValueError if the user's generator does not give batches of ``shape``, or the user's
     trunk does not take them.
@@ -117,26 +121,34 @@ def build_networks(
         made = _instance(maker, latent_dim, shape)
         trunk = _instance(trunk_maker, shape)
         _check_user_generator(made, latent_dim, shape)
-        n_features = _user_trunk_width(trunk, shape)
-        scale = None
-    elif architecture == "dcgan":
-        image = (shape[0], shape[1], shape[2])
-        made = conv_generator(latent_dim, image, width, 2)
-        trunk = conv_trunk(image, width, depth)
-        n_features, scale = 16 * width, 0.02
+        discriminator = Discriminator(
+            trunk, _user_trunk_width(trunk, shape), posterior_dim, n_apart
+        )
+        for part in discriminator.children():
+            if part is not trunk:
+                reset_parameters(part, None, rng)
     else:
-        layers = 2 if depth is None else depth
-        made = mlp_generator(latent_dim, shape[0], width, layers)
-        trunk = mlp_trunk(shape[0], width, layers)
-        n_features, scale = 16 * width, None
-    discriminator = Discriminator(trunk, n_features, posterior_dim, n_apart)
-    user_made = isinstance(architecture, tuple)
-    for part in discriminator.children() if user_made else (made, discriminator):
-        if not (user_made and part is trunk):
-            reset_parameters(part, scale, rng)
+        with torch.device("meta"):  # or torch would draw weights of its own first
+            made, trunk = _own_networks(architecture, shape, latent_dim, width, depth)
+            discriminator = Discriminator(trunk, 16 * width, posterior_dim, n_apart)
+        for network in (made.float(), discriminator.float()):
+            if rng is not None:
+                scale = 0.02 if architecture == "dcgan" else None
+                reset_parameters(network.to_empty(device="cpu"), scale, rng)
     if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
         put_channels_last(made, discriminator)
     return made, discriminator
+
+
+def _own_networks(
+    architecture: str, shape: tuple[int, ...], latent_dim: int, width: int, depth: int | None
+) -> tuple[nn.Module, nn.Module]:
+    """A generator and a trunk of one of our architectures."""
+    if architecture == "dcgan":
+        image = (shape[0], shape[1], shape[2])
+        return conv_generator(latent_dim, image, width, 2), conv_trunk(image, width, depth)
+    layers = 2 if depth is None else depth
+    return mlp_generator(latent_dim, shape[0], width, layers), mlp_trunk(shape[0], width, layers)
 
 
 def put_channels_last(*networks: nn.Module) -> None:
@@ -149,9 +161,11 @@ def put_channels_last(*networks: nn.Module) -> None:
                 weights.data = last.permute(0, 3, 1, 2)
 
 
-def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator) -> None:
+def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator | None) -> None:
     """Draw weights from N(0, scale^2), DCGAN's rule, or, without a scale, by fan-in."""
     for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.reset_parameters()
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if scale is None:
                 nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=rng)

@@ -22,7 +22,9 @@ def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
     >>> random_affine(torch.ones(2, 1, 8, 8), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 1, 8, 8])
     """
-    uniform = torch.rand(len(images), 5, generator=generator, device=images.device)
+    uniform = torch.rand(
+        len(images), 5, generator=generator, dtype=images.dtype, device=images.device
+    )
     angle, scale, shear, right, down = (2 * uniform - 1).unbind(1)
     angle, scale, shear = ROTATION * angle, 1 + SCALE * scale, SHEAR * shear
     right, down = SHIFT * right, SHIFT * down  # by numbers: a GPU would be waited for to take a row
@@ -44,6 +46,8 @@ def random_gamma(images: torch.Tensor, generator: torch.Generator) -> torch.Tens
     >>> random_gamma(images, torch.Generator().manual_seed(0)).ravel().round(decimals=2)
     tensor([-1.,  0.,  1.])
     """
-    uniform = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
+    uniform = torch.rand(
+        len(images), 1, 1, 1, generator=generator, dtype=images.dtype, device=images.device
+    )
     power = ((2 * uniform - 1) * LOG_GAMMA).exp()
     return 2 * ((images + 1) / 2).clamp(0, 1) ** power - 1

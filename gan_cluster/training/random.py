@@ -1,16 +1,46 @@
 """Torch's random numbers: generators of our own, global ones left alone."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
 from gan_cluster.training.modes import usual_modes
 
 _LOCK = threading.RLock()
-_open_guards = 0
-_saved: tuple[torch.Tensor, torch.dtype, bool] | None = None
+
+
+class _Held:
+    """A setting of the whole process, given back once the last of those that hold it lets go."""
+
+    def __init__(self, get: Callable[[], Any], put: Callable[[Any], None], *wanted: Any):
+        self.get, self.put, self.wanted = get, put, wanted
+        self.holders, self.before = 0, None
+
+    def __enter__(self) -> None:
+        with _LOCK:
+            if self.holders == 0:
+                self.before = self.get()
+                for value in self.wanted:
+                    self.put(value)
+            self.holders += 1
+
+    def __exit__(self, *error: object) -> None:
+        with _LOCK:
+            self.holders -= 1
+            if self.holders == 0:
+                self.put(self.before)
+
+
+def _set_deterministic(value: bool) -> None:
+    torch.backends.cudnn.deterministic = value
+
+
+_numbers = _Held(torch.random.get_rng_state, torch.random.set_rng_state)
+_precision = _Held(torch.get_default_dtype, torch.set_default_dtype, torch.float32)
+_convolutions = _Held(lambda: torch.backends.cudnn.deterministic, _set_deterministic, True)
 
 
 def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
@@ -19,33 +49,22 @@ def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Gene
 
 
 @contextmanager
-def global_state_kept() -> Iterator[None]:
-    """Give torch's global CPU generator back as it was, once the last open guard closes.
+def global_state_kept(of_users: bool = True) -> Iterator[None]:
+    """Give torch's global state back as it was, once the last open guard closes.
 
-    Everything of ours draws from its own generator; a user's module (dropout, say) may not.
-    Until then floats are of single precision, whatever torch's default is, and convolutions on a
-    GPU give the same for the same, though others may be faster.
+    Where code ``of_users`` runs, a module of theirs may draw from the global CPU generator and
+    expects floats of single precision, whatever torch's default is. Ours does neither, so that
+    other threads notice nothing of it; only on a GPU all convolutions give the same for the same,
+    though others may be faster.
     """
-    global _open_guards, _saved
-    cudnn = torch.backends.cudnn
-    with _LOCK:
-        if _open_guards == 0:
-            saved = torch.random.get_rng_state(), torch.get_default_dtype(), cudnn.deterministic
-            _saved = saved
-            torch.set_default_dtype(torch.float32)
-            cudnn.deterministic = True
-        _open_guards += 1
-    try:
-        with usual_modes():
-            yield
-    finally:
-        with _LOCK:
-            _open_guards -= 1
-            if _open_guards == 0 and _saved is not None:
-                state, dtype, cudnn.deterministic = _saved
-                torch.random.set_rng_state(state)
-                torch.set_default_dtype(dtype)
-                _saved = None
+    with ExitStack() as held:
+        held.enter_context(usual_modes())
+        if torch.cuda.is_available():
+            held.enter_context(_convolutions)
+        if of_users:
+            held.enter_context(_numbers)
+            held.enter_context(_precision)
+        yield
 
 
 def default_generator(device: torch.device) -> torch.Generator:
@@ -80,8 +99,12 @@ def gradients_on() -> Iterator[None]:
 
 
 @contextmanager
-def globally_seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generator while networks are constructed, one thread at a time."""
+def globally_seeded(seed: int, of_users: bool) -> Iterator[None]:
+    """Seed torch's global generator while code ``of_users`` runs, one thread at a time."""
+    if not of_users:
+        with global_state_kept(False):
+            yield
+        return
     with _LOCK, global_state_kept():
         torch.random.default_generator.manual_seed(seed)
         yield

@@ -61,6 +61,11 @@ class Recipe:
         """Whether a twin differs from its row without the help of near rows."""
         return self.objective.augment != "none"
 
+    @property
+    def runs_users_code(self) -> bool:
+        """Whether networks or twins are made by what the user gave."""
+        return runs_users_code(self.architecture, self.objective)
+
     def on(self, device: str) -> "Recipe":
         """The same for another device."""
         return replace(self, device=device)
@@ -97,5 +102,10 @@ class Recipe:
             precision=self.precision,
             device=self.device,
         )
-        with globally_seeded(seed):
+        with globally_seeded(seed, self.runs_users_code):
             return net.initialize()
+
+
+def runs_users_code(architecture: str | tuple, objective: Objective) -> bool:
+    """Whether one of these is the user's own, which may draw from torch's global generator."""
+    return isinstance(architecture, tuple) or callable(objective.augment)

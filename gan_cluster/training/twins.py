@@ -70,7 +70,7 @@ def twin_reduction(
             yield features(twins)[:n].cpu().double()
 
     sums = products = apart = torch.zeros((), dtype=torch.float64)
-    with torch.no_grad(), globally_seeded(0):
+    with torch.no_grad(), globally_seeded(0, callable(net.objective.augment)):
         for both in zip(*map(seen, pairs), strict=True):
             for twin in both:
                 sums, products = sums + twin.sum(0), products + twin.T @ twin

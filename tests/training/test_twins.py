@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.linalg import eigh
 
+from gan_cluster import Objective
 from gan_cluster.training.twins import discriminant, twin_reduction
 
 
@@ -33,6 +34,7 @@ def test_what_twins_share_is_found():
 
     class Net:
         device = "cpu"
+        objective = Objective()
 
         def _set_training(self, training):
             pass
