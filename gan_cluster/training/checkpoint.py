@@ -199,5 +199,5 @@ def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Te
         needed = {"labels_changed"} if net.code.categorical else set()
         needed |= {"code_entropy"} if "mutual_information" in row else set()
         values = [row[name] for name in MEASURES if name in row]
-        if not needed <= row.keys() or not all(isinstance(value, float) for value in values):
+        if not needed <= row.keys() or not all(isinstance(value, int | float) for value in values):
             raise ValueError("history is not that of a training")
