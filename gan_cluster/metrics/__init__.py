@@ -1,4 +1,4 @@
-"""Scores against what is known: classes of rows, factors behind a representation."""
+"""Scores against classes of rows, factors behind a representation, and members of clusters."""
 
 from gan_cluster.metrics.centrality import model_centrality
 from gan_cluster.metrics.clustering import clustering_accuracy, purity
@@ -10,13 +10,25 @@ from gan_cluster.metrics.disentanglement import (
     mutual_information_gap,
     separated_attribute_predictability,
 )
+from gan_cluster.metrics.generation import (
+    cluster_coverage,
+    cluster_density,
+    cluster_fidelity,
+    cluster_variety,
+    generation_report,
+)
 
 __all__ = [
     "beta_vae_score",
+    "cluster_coverage",
+    "cluster_density",
+    "cluster_fidelity",
+    "cluster_variety",
     "clustering_accuracy",
     "code_probe",
     "dci",
     "factor_vae_score",
+    "generation_report",
     "model_centrality",
     "mutual_information_gap",
     "purity",
