@@ -35,7 +35,7 @@ from gan_cluster._validation.parameters import (
     check_objective,
     restored_on_error,
 )
-from gan_cluster._validation.rows import Rows, check_rows
+from gan_cluster._validation.rows import Rows, as_given, check_rows
 from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
@@ -434,7 +434,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         *,
         codes: Any = None,
         noise: Any = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Draw new rows from the generator.
 
         Parameters
@@ -452,8 +452,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
-            In the units and the shape of the X of fit, as floats.
+        X : ndarray of shape (n_samples, n_features) or (n_samples, ...), or DataFrame
+            As the X of fit: in its units, shape and dtype, with its columns if it was a DataFrame.
+            Integers are rounded.
 
         Raises
         ------
@@ -492,9 +493,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if noise is not None:
             noise = check_noise(noise, model.net.code.noise_dim, n_samples)
         rng = torch_generator(seeds(random_state, 1)[0], model.device)
-        return model.draw(values, noise, rng)
+        return self._as_given(model.draw(values, noise, rng))
 
-    def generate(self, codes: Any, noise: Any) -> np.ndarray:
+    def generate(self, codes: Any, noise: Any) -> Any:
         """The rows that the generator makes of codes and noise: the same for the same.
 
         Parameters
@@ -507,9 +508,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features) or (n_samples, ...)
-            In the units and the shape of the X of fit, as floats. A cluster that several values
-            of the code make is drawn from the first of them.
+        X : ndarray of shape (n_samples, n_features) or (n_samples, ...), or DataFrame
+            As :meth:`sample` gives them. A cluster that several values of the code make is drawn
+            from the first of them.
 
         Raises
         ------
@@ -535,7 +536,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         model, n_samples = self.model_, max(map(rows_given, (codes, noise)))
         codes = check_codes(codes, model.code_names, model.code_sizes, n_samples)
-        return model.draw(codes, check_noise(noise, model.net.code.noise_dim, n_samples), None)
+        noise = check_noise(noise, model.net.code.noise_dim, n_samples)
+        return self._as_given(model.draw(codes, noise, None))
+
+    def _as_given(self, rows: np.ndarray) -> Any:
+        return as_given(rows, self.model_.layout, getattr(self, "feature_names_in_", None))
 
     def encode(self, X: Any) -> Bunch:
         """The posterior Q(c | x) over all codes of each row.

@@ -12,6 +12,7 @@ from gan_cluster._estimator import BaseGAN, check_parameters
 from gan_cluster._folder import UNFIT, CorruptModelError, read_model, write_model
 from gan_cluster._recipe import READ_BY, resolve_device, resolve_networks
 from gan_cluster._validation.parameters import changed_parameters
+from gan_cluster._validation.rows import check_dtypes
 from gan_cluster._version import __version__
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.features import GANFeatureExtractor
@@ -175,6 +176,7 @@ def _restore(
     """Give an estimator the attributes that a fit would leave."""
     model = document["model"]
     layout = Layout(**{name: _tuples(value) for name, value in model["layout"].items()})
+    check_dtypes(layout)
     encoding = Encoding(
         shape=_tuples(model["encoding"]["shape"]),
         channels_last=model["encoding"]["channels_last"],

@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -25,6 +26,8 @@ from sklearn.utils import estimator_html_repr
 from small import clusterer, extractor
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
+from gan_cluster._validation.rows import as_given
+from gan_cluster.training.data import Layout
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
 
@@ -212,6 +215,69 @@ def test_set_output_pandas(make, blobs):
     assert features.columns.tolist() == model.get_feature_names_out().tolist()
     assert features.index.tolist() == frame.index.tolist()
     assert (features.dtypes == np.float32).all()
+
+
+DTYPES = ["bool", "uint8", "int16", "int64", "uint64", "float16", "float32", "float64"]
+
+
+@both
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_drawn_rows_have_the_dtype_of_x(make, dtype, images):
+    X = (images > 7 if dtype == "bool" else images).astype(dtype)
+    model = make(image_shape=(1, 8, 8)).fit(X)
+    drawn = model.sample(20, random_state=0)
+    codes = np.zeros(len(model.code_names_))
+    made = model.generate(codes, np.zeros(2))
+    assert drawn.dtype == made.dtype == dtype
+    assert drawn.shape == (20, 64)
+    assert drawn.min() >= 0
+    assert drawn.max() <= (1 if dtype == "bool" else 16)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "uint64"])
+def test_drawn_integers_are_rounded_and_do_not_wrap_around(dtype):
+    limits = np.iinfo(dtype)
+    rows = np.array([[-1e30, float(limits.min), 1.6, 7.4, float(limits.max), 1e30]])
+    low, lowest, two, seven, high, highest = as_given(rows, Layout((6,), None, False, dtype), None)[
+        0
+    ]
+    assert (low, lowest, two, seven) == (limits.min, limits.min, 2, 7)
+    assert high == highest
+    assert high > limits.max * 0.999
+
+
+def test_drawn_images_keep_the_range_of_x(images):
+    X = images.reshape(-1, 8, 8) / 16 - 3
+
+    class Bright(torch.nn.Module):
+        def __init__(self, latent_dim, shape):
+            super().__init__()
+            self.layer = torch.nn.Linear(latent_dim, 64)
+
+        def forward(self, latent):
+            return 5 * self.layer(latent).view(-1, 1, 8, 8)
+
+    model = clusterer(architecture=(Bright, lambda shape: torch.nn.Flatten())).fit(X)
+    drawn = model.sample(50, random_state=0)
+    assert drawn.shape == (50, 8, 8)
+    assert drawn.min() == X.min()
+    assert drawn.max() == X.max()
+
+
+@both
+@pytest.mark.parametrize("names", [["count", "size", "yes"], [0, 1, 2]])
+def test_drawn_rows_are_a_data_frame_where_x_was(make, names, blobs):
+    X = pd.DataFrame(
+        {0: (10 * blobs[0][:, 0]).astype(int), 1: blobs[0][:, 1].astype(np.float32)}
+    ).assign(last=blobs[0][:, 2] > 0)
+    X = X.set_axis(names, axis=1)
+    model = make().fit(X)
+    for drawn in (model.sample(5, random_state=0), pickle.loads(pickle.dumps(model)).sample(5)):
+        pd.testing.assert_series_equal(drawn.dtypes, X.dtypes)
+        assert len(drawn) == 5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.transform(model.sample(5))
 
 
 @both

@@ -1,5 +1,6 @@
 """What is asked of X: that it is rows of numbers, or images, that training can work with."""
 
+import sys
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any, NamedTuple
@@ -44,6 +45,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
+    dtype = _dtype_of(X)
     image_shape = _declared_image_shape(estimator.image_shape)
     channels_last, row_shape = False, None
     if getattr(X, "ndim", 2) > 4:
@@ -94,7 +96,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
             f"image_shape={image_shape} makes {channels} * {height} * {width} = "
             f"{np.prod(image_shape)} values an image, but X has {X.shape[1]} features"
         )
-    layout = Layout(row_shape or X.shape[1:], image_shape, channels_last)
+    layout = Layout(row_shape or X.shape[1:], image_shape, channels_last, dtype)
     if not reset and len(layout.row_shape) > 1:
         fitted = estimator.model_.layout
         if layout.of_image != fitted.of_image:
@@ -104,6 +106,60 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
                 f"image_shape={fitted.image_shape}: give images with their axes in the same order"
             )
     return Rows(X, layout)
+
+
+def as_given(rows: np.ndarray, layout: Layout, names: Sequence[str] | None) -> Any:
+    """Rows in the units of X as X was given: of its shape and dtype, or a data frame like it.
+
+    Where that holds integers, values are rounded, and none leaves the range of its dtype.
+    """
+    flat = rows.reshape(len(rows), -1)
+    if isinstance(layout.dtype, str):
+        return _cast(flat, layout.dtype).reshape(len(rows), *layout.row_shape)
+    import pandas as pd
+
+    columns = [_cast(column, dtype) for column, dtype in zip(flat.T, layout.dtype, strict=True)]
+    return pd.DataFrame(dict(enumerate(columns))).set_axis(
+        pd.RangeIndex(len(columns)) if names is None else names, axis=1
+    )
+
+
+def check_dtypes(layout: Layout) -> None:
+    """Whether rows can be given in the dtypes of a layout that was read.
+
+    Raises a ValueError or TypeError if a dtype is none of plain numbers, or columns lack theirs.
+    """
+    names = (layout.dtype,) if isinstance(layout.dtype, str) else layout.dtype
+    if names is layout.dtype and layout.row_shape != (len(names),):
+        raise ValueError(f"{len(names)} dtypes are not those of rows of {layout.row_shape}")
+    for name in names:
+        if _plain(np.dtype(name)) != name:
+            raise ValueError(f"rows cannot be given as {name!r}")
+
+
+def _cast(values: np.ndarray, name: str) -> np.ndarray:
+    dtype = np.dtype(name)
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        return values.clip(limits.min, limits.max).astype(dtype)
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    ceiling = float(high)
+    if ceiling > high:  # 2**63 - 1 has no float of its own
+        ceiling = np.nextafter(ceiling, 0)
+    return values.round().clip(low, ceiling).astype(dtype)
+
+
+def _dtype_of(X: Any) -> str | tuple[str, ...]:
+    """The dtype of X, or of each column of a data frame; float64 for what is no plain number."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        return tuple(_plain(dtype) for dtype in X.dtypes)
+    return _plain(getattr(X, "dtype", None))
+
+
+def _plain(dtype: Any) -> str:
+    kept = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return dtype.name if kept else "float64"
 
 
 def _explained(X: Any, error: Exception) -> Exception:

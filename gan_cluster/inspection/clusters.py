@@ -1,10 +1,12 @@
 """Clusters of images, a row each: real members beside generated ones, sure beside unsure ones."""
 
 from collections.abc import Sequence
+from math import ceil
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from sklearn.cluster import KMeans
 from sklearn.utils.validation import check_scalar
 
 from gan_cluster._validation.rows import check_rows
@@ -12,6 +14,8 @@ from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
+
+AMONG = 1000  # members of a cluster, at most, from which different ones are chosen
 
 
 @documented
@@ -70,9 +74,10 @@ class ClusterDisplay(Display):
         estimator : InfoGANClusterer
             A clusterer fitted to images.
         X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
-            Rows from which members are taken, the most certain of each cluster first.
+            Rows from which members are taken.
         n_members : int, default=8
-            Number of real members of a cluster; places stay blank where it has fewer.
+            Number of real members of a cluster, of as many different kinds: those at the middle of
+            the parts into which k-means divides it. Places stay blank where it has fewer.
         n_samples : int, default=8
             Number of generated members of a cluster.
         random_state : int, RandomState or None, default=0
@@ -93,7 +98,8 @@ class ClusterDisplay(Display):
             estimator.sample(n_samples, cluster=cluster, random_state=random_state)
             for cluster in range(len(members))
         ]
-        first = _placed(rows, [indices[:n_members] for indices in members], n_members)
+        spread = [_different(rows, indices, n_members) for indices in members]
+        first = _placed(rows, spread, n_members)
         samples = np.reshape(drawn, (len(members), n_samples, -1))
         return cls(*as_images(layout, first, samples)).plot(ax=ax)
 
@@ -207,6 +213,18 @@ def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.n
         indices[np.argsort(-probabilities[indices, cluster], kind="stable")]
         for cluster, indices in enumerate(members)
     ]
+
+
+def _different(rows: np.ndarray, members: np.ndarray, n: int) -> np.ndarray:
+    """Those n of the members that stand for parts of their cluster, or all if there are fewer."""
+    among = members[:: ceil(len(members) / AMONG)] if len(members) > AMONG else members
+    values = rows[among].astype(np.float64)
+    if len(np.unique(values, axis=0)) <= n:
+        return among[:n]
+    parts = KMeans(n, n_init=1, random_state=0).fit(values)
+    distances = parts.transform(values)
+    distances[parts.labels_[:, None] != np.arange(n)] = np.inf
+    return among[np.sort(distances.argmin(0))]
 
 
 def _placed(

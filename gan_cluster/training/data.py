@@ -23,6 +23,7 @@ class Layout(NamedTuple):
     row_shape: tuple[int, ...]  # (n_features,), or the shape of an image
     image_shape: tuple[int, int, int] | None  # (channels, height, width); None of a table
     channels_last: bool  # whether rows hold images as (height, width, channels)
+    dtype: str | tuple[str, ...] = "float64"  # one for each column of a data frame
 
     @property
     def of_image(self) -> tuple[tuple[int, int, int] | None, bool]:
@@ -92,8 +93,13 @@ class Encoding:
         return np.float32, center.float(), scale.float()
 
     def decode(self, batch: torch.Tensor) -> np.ndarray:
-        """A batch of the networks' as rows (n, n_features) in the units of X."""
+        """A batch of the networks' as rows (n, n_features) in the units of X.
+
+        Images stay within the range of X, whatever a user's generator ends with.
+        """
         rows = batch.detach().cpu()
+        if len(self.shape) == 3:
+            rows = rows.clamp(-1, 1)
         if self.channels_last and rows.ndim == 4:
             rows = rows.permute(0, 2, 3, 1)
         flat = rows.reshape(len(rows), -1).numpy().astype(np.float64)

@@ -58,7 +58,9 @@ class Players(Loop):
         device, betas = self.rng.device, (0.5, 0.999)
         captures = device.type == CAPTURES
         self.optimizer_ = torch.optim.Adam(groups, betas=betas, fused=True, capturable=captures)
-        self.rates_ = [torch.tensor(rate, dtype=torch.float32, device=device) for rate in self.learning_rates]
+        self.rates_ = [
+            torch.tensor(rate, dtype=torch.float32, device=device) for rate in self.learning_rates
+        ]
         return self
 
     def hold_rates(self) -> None:

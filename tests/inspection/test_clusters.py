@@ -73,21 +73,37 @@ def test_tiles_are_rows_and_samples(digits, ax, channels, layout):
         clusterer, X, n_members=4, n_samples=5, random_state=3, ax=ax
     )
     assert display.image_.shape == (3 * 9 - 1, 9 * 9 - 2 + GAP, 3)
-    probabilities = clusterer.predict_proba(X)
-    members = [np.flatnonzero(clusterer.predict(X) == k) for k in range(3)]
-    shown = [m[np.argsort(-probabilities[m, k], kind="stable")][:4] for k, m in enumerate(members)]
-    drawn = [clusterer.sample(5, cluster=k, random_state=3) for k in range(3)]
-    values = np.concatenate([X[i].ravel() for i in shown] + [d.ravel() for d in drawn])
-    low, high = values.min(), values.max()
-    for k in range(3):
-        places = [*X[shown[k]], *[None] * (4 - len(shown[k])), *drawn[k]]
-        for column, image in enumerate(places):
-            expected = (
-                np.ones((8, 8, 3))
-                if image is None
-                else as_rgb((image - low) / (high - low), (channels, 8, 8), layout)
-            )
-            np.testing.assert_allclose(tile(display, k, column), expected, atol=1e-12)
+    low, high = X.min(), X.max()
+    for k, (members, samples) in enumerate(zip(display.members, display.samples, strict=True)):
+        for column, image in enumerate([*members, *samples]):
+            shown = np.broadcast_to(image, (8, 8, 3))
+            np.testing.assert_array_equal(tile(display, k, column), np.nan_to_num(shown, nan=1.0))
+        drawn = clusterer.sample(5, cluster=k, random_state=3)
+        for image, row in zip(samples, drawn, strict=True):
+            expected = as_rgb((row - low) / (high - low), (channels, 8, 8), layout)
+            np.testing.assert_allclose(np.broadcast_to(image, (8, 8, 3)), expected, atol=1e-12)
+        real = as_seen(X[clusterer.predict(X) == k], (channels, 8, 8), layout, low, high)
+        places = [place_of(image, real) for image in members if not np.isnan(image).any()]
+        assert len(set(places)) == len(places) == min(4, len(real))
+
+
+def as_seen(rows, shape, layout, low, high):
+    shown = [as_rgb((row - low) / (high - low), shape, layout) for row in rows]
+    return np.reshape(shown, (-1, *shape[1:], 3))
+
+
+def place_of(image, among):
+    """The number of an image among others."""
+    (places,) = np.nonzero(np.isclose(among, image, atol=1e-12).all((1, 2, 3)))
+    return places[0]
+
+
+def test_members_are_of_different_kinds(digits, ax):
+    kinds = np.repeat([*np.eye(4), np.zeros(4)], [60, 10, 10, 10, 10], axis=0)
+    X = np.kron(kinds, np.ones(16)) + np.random.default_rng(0).uniform(0, 0.01, (100, 64))
+    clusterer = InfoGANClusterer(1, image_shape=(1, 8, 8), **SMALL).fit(X)
+    display = ClusterDisplay.from_estimator(clusterer, X, n_members=5, ax=ax)
+    assert len(np.unique(display.members.reshape(5, 4, 16).mean(2).round(), axis=0)) == 5
 
 
 def test_lines_and_gap_are_blank(digits, ax):
