@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 EMPTY, LITTLE = 0.01, 0.1  # of an equal share of rows; of the variety of real rows
+POOR = 0.3  # of that of a cluster's real rows; and of what is drawn of it, read as of it
 
 
 def diverged(history: list[dict[str, Any]]) -> list[str]:
@@ -19,11 +20,16 @@ def diverged(history: list[dict[str, Any]]) -> list[str]:
 
 
 def failures(
-    history: list[dict[str, Any]], tol: float, max_epochs: int | str, sizes: np.ndarray
+    history: list[dict[str, Any]],
+    tol: float,
+    max_epochs: int | str,
+    sizes: np.ndarray,
+    order: np.ndarray | None = None,
 ) -> list[str]:
-    """Messages about a whole training: divergence, no rest, empty clusters, a collapse.
+    """Messages about a whole training: divergence, no rest, empty or poor clusters, a collapse.
 
-    ``sizes`` are the numbers of rows in the clusters, (n_clusters,).
+    ``sizes`` are the numbers of rows in the clusters, (n_clusters,). With an ``order`` clusters are
+    named by their places in it.
     """
     last, messages = history[-1], diverged(history)
     n_empty = int((sizes * len(sizes) <= EMPTY * sizes.sum()).sum())
@@ -42,4 +48,23 @@ def failures(
             f"the generator has collapsed, its rows vary {last['variety']:.0%} as much as real "
             "ones: lower learning_rate or set the objective's gradient_penalty"
         )
+    elif len(usage) > 1:
+        messages += _drawn_poorly(last, np.arange(len(usage)) if order is None else order)
     return messages
+
+
+def _drawn_poorly(last: dict[str, Any], order: np.ndarray) -> list[str]:
+    """A message about clusters whose drawn rows are much alike, or read as of others."""
+    variety = np.asarray(last.get("cluster_variety", np.ones(len(order))))[order]
+    fidelity = np.asarray(last.get("cluster_fidelity", np.ones(len(order))))[order]
+    poor = np.flatnonzero((variety < POOR) | (fidelity < POOR))
+    if not len(poor):
+        return []
+    named = ", ".join(
+        f"{k} (variety {variety[k]:.0%} of real rows, {fidelity[k]:.0%} read as of it)"
+        for k in poor
+    )
+    return [
+        f"the generator draws {len(poor)} of {len(order)} clusters poorly, {named}: raise "
+        "max_epochs or noise_dim, or lower learning_rate"
+    ]

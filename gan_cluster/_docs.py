@@ -62,9 +62,9 @@ max_epochs : int or "auto", default="auto"
 batch_size : int, default=128
     Rows a step, clipped to n_samples.
 learning_rate : float, pair of float or "auto", default="auto"
-    Adam's learning rate, or that of the discriminator and that of the generator. "auto" is 1e-3
-    for both; for InfoGAN as in its paper, without consistency term and gradient penalty, it is
-    2e-4 for the discriminator.
+    Adam's learning rate, or that of the discriminator with Q and that of the generator, which a
+    discriminator of its own shares with the consistency term. "auto" is then 1e-3 and 2e-3; for
+    InfoGAN as in its paper 2e-4 and 1e-3, and 1e-3 for both with a gradient penalty.
 tol : float, default=0.02
     Training is at rest while no larger share of the labels changes in an epoch, and the bound
     on the information gains no larger share of its ceiling.
@@ -95,7 +95,9 @@ ATTRIBUTES = """\
 history_ : list of dict
     One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
     the generator has joined also losses, ``variety`` of generated rows as a share of that of
-    real ones, and ``mutual_information`` in nats beside its ceiling ``code_entropy``,
+    real ones, ``cluster_variety``, the same within each cluster of those drawn of one code,
+    and ``mutual_information`` in nats beside its ceiling ``code_entropy``; with the consistency
+    term ``cluster_fidelity``, the share of what is drawn of each cluster that is read as of it;
     and ``continuous_information``, at most log(2 / pi) / 2 for each code, a negative number,
     where Q's variance is fixed. An epoch that diverged has ``taken_back``.
 model_ : Model

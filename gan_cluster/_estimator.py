@@ -224,7 +224,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
             raise schedule.interrupt
         if schedule.processes.rank == 0:
-            for message in failures(self.history_, self.tol, self.max_epochs, sizes):
+            order = self.model_.order
+            for message in failures(self.history_, self.tol, self.max_epochs, sizes, order):
                 warnings.warn(message, ConvergenceWarning, stacklevel=3)  # past the decorator
         return self
 

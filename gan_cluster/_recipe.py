@@ -29,6 +29,7 @@ from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.history import plain
 from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
+    DRAWING_STEPS,
     GAME_EPOCHS,
     STAGE_STEPS,
     Length,
@@ -37,7 +38,8 @@ from gan_cluster.training.recipe import (
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 3
-RATES = 1e-3, 1e-3
+RATES = 1e-3, 2e-3
+GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
 AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
 # what may change while training goes on
@@ -247,22 +249,26 @@ def _objective_and_codes(
 
 
 def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]:
-    """Of the discriminator with Q, and of the generator."""
+    """Of the discriminator with Q, and of the generator with its critic."""
     if isinstance(parameter, str):
-        is_bare_game = not (objective.is_consistent or objective.gradient_penalty)
-        return INFOGAN_RATES if is_bare_game else RATES
+        if objective.is_consistent:
+            return RATES
+        return GAME_RATES if objective.gradient_penalty else INFOGAN_RATES
     return check_learning_rate(parameter)
 
 
 def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: int) -> Length:
     """Epochs and runs, by the number of steps that a pass over X takes."""
     batch_size, max_epochs = min(parameters["batch_size"], len(X)), parameters["max_epochs"]
-    forming = ceil(STAGE_STEPS / steps_per_epoch(X, batch_size, n_processes))
-    drawing = max(forming, DRAWING_EPOCHS)
+    is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
+    n_steps = steps_per_epoch(X, batch_size, n_processes)
+    forming = ceil(STAGE_STEPS / n_steps)
+    is_table = len(recipe.encoding.shape) < 3
+    drawn = DRAWING_STEPS[is_table] if is_consistent else STAGE_STEPS
+    drawing = settling = max(ceil(drawn / n_steps), DRAWING_EPOCHS)
     if max_epochs != "auto":
         forming = min(forming, max_epochs // 2)
         drawing = max_epochs - forming
-    is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
     if not is_consistent:  # the game alone is one stage
         forming, drawing = forming + drawing, 0
         if max_epochs == "auto":
@@ -274,5 +280,6 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_runs=n_init if recipe.n_clusters else 1,  # nothing could choose
         forming=forming,
         drawing=drawing,
+        settling=settling,
         more=drawing if max_epochs == "auto" and drawing else forming + drawing,
     )

@@ -127,6 +127,10 @@ class LatentCode:
         ]
         return torch.cat([latent.noise, *hot, latent.continuous], dim=1)
 
+    def first(self, latent: Latent) -> torch.Tensor:
+        """The first categorical code of a draw, one-hot."""
+        return F.one_hot(latent.categories[:, 0], self.categorical[0]).to(latent.noise.dtype)
+
     def logits(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The part of the recognition network's output that speaks of categorical codes."""
         return output[:, : sum(self.categorical)].split(list(self.categorical), dim=1)

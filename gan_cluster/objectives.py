@@ -23,9 +23,13 @@ class Objective:
     The discriminator with the recognition network Q minimises its adversarial loss, minus the
     bound on the information that generated rows carry about the code (InfoGAN, arXiv:1606.03657,
     eq. 5), plus the consistency term: labels of a real row and of its twin have to agree while
-    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). With that term Q learns
-    clusters from real rows alone. The generator minimises its adversarial loss minus the bound. A
-    code that no term teaches is left out.
+    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). The generator minimises
+    its adversarial loss minus the bound. A code that no term teaches is left out.
+
+    With the consistency term Q learns clusters from real rows alone, and a discriminator of its own
+    plays against the generator: one that is told the first code, what Q says of it for real rows
+    (a projection discriminator, Miyato & Koyama, 2018, arXiv:1802.05637). The bound is then asked
+    of the other codes only.
 
     Three objectives have names:
 
@@ -56,7 +60,8 @@ class Objective:
         (Slonim, Friedman & Tishby, 2002). "auto" is 2 for images and 4 for tables, and 1 without
         the consistency term.
     info_weight : float, default=1.0
-        Weight (lambda) of the bound on the information about the categorical codes.
+        Weight (lambda) of the bound on the information about the categorical codes; with the
+        consistency term about those after the first.
     continuous_weight : float, default=1.0
         The same for the continuous codes.
     continuous_variance : {"fixed", "learned"}, default="fixed"
@@ -200,6 +205,22 @@ def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
     """
     tiny = torch.finfo(marginal.dtype).tiny
     return (marginal * (marginal.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
+
+
+def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Squared deviations from the means of clusters, summed, and the degrees of freedom, each (k,).
+
+    ``members`` (n, k) are the clusters of the rows (n, ...), one-hot.
+
+    >>> import torch
+    >>> rows, members = torch.tensor([[0.0], [2.0], [5.0]]), torch.eye(2)[[0, 0, 1]]
+    >>> [part.tolist() for part in scatter(rows, members)]
+    [[2.0, 0.0], [1.0, 0.0]]
+    """
+    flat, counts = rows.flatten(1), members.sum(0)
+    means = members.T @ flat / counts.clamp_min(1)[:, None]
+    squared = members.T @ (flat - members @ means).square().sum(1)
+    return squared, (counts - 1).clamp_min(0)
 
 
 def spread(rows: torch.Tensor) -> torch.Tensor:

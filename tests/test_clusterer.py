@@ -290,6 +290,7 @@ def test_fit_starts_anew(blobs):
 @pytest.mark.parametrize("augment", ["none", lambda rows: rows])
 def test_the_best_training_is_refined(settings, explored, refined, augment, monkeypatch, blobs):
     monkeypatch.setattr("gan_cluster._recipe.STAGE_STEPS", 9)  # of 3 steps an epoch
+    monkeypatch.setattr("gan_cluster._recipe.DRAWING_STEPS", (12, 12))
     monkeypatch.setattr("gan_cluster._recipe.DRAWING_EPOCHS", 4)
     monkeypatch.setattr("gan_cluster._recipe.GAME_EPOCHS", 5)
     seen = []

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from small import clusterer, extractor
+from small import SMALL, clusterer, extractor
+
+from gan_cluster._convergence import failures
 
 from gan_cluster._convergence import failures
 
@@ -15,8 +17,11 @@ def test_training_that_ends_too_early_warns(blobs):
     with pytest.warns(ConvergenceWarning, match=r"100.0% of the labels .* raise max_epochs"):
         clusterer(max_epochs=1).fit(blobs[0])
     with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
+        warnings.filterwarnings("error", "still changed", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "the generator draws", ConvergenceWarning)
         clusterer(max_epochs=1, tol=1.0).fit(blobs[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
         clusterer(max_epochs=60, width=8).fit(blobs[0])
         extractor(max_epochs=1, objective="gan").fit(blobs[0])
 
@@ -82,6 +87,40 @@ def test_a_generator_that_draws_one_row_is_warned_of(blobs):
     with pytest.warns(ConvergenceWarning, match="generator has collapsed, its rows vary 0%"):
         model.fit(blobs[0])
     assert model.history_[-1]["variety"] < 0.01
+
+
+class Noiseless(torch.nn.Module):
+    """A generator that is told the code alone."""
+
+    def __init__(self, latent_dim, shape):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(latent_dim, 32), torch.nn.ReLU(), torch.nn.Linear(32, shape[0])
+        )
+
+    def forward(self, latent):
+        is_noise = torch.arange(latent.shape[1]) < SMALL["noise_dim"]
+        return self.layers(latent.masked_fill(is_noise, 0.0))
+
+
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_clusters_that_are_drawn_poorly_are_named_with_their_numbers(make, blobs):
+    trunk = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.LeakyReLU(0.1))
+    model = make(architecture=(Noiseless, trunk), codes_per_cluster=2, max_epochs=60)
+    with pytest.warns(ConvergenceWarning, match="draws 3 of 3 clusters poorly.*raise max_epochs"):
+        model.fit(blobs[0])
+    last = model.history_[-1]
+    assert len(last["cluster_variety"]) == len(last["cluster_fidelity"]) == 3
+    assert max(last["cluster_variety"]) < 0.1 < last["variety"]
+
+
+def test_poor_clusters_have_the_numbers_of_labels():
+    last = {"cluster_usage": [0.3, 0.5, 0.2], "cluster_variety": [0.02, 1.0, 0.9]}
+    last["cluster_fidelity"] = [1.0, 0.9, 0.25]
+    (said,) = failures([{"epoch": 1, **last}], 0.1, 4, np.array([1, 0, 2]))
+    assert "2 of 3 clusters poorly, 1 (variety 2% of real rows, 100% read as of it), 2 (v" in said
+    assert "2 (variety 90% of real rows, 25% read as of it): raise" in said
+    assert failures([{"epoch": 1, **last, "cluster_variety": [1.0] * 3}], 0.1, 4)[0].count("%") == 2
 
 
 def test_a_healthy_training_says_nothing_and_shows_variety(blobs):

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
+from gan_cluster.networks.projection import ProjectionDiscriminator
 
 RECOGNITION_LAYER = "recognition"
 POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
@@ -149,6 +150,37 @@ def _own_networks(
         return conv_generator(latent_dim, image, width, 2), conv_trunk(image, width, depth)
     layers = 2 if depth is None else depth
     return mlp_generator(latent_dim, shape[0], width, layers), mlp_trunk(shape[0], width, layers)
+
+
+def build_critic(
+    architecture: str | tuple,
+    *,
+    shape: tuple[int, ...],
+    n_conditions: int,
+    width: int,
+    depth: int | None,
+    rng: torch.Generator,
+) -> ProjectionDiscriminator:
+    """Build and initialise a discriminator by projection, its trunk like that beside Q.
+
+    It normalises each row by itself (Ba et al., 2016, arXiv:1607.06450): where batches set the
+    scale, generated rows that lie far out would set it for all, and nothing call them back.
+    """
+    n_features = 16 * width
+    if isinstance(architecture, tuple):
+        trunk = _instance(architecture[1], shape)
+        n_features = _user_trunk_width(trunk, shape)
+    elif architecture == "dcgan":
+        trunk = conv_trunk((shape[0], shape[1], shape[2]), width, depth, by_row=True)
+    else:
+        trunk = mlp_trunk(shape[0], width, 2 if depth is None else depth, by_row=True)
+    critic = ProjectionDiscriminator(trunk, n_features, n_conditions)
+    for part in critic.children():
+        if not (isinstance(architecture, tuple) and part is trunk):
+            reset_parameters(part, None, rng)
+    if any(isinstance(layer, nn.Conv2d) for layer in critic.modules()):
+        put_channels_last(critic)
+    return critic
 
 
 def put_channels_last(*networks: nn.Module) -> None:

@@ -36,8 +36,13 @@ def halvings(height: int, width: int, depth: int | None) -> list[tuple[int, int]
     return sizes
 
 
-def conv_trunk(shape: tuple[int, int, int], width: int, depth: int | None) -> nn.Sequential:
-    """Convolutions conv1 .. convN of stride 2 and a fully connected layer, dense."""
+def conv_trunk(
+    shape: tuple[int, int, int], width: int, depth: int | None, by_row: bool = False
+) -> nn.Sequential:
+    """Convolutions conv1 .. convN of stride 2 and a fully connected layer, dense.
+
+    Activations are normalised over the batch, or ``by_row`` over the layer.
+    """
     channels, height, image_width = shape
     sizes = halvings(height, image_width, depth)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -46,12 +51,13 @@ def conv_trunk(shape: tuple[int, int, int], width: int, depth: int | None) -> nn
         normed = i > 0
         block: list[nn.Module] = [nn.Conv2d(channels, out, 4, stride=2, padding=1, bias=not normed)]
         if normed:
-            block.append(nn.BatchNorm2d(out))
+            block.append(nn.GroupNorm(1, out) if by_row else nn.BatchNorm2d(out))
         layers[f"conv{i + 1}"] = nn.Sequential(*block, nn.LeakyReLU(LEAK))
         channels = out
     flat, dense = channels * sizes[-1][0] * sizes[-1][1], 16 * width
+    norm = nn.LayerNorm(dense) if by_row else nn.BatchNorm1d(dense)
     layers["dense"] = nn.Sequential(
-        Flatten(), nn.Linear(flat, dense, bias=False), nn.BatchNorm1d(dense), nn.LeakyReLU(LEAK)
+        Flatten(), nn.Linear(flat, dense, bias=False), norm, nn.LeakyReLU(LEAK)
     )
     return nn.Sequential(layers)
 

@@ -7,15 +7,18 @@ from torch import nn
 LEAK = 0.1
 
 
-def mlp_trunk(n_features: int, width: int, depth: int) -> nn.Sequential:
-    """Hidden layers dense1 .. denseN of 16 * width units; none is normalised at the input."""
+def mlp_trunk(n_features: int, width: int, depth: int, by_row: bool = False) -> nn.Sequential:
+    """Hidden layers dense1 .. denseN of 16 * width units; none is normalised at the input.
+
+    Activations are normalised over the batch, or ``by_row`` over the layer.
+    """
     units, size = 16 * width, n_features
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i in range(depth):
         normed = i > 0
         block: list[nn.Module] = [nn.Linear(size, units, bias=not normed)]
         if normed:
-            block.append(nn.BatchNorm1d(units))
+            block.append(nn.LayerNorm(units) if by_row else nn.BatchNorm1d(units))
         layers[f"dense{i + 1}"] = nn.Sequential(*block, nn.LeakyReLU(LEAK))
         size = units
     return nn.Sequential(layers)

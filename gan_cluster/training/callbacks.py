@@ -95,24 +95,30 @@ class Settled(Callback):
         Number of epochs at rest, in a row, after which training stops.
     seen : sequence of dict, default=()
         Rows of history that the training which goes on has behind it.
+    least : int, default=0
+        Epochs that are trained in any case: a generator draws better long after the rest.
     """
 
-    def __init__(self, tol: float, n_iter_no_change: int, seen: Sequence[dict] = ()):
+    def __init__(
+        self, tol: float, n_iter_no_change: int, seen: Sequence[dict] = (), least: int = 0
+    ):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.seen = seen
+        self.least = least
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.at_rest_, self.best_ = 0, -np.inf
+        self.at_rest_, self.epochs_, self.best_ = 0, 0, -np.inf
         for row in self.seen:
             self._look(row)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         self._look(net.history[-1])
-        if self.at_rest_ >= self.n_iter_no_change:
+        if self.at_rest_ >= self.n_iter_no_change and self.epochs_ >= self.least:
             raise StopTraining
 
     def _look(self, row: dict) -> None:
+        self.epochs_ += 1
         gained = False
         if "mutual_information" in row:
             gained = row["mutual_information"] > self.best_ + self.tol * row["code_entropy"]

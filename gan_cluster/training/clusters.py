@@ -82,6 +82,10 @@ class Clusters:
         n_members = one_hot(self.groups, len(self)).sum(0)
         return (self.shares / n_members)[self.groups]
 
+    def of(self, codes: torch.Tensor) -> torch.Tensor:
+        """Clusters of values of the code (n,), on their device."""
+        return codes if self.groups is None else self.groups.to(codes.device)[codes]
+
     def members(self, cluster: int) -> np.ndarray:
         """Values of the code that make a cluster."""
         if self.groups is None:

@@ -5,8 +5,10 @@ from copy import deepcopy
 from itertools import chain, islice
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.codes import Latent, LatentCode
@@ -18,6 +20,7 @@ from gan_cluster.objectives import (
     generator_loss,
     gradient_penalty,
     imbalance,
+    scatter,
     spread,
 )
 from gan_cluster.training.augment import random_affine, random_view
@@ -28,19 +31,25 @@ from gan_cluster.training.steps import Steps
 
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
 VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
+READ_ROWS = 256  # drawn at the end of an epoch, to see what Q reads
 
 
 class AdversarialNet(Players):
     """Trains a generator against a discriminator with a recognition network Q.
 
-    A step first updates the discriminator and Q, shared trunk included, on
+    In the game alone a step first updates the discriminator and Q, shared trunk included, on
 
-        adversarial loss - info_weight * L_I + consistency_weight * (agreement + balance),
+        adversarial loss - info_weight * L_I,
 
     then the generator on its adversarial loss - info_weight * L_I, where
-    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5). With the
-    consistency term the first step leaves out what L_I says of the first code: Q learns that
-    from real rows alone, and the generator has to draw what Q reads.
+    L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5).
+
+    With the consistency term Q learns the first code from real rows alone, on
+
+        consistency_weight * (agreement + balance) - info_weight * L_I of the other codes,
+
+    and the generator plays against a critic: a discriminator that is told the first code, of real
+    rows by what Q says (arXiv:1802.05637). So what it draws of a code has to look like those rows.
 
     Parameters
     ----------
@@ -115,18 +124,43 @@ class AdversarialNet(Players):
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
         if not self.playing:
-            return self.discriminator_step(rows, partners)
+            terms = self.discriminator_step(rows, partners)
+            terms.pop("codes", None)
+            return terms
         latent = self.code.sample(len(rows), self.rng, self.clusters.code_shares)
         with self.autocast():
             fake = self.generator_(self.code.assemble(latent))
         fake = fake.float()
         shown, drawn = self.noisy(rows), self.noisy(fake)
-        terms = self.discriminator_step(shown, partners, drawn.detach(), latent)
-        terms |= self.generator_step(shown, drawn, latent)
+        conditions = None
+        if self.build_critic is None:
+            terms = self.discriminator_step(shown, partners, drawn.detach(), latent)
+        else:
+            read = (drawn.detach(), latent) if self._reads_drawn else ()
+            terms = self.discriminator_step(rows, partners, *read)
+            conditions = torch.cat([terms["codes"], self.code.first(latent)])
+            terms |= self.critic_step(shown, drawn.detach(), conditions)
+        terms |= self.generator_step(shown, drawn, latent, conditions)
         with torch.no_grad():
-            few = slice(VARIETY_ROWS)
-            terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
+            self._note_variety(rows, fake, latent, terms)
         return terms
+
+    def _note_variety(
+        self, rows: Tensor, fake: Tensor, latent: Latent, terms: dict[str, Tensor]
+    ) -> None:
+        """How much generated rows differ, and real ones; also of each value of the first code."""
+        few = slice(VARIETY_ROWS)
+        terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
+        if "codes" not in terms:
+            return
+        read = F.one_hot(terms.pop("codes").argmax(1), self.code.categorical[0]).float()
+        terms["real_scatter"], terms["real_freedom"] = scatter(rows, read)
+        terms["scatter"], terms["freedom"] = scatter(fake, self.code.first(latent))
+
+    @property
+    def _reads_drawn(self) -> bool:
+        """Whether Q learns any code from generated rows, beside the clusters of real ones."""
+        return bool(self.code.n_continuous) or len(self.code.categorical) > 1
 
     def noisy(self, rows: Tensor) -> Tensor:
         """Rows as the discriminator is shown them in the game."""
@@ -157,38 +191,51 @@ class AdversarialNet(Players):
     ) -> dict[str, Tensor]:
         """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
         terms: dict[str, Tensor] = {}
-        if self._penalises and fake is not None:
+        plays = self.build_critic is None and fake is not None
+        if self._penalises and plays:
             rows = rows.detach().requires_grad_()
         drawn = [] if fake is None else [fake]
         real, *generated, twin_logits = self.outputs(rows, partners, *drawn)
         loss = torch.zeros((), dtype=rows.dtype, device=self.device)
+        if plays:
+            loss = self.game(rows, real.adversarial, generated[0].adversarial, terms)
         if latent is not None:
-            loss = self.game(rows, real, generated[0], latent, terms)
+            loss = loss - self._information(generated[0].code, latent)
         if self.code.categorical:
             loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
+            terms["codes"] = self.code.logits(real.code)[0].detach().softmax(1)
         self.update(self.discriminator_, loss)
         return terms
+
+    def critic_step(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> dict[str, Tensor]:
+        """Update the critic on real and generated rows; return its loss, detached."""
+        terms: dict[str, Tensor] = {}
+        if self._penalises:
+            rows = rows.detach().requires_grad_()
+        real, generated = self.criticised(rows, fake, conditions)
+        self.update(self.critic_, self.game(rows, real, generated, terms))
+        return terms
+
+    def criticised(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """The critic's logits on real and on generated rows, which go through it as one."""
+        with self.autocast():
+            logits = self.critic_(torch.cat([rows, fake]), conditions)
+        real, generated = logits.float().tensor_split([len(rows)])
+        return real, generated
 
     @property
     def _penalises(self) -> bool:
         return bool(self.objective.gradient_penalty) and self.step % PENALTY_EVERY == 0
 
     def game(
-        self,
-        rows: Tensor,
-        real: DiscriminatorOutput,
-        generated: DiscriminatorOutput,
-        latent: Latent,
-        terms: dict[str, Tensor],
+        self, rows: Tensor, real: Tensor, generated: Tensor, terms: dict[str, Tensor]
     ) -> Tensor:
-        """What the game asks of the discriminator and Q."""
+        """What the game asks of logits on real rows and on generated ones."""
         aim = self.objective
-        loss = discriminator_loss(real.adversarial, generated.adversarial, aim.adversarial_loss)
+        loss = discriminator_loss(real, generated, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
-        loss = loss - self._information(generated.code, latent, n_left_out=int(aim.is_consistent))
         if self._penalises:
-            weight = PENALTY_EVERY * aim.gradient_penalty
-            loss = loss + weight * gradient_penalty(real.adversarial, rows)
+            loss = loss + PENALTY_EVERY * aim.gradient_penalty * gradient_penalty(real, rows)
         return loss
 
     def consistency(
@@ -210,15 +257,26 @@ class AdversarialNet(Players):
         balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
         return aim.consistency_weight * (agreed + balance)
 
-    def generator_step(self, rows: Tensor, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
-        """Update the generator against the updated discriminator; return its terms, detached."""
+    def generator_step(
+        self, rows: Tensor, fake: Tensor, latent: Latent, conditions: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Update the generator against its updated opponent; return its terms, detached."""
         kind = self.objective.adversarial_loss
         terms: dict[str, Tensor] = {}
-        with self.frozen():
-            real, generated = self.together(rows, fake)
-            adversarial = generator_loss(generated.adversarial, real.adversarial, kind)
-            loss = adversarial - self._information(generated.code, latent, terms)
-        self.update(self.generator_, loss)
+        information: Tensor | float = 0.0
+        if conditions is None or self._reads_drawn:
+            with self.frozen(self.discriminator_):
+                shown, generated = self.together(rows, fake)
+                real, logits = shown.adversarial, generated.adversarial
+                noted = terms if conditions is None else None
+                information = self._information(generated.code, latent, noted)
+        if conditions is not None:
+            if kind != "relativistic":  # it alone compares with real rows
+                rows, conditions = rows[:0], conditions[len(rows) :]
+            with self.frozen(self.critic_):
+                real, logits = self.criticised(rows, fake, conditions)
+        adversarial = generator_loss(logits, real, kind)
+        self.update(self.generator_, adversarial - information)
         if self.objective.ema_decay:
             self.average_.update_parameters(self.generator_)
         return {"generator_loss": adversarial.detach(), **terms}
@@ -249,22 +307,34 @@ class AdversarialNet(Players):
         return (random_view if self.playing else random_affine)(rows, rng)
 
     def _information(
-        self,
-        output: Tensor,
-        latent: Latent,
-        terms: dict[str, Tensor] | None = None,
-        n_left_out: int = 0,
+        self, output: Tensor, latent: Latent, terms: dict[str, Tensor] | None = None
     ) -> Tensor | float:
-        """The weighted bound L_I without H(c) and the first codes; 0 where no code counts."""
-        if not self.code.n_continuous and len(self.code.categorical) <= n_left_out:
+        """The weighted bound L_I without H(c), and without the code that real rows teach."""
+        aim = self.objective
+        first = int(aim.is_consistent)
+        if not self.code.n_continuous and len(self.code.categorical) <= first:
             return 0.0
         categorical, continuous = self.code.log_likelihood(self.code.posterior(output), latent)
         if terms is not None:
             terms["log_q"] = categorical.detach().sum()
             terms["log_q_continuous"] = continuous.detach()
-        aim = self.objective
-        said = categorical[n_left_out:].sum()
-        return aim.info_weight * said + aim.continuous_weight * continuous
+        return aim.info_weight * categorical[first:].sum() + aim.continuous_weight * continuous
+
+    def read_drawn(self) -> dict[str, Any]:
+        """What Q reads of rows drawn as in use: log Q(c | x), and shares read as of a cluster."""
+        self._set_training(False)
+        latent = self.code.sample(READ_ROWS, self.rng, self.clusters.code_shares)
+        with torch.no_grad():
+            output = self.discriminator_(self.sampler_(self.code.assemble(latent))).code
+            posterior = self.code.posterior(output)
+            categorical, continuous = self.code.log_likelihood(posterior, latent)
+        of = self.clusters.of(latent.categories[:, 0])
+        is_read = self.clusters.logits(posterior.logits[0]).argmax(1) == of
+        members = F.one_hot(of, len(self.clusters)).float()
+        read, drawn = self.processes.mean(torch.stack([is_read.float() @ members, members.sum(0)]))
+        seen = self.processes.mean(torch.stack([categorical.sum(), continuous])).tolist()
+        fidelity = torch.where(drawn > 0, read / drawn, 1.0).tolist()
+        return {"log_q": seen[0], "log_q_continuous": seen[1], "cluster_fidelity": fidelity}
 
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
         """Re-estimate batch-norm statistics on real rows and their twins alone.
@@ -286,7 +356,7 @@ class AdversarialNet(Players):
         if not all(part.isfinite().all() for layer in layers for part in layer.buffers()):
             for layer, state in zip(layers, before, strict=True):
                 layer.load_state_dict(state)
-        networks = self.discriminator_, self.generator_, self.sampler_
+        networks = *self.players_.values(), self.sampler_
         self.processes.average(buffer for network in networks for buffer in network.buffers())
         self._set_training(False)
 
@@ -294,6 +364,10 @@ class AdversarialNet(Players):
         if "variety" in means:  # a share of means, for the rows of one batch may all be the same
             real = means.pop("real_variety")
             means["variety"] = means["variety"] / real if real else 1.0
+        if "scatter" in means:
+            means["cluster_variety"] = self._cluster_variety(means)
+        if self.playing and self.build_critic is not None:
+            means |= self.read_drawn()
         if "log_q" in means:
             categorical, continuous = self.code.entropy(self.clusters.code_shares)
             means["mutual_information"] = categorical + means.pop("log_q")
@@ -302,3 +376,11 @@ class AdversarialNet(Players):
             if self.code.n_continuous:
                 means["continuous_information"] = information
         return means
+
+    def _cluster_variety(self, means: dict[str, Any]) -> list[float]:
+        """Deviation of rows drawn of each cluster as a share of that of its real rows."""
+        of = self.clusters.of(torch.arange(self.clusters.n_codes)).numpy()
+        names = "scatter", "freedom", "real_scatter", "real_freedom"
+        sums = [np.bincount(of, means.pop(name), len(self.clusters)) for name in names]
+        drawn, n_drawn, real, n_real = np.maximum(sums, np.finfo(np.float32).tiny)
+        return np.sqrt(drawn / n_drawn * n_real / real).tolist()

@@ -1,4 +1,4 @@
-"""The two players of the game: their networks, optimizer and precision, and their state."""
+"""The players of the game: their networks, optimizer and precision, and their state."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,25 +8,30 @@ import torch
 from torch import nn
 
 from gan_cluster.networks.build import Discriminator
+from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.training.batches import Batches
 from gan_cluster.training.callbacks import looks_at_steps
 from gan_cluster.training.loop import Loop
 
-PARTS = ("generator_", "discriminator_", "optimizer_")
+BETAS = 0.5, 0.999  # DCGAN's
+CRITIC_BETAS = 0.0, 0.999  # of the generator and its critic: without momentum (arXiv:1805.08318)
 CAPTURES = "cuda"  # the kind of device on which steps are captured
 
 
 class Players(Loop):
-    """A generator and a discriminator with Q; subclasses say what a step is.
+    """A generator and a discriminator with Q, or Q with a critic; subclasses say what a step is.
 
     Parameters
     ----------
     build : callable
         Returns the generator and the :class:`Discriminator`, on the CPU.
+    build_critic : callable or None
+        Returns the discriminator that the generator plays against, on the CPU. None leaves that to
+        the one with Q.
     rng : torch.Generator
         Source of every random number of training, on the device of training.
     learning_rates : pair of float
-        Adam's rates for the discriminator with Q and for the generator.
+        Adam's rates for the discriminator with Q and for the generator with its critic.
     precision : {"float32", "bf16"}
         Whether training runs its forward passes in mixed precision.
     **kwargs
@@ -37,6 +42,7 @@ class Players(Loop):
         self,
         *,
         build: Callable[..., tuple[nn.Module, Discriminator]],
+        build_critic: Callable[..., ProjectionDiscriminator] | None,
         rng: torch.Generator,
         learning_rates: tuple[float, float],
         precision: str = "float32",
@@ -44,24 +50,40 @@ class Players(Loop):
     ):
         super().__init__(module=None, criterion=None, train_split=None, **kwargs)
         self.build = build
+        self.build_critic = build_critic
         self.rng = rng
         self.learning_rates = learning_rates
         self.precision = precision
 
     def initialize_module(self) -> Self:
         self.generator_, self.discriminator_ = self.build()
+        if self.build_critic is not None:
+            self.critic_ = self.build_critic()
         return self
 
+    @property
+    def players_(self) -> dict[str, nn.Module]:
+        """The networks by name, in the order of the optimizer's groups."""
+        names = ["discriminator_", "generator_", *["critic_"] * (self.build_critic is not None)]
+        return {name: getattr(self, name) for name in names}
+
     def initialize_optimizer(self, triggered_directly: object = None) -> Self:
-        players = zip((self.discriminator_, self.generator_), self.learning_rates, strict=True)
-        groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in players]
-        device, betas = self.rng.device, (0.5, 0.999)
-        captures = device.type == CAPTURES
-        self.optimizer_ = torch.optim.Adam(groups, betas=betas, fused=True, capturable=captures)
-        self.rates_ = [
-            torch.tensor(rate, dtype=torch.float32, device=device) for rate in self.learning_rates
+        device, betas = self.rng.device, BETAS if self.build_critic is None else CRITIC_BETAS
+        groups = [
+            {"params": list(net.parameters()), "betas": BETAS if i == 0 else betas}
+            for i, net in enumerate(self.players_.values())
         ]
+        captures = device.type == CAPTURES
+        self.optimizer_ = torch.optim.Adam(groups, fused=True, capturable=captures)
+        self.rates_ = [torch.zeros((), dtype=torch.float32, device=device) for _ in groups]
+        self.reset_rates()
         return self
+
+    def reset_rates(self) -> None:
+        """Give the optimizer the rates that training starts with."""
+        own, game = self.learning_rates
+        for i, group in enumerate(self.optimizer_.param_groups):
+            group["lr"] = group["initial_lr"] = game if i else own
 
     def hold_rates(self) -> None:
         """Put rates where steps that are captured read them: in tensors that stay."""
@@ -76,16 +98,16 @@ class Players(Loop):
         return on_gpu and self.processes.count == 1 and not looked_at
 
     def trained(self) -> dict[str, Any]:
-        return {name: getattr(self, name).state_dict() for name in PARTS}
+        return {name: getattr(self, name).state_dict() for name in (*self.players_, "optimizer_")}
 
     def restore(self, state: dict[str, Any]) -> None:
-        for name in PARTS:
+        for name in (*self.players_, "optimizer_"):
             getattr(self, name).load_state_dict(state[name])
 
     @property
     def steps_(self) -> tuple[int, int]:
-        """How many steps the discriminator and the generator have made."""
-        firsts = (group["params"][0] for group in self.optimizer_.param_groups)
+        """How many steps the discriminator with Q and the generator have made."""
+        firsts = (group["params"][0] for group in self.optimizer_.param_groups[:2])
         made = [self.optimizer_.state.get(weights, {}).get("step", 0) for weights in firsts]
         return int(made[0]), int(made[1])
 
@@ -95,10 +117,9 @@ class Players(Loop):
         return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """No gradients for the discriminator's weights, only through them."""
-        own, _ = self.optimizer_.param_groups
-        trained = [weights for weights in own["params"] if weights.requires_grad]
+    def frozen(self, network: nn.Module) -> Iterator[None]:
+        """No gradients for a network's weights, only through them."""
+        trained = [weights for weights in network.parameters() if weights.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)
         try:

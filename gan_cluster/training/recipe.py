@@ -8,13 +8,14 @@ from typing import Any
 import torch
 
 from gan_cluster.codes import LatentCode
-from gan_cluster.networks.build import build_networks
+from gan_cluster.networks.build import build_critic, build_networks
 from gan_cluster.objectives import Objective
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
-STAGE_STEPS = 900  # in which clusters form; the generator has as many, or some epochs
+STAGE_STEPS = 900  # in which clusters form
+DRAWING_STEPS = 600, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
 GAME_EPOCHS = 16  # of the game alone
 
@@ -27,6 +28,7 @@ class Length:
     n_runs: int  # trainings of which the best is kept
     forming: int  # epochs of each; all there are where there is no second stage
     drawing: int  # epochs in which the generator joins the best; 0 without that stage
+    settling: int  # epochs of that before it may end at rest: drawing gains long after labels rest
     more: int  # epochs that a fitted model goes on for
 
 
@@ -85,6 +87,23 @@ class Recipe:
             depth=self.depth,
         )
 
+    @property
+    def build_critic(self) -> Callable | None:
+        """What makes the discriminator that the generator plays against beside Q, given ``rng``.
+
+        None where Q's trunk is that of the discriminator, in the game alone.
+        """
+        if not self.objective.is_consistent:
+            return None
+        return partial(
+            build_critic,
+            self.architecture,
+            shape=self.encoding.shape,
+            n_conditions=self.code.categorical[0],
+            width=self.width,
+            depth=self.depth,
+        )
+
     def make_net(
         self,
         seed: int,
@@ -92,8 +111,10 @@ class Recipe:
         net_class: type[AdversarialNet] = AdversarialNet,
     ) -> AdversarialNet:
         """An untrained net."""
+        weights = torch_generator(seed)
         net = net_class(
-            build=partial(self.build, rng=torch_generator(seed)),
+            build=partial(self.build, rng=weights),
+            build_critic=self.build_critic and partial(self.build_critic, rng=weights),
             code=self.code,
             objective=self.objective,
             prior=self.prior,

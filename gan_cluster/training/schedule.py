@@ -268,8 +268,7 @@ class Schedule:
         net.playing, net.processes = stage.plays, self.processes
         net.callbacks = self._callbacks_of(run, stage, standing.done)
         if not standing.done:
-            for group, rate in zip(net.optimizer_.param_groups, net.learning_rates, strict=True):
-                group["lr"] = group["initial_lr"] = rate
+            net.reset_rates()
         net.initialize_callbacks()
         ran_out = False
         try:
@@ -310,7 +309,8 @@ class Schedule:
             callbacks.append(Progress(stage.epochs, stage.label))
         if self.recipe.n_iter_no_change is not None and net.code.categorical:
             seen = net.history[len(net.history) - done :]
-            callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen))
+            least = self.length.settling if stage is self.stages.drawing else 0
+            callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen, least))
         return callbacks
 
 

@@ -187,7 +187,7 @@ def test_skorch_schedules_both_rates(make, blobs):
 
 
 def test_skorch_clips_gradients(blobs):
-    norms = {True: [], False: []}  # of the discriminator and of the generator
+    norms = {True: [], False: []}  # of the discriminator with Q; of the generator and its critic
 
     class Watch(Callback):
         def on_grad_computed(self, net, named_parameters, **kwargs):
@@ -196,7 +196,7 @@ def test_skorch_clips_gradients(blobs):
             norms["code.weight" in gradients].append(norm)
 
     clusterer(callbacks=[GradientNormClipping(1e-3), Watch()]).fit(blobs[0])
-    assert (len(norms[True]), len(norms[False])) == (6, 3)
+    assert (len(norms[True]), len(norms[False])) == (6, 6)
     assert max(norms[True] + norms[False]) <= 1.001e-3
 
 

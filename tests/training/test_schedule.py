@@ -40,15 +40,16 @@ def test_each_stage_stops_when_it_rests(blobs):
 
 @pytest.mark.parametrize(("epochs", "forming"), [(1, 0), (2, 1), (5, 2)])
 def test_clusters_form_before_the_generator_joins(epochs, forming, blobs):
-    sizes = [[]]  # of the batches that the discriminator sees, before and in each epoch
+    sizes = [[]]  # of the batches that discriminators see, before and in each epoch
     learned = []  # whether the generator has taken a step
 
     class Watch(Callback):
         def on_train_begin(self, net, **kwargs):
-            if not net.discriminator_._forward_pre_hooks:
-                net.discriminator_.register_forward_pre_hook(
-                    lambda _, given: sizes[-1].append(len(given[0]))
-                )
+            for network in (net.discriminator_, net.critic_):
+                if not network._forward_pre_hooks:
+                    network.register_forward_pre_hook(
+                        lambda _, given: sizes[-1].append(len(given[0]))
+                    )
 
         def on_epoch_begin(self, net, **kwargs):
             sizes.append([])
@@ -59,9 +60,9 @@ def test_clusters_form_before_the_generator_joins(epochs, forming, blobs):
 
     clusterer(max_epochs=epochs, callbacks=[Watch()]).fit(blobs[0])
     assert learned == [False] * forming + [True] * (epochs - forming)
-    # real rows with twins; then generated ones with both, and with rows
+    # real rows with twins; then the critic sees rows with generated ones, and those alone
     assert all(seen[:3] == [80, 80, 80] for seen in sizes[1 : forming + 1])
-    assert all(seen[:6] == [120, 80] * 3 for seen in sizes[forming + 1 :])
+    assert all(seen[:9] == [80, 80, 40] * 3 for seen in sizes[forming + 1 :])
 
 
 def test_the_papers_game_is_one_from_beginning_to_end(blobs):
