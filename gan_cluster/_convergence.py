@@ -48,8 +48,8 @@ def failures(
             f"the generator has collapsed, its rows vary {last['variety']:.0%} as much as real "
             "ones: lower learning_rate or set the objective's gradient_penalty"
         )
-    elif len(usage) > 1:
-        messages += _drawn_poorly(last, np.arange(len(usage)) if order is None else order)
+    elif len(sizes) > 1:
+        messages += _drawn_poorly(last, np.arange(len(sizes)) if order is None else order)
     return messages
 
 

@@ -129,7 +129,7 @@ class LatentCode:
 
     def first(self, latent: Latent) -> torch.Tensor:
         """The first categorical code of a draw, one-hot."""
-        return F.one_hot(latent.categories[:, 0], self.categorical[0]).to(latent.noise.dtype)
+        return one_hot(latent.categories[:, 0], self.categorical[0])
 
     def logits(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The part of the recognition network's output that speaks of categorical codes."""

@@ -44,7 +44,7 @@ def fit(checkpoints, result):
     parts = [model.labels_, model.model_.net.rng.get_state().numpy()]
     for net in (model.generator_, model.discriminator_):
         parts += [value.numpy() for value in net.state_dict().values()]
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in model.history_]
+    history = [[(k, row[k]) for k in sorted(row.keys() - {"seconds"})] for row in model.history_]
     told = repr(history).encode() + b"".join(part.tobytes() for part in parts)
     result.write_text(hashlib.sha256(told).hexdigest())
 

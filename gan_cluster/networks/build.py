@@ -166,18 +166,20 @@ def build_critic(
     It normalises each row by itself (Ba et al., 2016, arXiv:1607.06450): where batches set the
     scale, generated rows that lie far out would set it for all, and nothing call them back.
     """
-    n_features = 16 * width
     if isinstance(architecture, tuple):
         trunk = _instance(architecture[1], shape)
-        n_features = _user_trunk_width(trunk, shape)
-    elif architecture == "dcgan":
-        trunk = conv_trunk((shape[0], shape[1], shape[2]), width, depth, by_row=True)
+        critic = ProjectionDiscriminator(trunk, _user_trunk_width(trunk, shape), n_conditions)
+        for part in critic.children():
+            if part is not trunk:
+                reset_parameters(part, None, rng)
     else:
-        trunk = mlp_trunk(shape[0], width, 2 if depth is None else depth, by_row=True)
-    critic = ProjectionDiscriminator(trunk, n_features, n_conditions)
-    for part in critic.children():
-        if not (isinstance(architecture, tuple) and part is trunk):
-            reset_parameters(part, None, rng)
+        with torch.device("meta"):
+            if architecture == "dcgan":
+                trunk = conv_trunk((shape[0], shape[1], shape[2]), width, depth, by_row=True)
+            else:
+                trunk = mlp_trunk(shape[0], width, 2 if depth is None else depth, by_row=True)
+            critic = ProjectionDiscriminator(trunk, 16 * width, n_conditions)
+        reset_parameters(critic.float().to_empty(device="cpu"), None, rng)
     if any(isinstance(layer, nn.Conv2d) for layer in critic.modules()):
         put_channels_last(critic)
     return critic
@@ -196,7 +198,7 @@ def put_channels_last(*networks: nn.Module) -> None:
 def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator | None) -> None:
     """Draw weights from N(0, scale^2), DCGAN's rule, or, without a scale, by fan-in."""
     for layer in module.modules():
-        if isinstance(layer, _BatchNorm):
+        if isinstance(layer, _BatchNorm | nn.GroupNorm | nn.LayerNorm):
             layer.reset_parameters()
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if scale is None:

@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gan_cluster.codes import Latent, LatentCode
+from gan_cluster.codes import Latent, LatentCode, one_hot
 from gan_cluster.networks.build import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
@@ -108,7 +107,7 @@ class AdversarialNet(Players):
         return self.average_ if self.objective.ema_decay else self.generator_
 
     def placed(self) -> Iterator[Tensor]:
-        for network in (self.discriminator_, self.generator_, self.sampler_):
+        for network in (*self.players_.values(), self.sampler_):
             yield from chain(network.parameters(), network.buffers())
 
     def trained(self) -> dict[str, Any]:
@@ -153,7 +152,7 @@ class AdversarialNet(Players):
         terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
         if "codes" not in terms:
             return
-        read = F.one_hot(terms.pop("codes").argmax(1), self.code.categorical[0]).float()
+        read = one_hot(terms.pop("codes").argmax(1), self.code.categorical[0])
         terms["real_scatter"], terms["real_freedom"] = scatter(rows, read)
         terms["scatter"], terms["freedom"] = scatter(fake, self.code.first(latent))
 
@@ -330,7 +329,7 @@ class AdversarialNet(Players):
             categorical, continuous = self.code.log_likelihood(posterior, latent)
         of = self.clusters.of(latent.categories[:, 0])
         is_read = self.clusters.logits(posterior.logits[0]).argmax(1) == of
-        members = F.one_hot(of, len(self.clusters)).float()
+        members = one_hot(of, len(self.clusters))
         read, drawn = self.processes.mean(torch.stack([is_read.float() @ members, members.sum(0)]))
         seen = self.processes.mean(torch.stack([categorical.sum(), continuous])).tolist()
         fidelity = torch.where(drawn > 0, read / drawn, 1.0).tolist()

@@ -235,8 +235,7 @@ def test_a_damaged_state_is_found_out(blobs, tmp_path):
     clusterer(checkpoint_dir=tmp_path).fit(blobs[0])
     path = tmp_path / "model.safetensors"
     content = bytearray(path.read_bytes())
-    place = content.index(b"identity") + 14 if damage == "document" else len(content) // 2
-    content[place] ^= 1
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(CorruptModelError):
         clusterer(checkpoint_dir=tmp_path).fit(blobs[0])
