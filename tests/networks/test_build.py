@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan_cluster import InfoGANClusterer
-from gan_cluster.networks.build import build_networks
+from gan_cluster.networks.build import build_critic, build_networks
 from gan_cluster.networks.dcgan import halvings
 
 LATENT, POSTERIOR = 7, 5
@@ -172,3 +172,21 @@ def test_documented_settings_are_infogan_of_the_paper():
     assert net.objective.consistency_weight == 0
     assert net.objective.gradient_penalty == 0
     assert "agreement" not in paper.history_[-1]
+
+
+@pytest.mark.parametrize(("architecture", "shape"), [("dcgan", (3, 9, 11)), ("mlp", (6,))])
+def test_a_critic_asks_each_row_by_itself_and_by_its_condition(architecture, shape):
+    settings = {"shape": shape, "n_conditions": 4, "width": 4, "depth": None}
+    critic, again = (
+        build_critic(architecture, rng=torch.Generator().manual_seed(0), **settings)
+        for _ in range(2)
+    )
+    rows = torch.randn(5, *shape, generator=torch.Generator().manual_seed(1))
+    whole, halves = torch.eye(4)[[0, 1, 2, 3, 0]], torch.full((5, 4), 0.25)
+    logits = critic(rows, whole)
+    assert logits.shape == (5,)
+    assert torch.equal(logits, again(rows, whole))
+    torch.testing.assert_close(critic(rows[:2], whole[:2]), logits[:2])  # no batch sets a scale
+    each = torch.stack([critic(rows, torch.eye(4)[[k] * 5]) for k in range(4)])
+    torch.testing.assert_close(critic(rows, halves), each.mean(0))
+    assert (each.std(0) > 0).all()

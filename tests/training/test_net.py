@@ -8,6 +8,7 @@ from small import STEADY, clusterer
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gan_cluster.metrics import clustering_accuracy, generation_report
 from gan_cluster.training.random import torch_generator
 
 
@@ -55,6 +56,40 @@ def test_q_learns_clusters_from_real_rows_and_the_rest_from_generated_ones(
         player.discriminator_step(rows, rows, fake, latent)
         updated.append([*getattr(player.discriminator_, head).parameters()][-2])
     assert torch.equal(*updated) != learns
+
+
+def test_a_generator_does_not_move_what_q_learns_of_real_rows(blobs):
+    learned = [
+        [*clusterer(learning_rate=(1e-3, rate)).fit(blobs[0]).discriminator_.parameters()]
+        for rate in (1e-3, 5e-3)
+    ]
+    for one, other in zip(*learned, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "hinge", "relativistic"])
+def test_a_generator_has_to_draw_the_rows_of_its_code(loss, blobs):
+    model = clusterer(adversarial_loss=loss, width=4, max_epochs=400, learning_rate=(1e-3, 2e-3))
+    model.fit(blobs[0])
+    assert clustering_accuracy(blobs[1], model.labels_) == 1
+    report = generation_report(model, blobs[0])
+    assert report["fidelity"].min() > 0.9
+    assert report["variety"].min() > 0.2
+    assert min(model.history_[-1]["cluster_variety"]) > 0.3
+
+
+def test_a_critic_is_punished_where_the_objective_says_so(blobs):
+    net = clusterer(gradient_penalty=10.0).fit(blobs[0]).model_.net
+    rows, fake = torch.randn(2, 40, 4, generator=torch_generator(0))
+    conditions = torch.eye(3)[torch.arange(80) % 3]
+    moved = []
+    for step in (0, 1):  # R1 comes in every eighth step
+        player = deepcopy(net)
+        player.step = step
+        player.optimizer_.param_groups[2]["lr"] = 0.01
+        player.critic_step(rows, fake, conditions)
+        moved.append(player.critic_.adversarial.weight)
+    assert not torch.equal(*moved)
 
 
 def test_rows_are_drawn_from_averaged_weights(blobs):
