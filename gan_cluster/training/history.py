@@ -70,17 +70,17 @@ def history_rows(others: Others, columns: dict[str, torch.Tensor]) -> list[dict[
     n_epochs = len(columns.get(VALUES + "epoch", ()))
     _check_length(n_epochs)
     rows: list[dict[str, Any]] = [{"batches": []} for _ in range(n_epochs)]
-    for name in columns:
-        if not name.startswith(VALUES):
-            continue
-        name = name.removeprefix(VALUES)
-        values = _numbers(columns[VALUES + name])
-        if SIZES + name in columns:
-            values = _parted(values, _numbers(columns[SIZES + name]))
-        epochs = range(n_epochs)
-        if EPOCHS + name in columns:
-            epochs = _numbers(columns[EPOCHS + name])
-        for epoch, value in zip(epochs, values, strict=True):
+    for name in [name.removeprefix(VALUES) for name in columns if name.startswith(VALUES)]:
+        values = columns[VALUES + name]
+        sizes, epochs = columns.get(SIZES + name), columns.get(EPOCHS + name)
+        n_values = len(values if sizes is None else sizes)
+        if n_values != (n_epochs if epochs is None else len(epochs)) or n_values > n_epochs:
+            raise ValueError(f"{name} has not as many values as there are epochs")
+        found = _numbers(values)
+        if sizes is not None:
+            found = _parted(found, _numbers(sizes))
+        indices = range(n_epochs) if epochs is None else _numbers(epochs)
+        for epoch, value in zip(indices, found, strict=True):
             rows[epoch][name] = value
     for name, kept in others.items():
         for epoch, value in kept:
@@ -93,7 +93,7 @@ def _check_length(n_epochs: int) -> None:
         raise ValueError(f"a history of {n_epochs} epochs is longer than {MAX_EPOCHS}")
 
 
-def _numbers(column: torch.Tensor) -> Any:
+def _numbers(column: Any) -> Any:
     if column.ndim != 1 or column.dtype not in DTYPES.values():
         raise ValueError("history is not of columns of numbers")
     return column.tolist()
