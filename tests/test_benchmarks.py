@@ -4,6 +4,7 @@ import doctest
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -388,3 +389,33 @@ def test_a_net_of_the_librarys_own_class_is_trained_as_fit_trains_it(monkeypatch
         strict=True,
     ):
         assert torch.equal(mine, other)
+
+
+def test_attacks_are_counted_and_none_does_harm(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import attack
+
+    # each in this process, for others take seconds to start
+    monkeypatch.setattr(attack, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
+    monkeypatch.setattr(attack, "in_process", lambda function, *given: function(*given))
+    rows = attack.attack(0.01)
+    assert [row["case"] for row in rows][:2] == ["saves by threads", "saves by processes"]
+    assert len(rows) == len(attack.CASES) + len(attack.BOMBS) + 3
+    for row in rows:
+        limits = row["case"].startswith(("merging", "a forged"))  # a busy machine may pass them
+        assert row["tried"] > 0
+        assert limits or row["failed"] == 0, row
+    assert all(row["peak_mb"] >= 0 for row in rows if "forged" in row["case"])
+
+    torn = {"model.safetensors": b"half"}
+
+    def breaks(model, folder):
+        folder.mkdir(exist_ok=True)
+        for name, content in torn.items():
+            (folder / name).write_bytes(content)
+
+    monkeypatch.setattr(attack, "save", breaks)
+    assert attack.saves_by_threads(2, tmp_path) == 2
+    assert attack.interrupted_partial_fits(2, tmp_path / "other") == 2
+    (tmp_path / "planted").mkdir()
+    assert attack.planted_files(5, tmp_path / "planted") == 1
