@@ -1,31 +1,31 @@
-"""What a fitted clusterer draws: do its members convince, and do its codes mean something?
+"""What a fitted generator draws: members of clusters beside real ones, and what its codes mean.
 
-    python benchmarks/generation.py --data digits mnist fashion_mnist pendigits --data-home DIR \
-        --judges DIR --json benchmarks/results/generation.json
+    python benchmarks/generation.py --data-home DIR --json benchmarks/results/generation.json
 
-Rows of ``members`` are of fits with all defaults. Fidelity, variety, density and coverage are those
-of ``gan_cluster.metrics.generation_report``, in pixels or standardised columns: the mean over
-clusters and the worst. Beside them stands what held-out real rows have, each for a row of the
-cluster that ``predict`` says. The Frechet distance (Heusel et al., 2017, arXiv:1706.08500) is taken
-between features of test rows and of generated ones, in the frozen features of another fit, and
-beside it that between two halves of the test rows. ``--judges`` keeps those fits, so that rows of
-several versions are compared in the same features.
+``members``, with the library's defaults: fidelity, variety, density and coverage by
+:mod:`gan_cluster.metrics` on what the networks see, the mean over clusters and the worst; the same
+of test rows, sorted by ``predict``, stands beside it as ``real``. The Frechet distance (Heusel et
+al., 2017, arXiv:1706.08500) is taken between features of test rows and of generated ones, in the
+frozen trunk of another fit, and beside it that between two halves of the test rows; ``--judges``
+keeps those fits, for rows of several versions to be compared in the same features. Rows marked
+"before" are of commit 940e318, in which the generator learned from the discriminator that reads
+clusters, by this file and the measures of today.
 
-Rows of ``codes`` are of fits to images with two continuous codes. For each code they give its
-correlation with two moments of the images drawn: their slant, the shear that their second moments
-show, and the width of their strokes; all else is drawn, too. Codes go from -1 to 1 as in training,
-and, for ``traversed``, from -2 to 2 as in the paper's figure and in ``TraversalDisplay``.
-
-Rows that the file has of the same version are not run again.
+``codes``, with two continuous codes: their correlation with two moments of the images drawn, their
+slant, the shear that their second moments show, and the width of their strokes; all else is drawn,
+too. Codes go from -1 to 1 as in training, and, for ``traversed``, from -2 to 2 as in the paper's
+figure and in ``TraversalDisplay``. No label is looked at but for ``acc``. Rows that the file has
+are not run again.
 """
 
 import argparse
+from functools import cache, partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 from data import DataSet, load
-from keeping import describe_machine, run_missing
+from keeping import Row, describe_machine, run_missing
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, save
 from gan_cluster import load as read
@@ -35,18 +35,17 @@ from gan_cluster.metrics import (
     cluster_fidelity,
     cluster_variety,
     clustering_accuracy,
-    generation_report,
 )
 
+DATA = "digits", "pendigits", "mnist", "fashion_mnist"
+N_DRAWN = 200  # of each cluster
 JUDGE_SEED = 1000  # of the fit in whose features rows are compared
-SEEDS = range(3)
 MEASURES = {
     "fidelity": cluster_fidelity,
     "variety": cluster_variety,
     "density": cluster_density,
     "coverage": cluster_coverage,
 }
-DRAWN = 200  # of each cluster
 
 
 def slant(images: np.ndarray) -> np.ndarray:
@@ -108,69 +107,62 @@ def draw(
     return codes[:, place], np.clip(rows.astype(np.float64), 0, None)
 
 
-def judge_of(data: DataSet, name: str, folder: Path | None) -> GANFeatureExtractor:
-    """The fit in whose features rows are compared; read from a folder, or kept there."""
-    kept = folder / name if folder is not None else None
-    if kept is not None and kept.exists():
-        return read(kept)
-    judge = GANFeatureExtractor(
-        data.n_clusters, image_shape=data.image_shape, random_state=JUDGE_SEED
-    ).fit(data.X_train)
-    if kept is not None:
-        save(judge, kept)
-    return judge
+def compared(X: np.ndarray, labels: np.ndarray, drawn: np.ndarray, drawn_labels: np.ndarray) -> Row:
+    """All measures of members, the mean over clusters and the worst."""
+    row: Row = {}
+    for name, measure in MEASURES.items():
+        values = list(measure(X, labels, drawn, drawn_labels).values())
+        row[name] = round(float(np.nanmean(values)), 4)
+        row[f"{name}_worst"] = round(float(np.nanmin(values)), 4)
+    return row
 
 
-def told(values: dict[str, np.ndarray], suffix: str = "") -> dict[str, float]:
-    """Mean and worst over clusters."""
-    means = {f"{name}{suffix}": float(np.nanmean(values[name])) for name in MEASURES}
-    worst = {f"{name}_worst{suffix}": float(np.nanmin(values[name])) for name in MEASURES}
-    return means | worst
-
-
-def held_out(model: InfoGANClusterer, data: DataSet) -> dict[str, np.ndarray]:
-    """The same measures of test rows, as many of each cluster as are drawn."""
-    scale = 1.0 if model.image_shape else data.X_train.std(0)
-    X, new = (rows / np.where(scale, scale, 1.0) for rows in (data.X_train, data.X_test))
-    labels = model.predict(data.X_test)
-    known = np.unique(model.labels_)
-    kept = np.concatenate([np.flatnonzero(labels == cluster)[:DRAWN] for cluster in known])
-    given = X, model.labels_, new[kept], labels[kept]
-    return {name: np.array([*measure(*given).values()]) for name, measure in MEASURES.items()}
-
-
-def members(data: DataSet, judge: GANFeatureExtractor, seed: int) -> dict[str, float]:
-    """What a fit with all defaults draws, how right its clusters are, and what it took."""
+def members(data: DataSet, seed: int, judge: GANFeatureExtractor) -> Row:
+    """What a clusterer with its defaults draws of its clusters, and how long its fit takes."""
     model = InfoGANClusterer(data.n_clusters, image_shape=data.image_shape, random_state=seed)
-    started = perf_counter()
+    started, used = perf_counter(), process_time()
     model.fit(data.X_train)
-    seconds = perf_counter() - started
-    real = judge.transform(data.X_test)
-    drawn = judge.transform(model.sample(len(real), random_state=seed))
+    seconds, cpu_seconds = perf_counter() - started, process_time() - used
+    labels, test_labels = model.labels_, model.predict(data.X_test)
+    clusters = np.unique(labels)
+    drawn = [model.sample(N_DRAWN, cluster=int(k), random_state=0) for k in clusters]
+    places = [np.flatnonzero(test_labels == k)[:N_DRAWN] for k in clusters]
+    real = np.concatenate(places)
+
+    def seen(rows: np.ndarray) -> np.ndarray:
+        return model.model_.encode(rows.reshape(len(rows), -1)).flatten(1).numpy(force=True)
+
+    X = seen(data.X_train)
+    found = compared(X, labels, seen(np.concatenate(drawn)), np.repeat(clusters, N_DRAWN))
+    held_out = compared(X, labels, seen(data.X_test[real]), test_labels[real])
+    true, generated = (
+        judge.transform(rows)
+        for rows in (data.X_test, model.sample(len(data.X_test), random_state=seed))
+    )
     return {
-        "acc": clustering_accuracy(data.y_test, model.predict(data.X_test)),
-        **told(generation_report(model, data.X_train, n_samples=DRAWN)),
-        **told(held_out(model, data), ", held out"),
-        "frechet": frechet_distance(real, drawn),
-        "frechet, held out": frechet_distance(real[::2], real[1::2]),
-        "seconds": seconds,
+        "acc": round(clustering_accuracy(data.y_test, test_labels), 4),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu_seconds, 1),
+        **found,
+        **{f"real_{name}": value for name, value in held_out.items()},
+        "frechet": round(frechet_distance(true, generated), 4),
+        "real_frechet": round(frechet_distance(true[::2], true[1::2]), 4),
     }
 
 
-def codes(data: DataSet, seed: int) -> list[dict]:
-    """How strongly each of two continuous codes changes slant and stroke width."""
-    assert data.image_shape is not None
+def codes(data: DataSet, seed: int) -> list[Row]:
+    """How strongly each of two continuous codes changes what is drawn."""
     model = InfoGANClusterer(
         data.n_clusters, image_shape=data.image_shape, n_continuous=2, random_state=seed
     ).fit(data.X_train)
     rows = []
-    for name in model.code_names_[1:]:
-        for measure, moment in (("slant", slant), ("stroke width", stroke_width)):
-            row = {"measure": measure, "code": name}
+    for code in model.code_names_[1:]:
+        for moment in (slant, stroke_width):
+            row = {"moment": moment.__name__, "code": code}
             for key, limit in (("correlation", 1.0), ("traversed", 2.0)):
-                values, images = draw(model, name, limit, seed)
-                found = moment(images.reshape(-1, *data.image_shape[1:]))
-                row[key] = np.corrcoef(values, found)[0, 1]
+                values, images = draw(model, code, limit, seed)
+                images = images.reshape(-1, *data.image_shape[1:])
+                row[key] = round(float(np.corrcoef(values, moment(images))[0, 1]), 4)
             rows.append(row)
     return rows
 
@@ -179,45 +171,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", nargs="+", default=["mnist"])
+    parser.add_argument("--data", nargs="+", default=DATA)
     parser.add_argument("--data-home", type=Path)
-    parser.add_argument("--rows", type=int, help="fit on the first N training rows only")
-    parser.add_argument("--study", nargs="+", default=["members", "codes"])
-    parser.add_argument("--judges", type=Path, help="where fits that compare rows are kept")
-    parser.add_argument("--version", default="now", help="what rows say that was measured")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--measure", choices=["members", "codes"], default="members")
+    parser.add_argument("--judges", type=Path, help="a folder for the fits that compare rows")
+    parser.add_argument("--recipe", default="now", help="what rows say of the library's version")
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
-    if options.judges is not None:
-        options.judges.mkdir(parents=True, exist_ok=True)
+    loaded = cache(partial(load, home=options.data_home))
+
+    @cache
+    def judge_of(name: str) -> GANFeatureExtractor:
+        kept = options.judges / name if options.judges is not None else None
+        if kept is not None and kept.exists():
+            return read(kept)
+        data = loaded(name)
+        judge = GANFeatureExtractor(
+            data.n_clusters, image_shape=data.image_shape, random_state=JUDGE_SEED
+        ).fit(data.X_train)
+        if kept is not None:
+            save(judge, kept)
+        return judge
+
+    def run(recipe: str, name: str, measure: str, seed: int) -> list[Row]:
+        data, judge = loaded(name), judge_of(name) if measure == "members" else None
+        found = [members(data, seed, judge)] if judge is not None else codes(data, seed)
+        key = {"data": name, "measure": measure, "seed": seed, "recipe": recipe}
+        described = {"commit": describe_machine()["commit"]}
+        return [key | row | described for row in found]
+
     wanted = [
-        (options.version, study, name, seed)
-        for study in options.study
+        (options.recipe, name, options.measure, seed)
         for name in options.data
-        for seed in SEEDS
-        if study == "members" or name in ("digits", "mnist")  # strokes
+        for seed in range(options.seeds)
     ]
-
-    def run(version: str, study: str, name: str, seed: int) -> list[dict]:
-        data = load(name, options.data_home)
-        data = data._replace(
-            X_train=data.X_train[: options.rows], y_train=data.y_train[: options.rows]
-        )
-        if study == "members":
-            found: list[dict] = [members(data, judge_of(data, name, options.judges), seed)]
-        else:
-            found = codes(data, seed)
-        machine = describe_machine()
-        row = {"version": version, "study": study, "data": name, "seed": seed}
-        row |= {part: machine[part] for part in ("processor", "commit")}
-        return [
-            {**row, **{k: round(v, 4) if isinstance(v, float) else v for k, v in each.items()}}
-            for each in found
-        ]
-
-    def key_of(row: dict) -> tuple:
-        return row["version"], row["study"], row["data"], row["seed"]
-
-    run_missing(options.json, wanted, key_of, run)
+    run_missing(
+        options.json,
+        wanted,
+        lambda row: (row["recipe"], row["data"], row["measure"], row["seed"]),
+        run,
+    )
 
 
 if __name__ == "__main__":
