@@ -51,8 +51,8 @@ MEASURED = {
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
-    "generation": "What the clusterer with two continuous codes draws: Frechet distances, and the "
-    "correlation of codes with moments of the images (`benchmarks/generation.py`).",
+    "generation": "What the clusterer draws of its clusters beside held-out real rows (`real_`), "
+    "and what two continuous codes change in images (`benchmarks/generation.py`).",
     "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`). Rows of "
     "infogan-cr had a contrastive term besides, which is gone: FactorVAE was .670 with it and .675 "
     "without, over the same five seeds.",

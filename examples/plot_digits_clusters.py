@@ -24,8 +24,9 @@ clusterer = InfoGANClusterer(n_clusters=10, image_shape=(1, 8, 8), random_state=
 clusterer.fit(digits.data)
 
 # %%
-# What is each cluster? Members of different kinds stand on the left; on the right the generator draws
-# new ones. All images of one generated column share their noise: they differ by their cluster alone.
+# What is each cluster? Members of different kinds stand on the left; on the right the generator
+# draws new ones. All images of one generated column share their noise: they differ by their cluster
+# alone.
 
 display = ClusterDisplay.from_estimator(clusterer, digits.data)
 

@@ -56,9 +56,9 @@ objective : {{"consistency", "infogan", "gan"}} or Objective, default="consisten
     "training": """\
 max_epochs : int or "auto", default="auto"
     Passes over X: of one training while clusters form, and of the best once the generator has
-    joined. "auto" gives each 900 steps, but the second at least eight epochs; of a number, at
-    most half go to the first. Without the consistency term all are one game, of 16 epochs at
-    least.
+    joined. "auto" gives the first 900 steps, the second 600 on images, 900 on tables and at least
+    eight epochs; of a number, at most half go to the first. Without the consistency term all
+    are one game, of 16 epochs at least.
 batch_size : int, default=128
     Rows a step, clipped to n_samples.
 learning_rate : float, pair of float or "auto", default="auto"
