@@ -5,7 +5,7 @@
 Each row says what was tried, how often, and how often it failed: an error that is not documented, a
 folder that cannot be read, a model that is not one of those saved, an estimator that is not what
 it was, a file of others that is gone. Small files that would fill the memory, and the merging of
-many codes, fail where they take more than is written beside their names below.
+many codes, fail where they take more memory or seconds than is written below.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -274,9 +274,9 @@ def merging(n_codes: int, n_clusters: int) -> dict[str, Any]:
     first, second = np.random.default_rng(0).integers(n_codes, size=(2, 50_000))
     joint = np.zeros((n_codes, n_codes))
     np.add.at(joint, (first, second), 1)
-    begun = perf_counter()
+    begun = process_time()  # whatever else the machine does
     groups = merge_codes((joint + joint.T) / 100_000, n_clusters, np.random.RandomState(0))
-    seconds = round(perf_counter() - begun, 2)
+    seconds = round(process_time() - begun, 2)
     harm = seconds > MERGING_SECONDS or len(np.unique(groups)) < n_clusters
     return {"tried": 1, "failed": int(harm), "seconds": seconds}
 
@@ -310,7 +310,7 @@ def attack(share: float) -> list[dict[str, Any]]:
         for name in BOMBS:
             told(f"a forged file, {name}", **bomb(name, Path(folder)))
     for n_codes, n_clusters in ((1000, 500), (2000, 1000), (4000, 1000)):
-        n = round(share * n_clusters) + 2
+        n = max(2, round(share * n_clusters))
         codes = n_codes // n_clusters * n
         told(f"merging {codes} codes into {n} clusters", **merging(codes, n))
     return rows

@@ -4,6 +4,7 @@ The criterion is that of the information bottleneck (Slonim & Tishby, 1999); the
 one code at a time, as its sequential form does (Slonim, Friedman & Tishby, 2002).
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 RESTARTS = 20
 FEW = 100  # codes that are each tried in every group
+LOOKS = 4  # at each of many codes; what is left to gain then is some thousandths
 
 
 def information(joint: np.ndarray) -> float:
@@ -79,10 +81,15 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
 
 
 def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Move one code at a time to where it keeps most information, until none moves."""
-    search: Any = (_Search if len(joint) <= FEW else _NearSearch)(joint, groups, n_clusters)
+    """Move one code at a time to where it keeps most information, until none moves.
+
+    Of many codes each is looked at some times at most.
+    """
+    kind, looks = (_Search, math.inf) if len(joint) <= FEW else (_NearSearch, LOOKS)
+    search: Any = kind(joint, groups, n_clusters)
     stale = joint.sum(0) > 0  # a code that no row has is where it is
-    while stale.any():
+    while stale.any() and looks:
+        looks -= 1
         codes = np.flatnonzero(stale)
         stale[:] = False
         for code in codes:
