@@ -47,8 +47,8 @@ MEASURED = {
     "(`benchmarks/speed.py`). Those with `compile=True` had an option that is gone.",
     "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "
     "(`benchmarks/soak.py`).",
-    "attack": "Hostile use, and how often it failed; `peak_mb` is beyond what the process held, and "
-    "seconds of merging are those of one processor (`benchmarks/attack.py`).",
+    "attack": "Hostile use, and how often it failed; `peak_mb` is beyond what the process held, "
+    "and seconds of merging are those of one processor (`benchmarks/attack.py`).",
     "gpu": "Fits with the library's defaults on a GPU: seconds of the whole and until 0.98 of test "
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",

@@ -38,6 +38,7 @@ from gan_cluster.training.recipe import (
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 3
+CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
 RATES = 1e-3, 2e-3
 GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
@@ -231,6 +232,8 @@ def _objective_and_codes(
         objective.consistency_weight, n_clusters = 0.0, 0
     if not n_clusters or not objective.info_weight:  # nothing would teach Q to read them
         others = ()
+    if objective.gradient_penalty == "auto":
+        objective.gradient_penalty = CRITIC_PENALTY if objective.is_consistent else 0.0
     is_table = len(shape) < 3
     if objective.augment == "auto":
         objective.augment = "none" if is_table else "image"

@@ -68,9 +68,10 @@ class Objective:
         Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
     adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
         The game between generator and discriminator.
-    gradient_penalty : float, default=0.0
+    gradient_penalty : float or "auto", default="auto"
         Weight of R1, half the squared gradient of the discriminator at real rows, which steadies
-        the game; it is taken in every eighth step, eight times (arXiv:1912.04958).
+        the game; it is taken in every eighth step, eight times (arXiv:1912.04958). "auto" is 0.1
+        with the consistency term, where the generator then draws more varied rows, and 0 without.
     instance_noise : float, default=0.0
         Standard deviation of Gaussian noise on what the discriminator sees in the game (Sønderby
         et al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
@@ -96,7 +97,7 @@ class Objective:
     continuous_weight: float = 1.0
     continuous_variance: str = "fixed"
     adversarial_loss: str = "non-saturating"
-    gradient_penalty: float = 0.0
+    gradient_penalty: float | str = "auto"
     instance_noise: float = 0.0
     ema_decay: float = 0.0
 

@@ -29,7 +29,7 @@ OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "continuous_weight": WEIGHT,
     "continuous_variance": [StrOptions({"fixed", "learned"})],
     "adversarial_loss": [StrOptions(set(ADVERSARIAL_LOSSES))],
-    "gradient_penalty": WEIGHT,
+    "gradient_penalty": [*WEIGHT, StrOptions({"auto"})],
     "instance_noise": WEIGHT,
     "ema_decay": [Interval(Real, 0, 1, closed="left")],
 }

@@ -234,7 +234,8 @@ class AdversarialNet(Players):
         loss = discriminator_loss(real, generated, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
         if self._penalises:
-            loss = loss + PENALTY_EVERY * aim.gradient_penalty * gradient_penalty(real, rows)
+            weight: Any = aim.gradient_penalty
+            loss = loss + PENALTY_EVERY * weight * gradient_penalty(real, rows)
         return loss
 
     def consistency(
