@@ -342,6 +342,8 @@ class Model:
         rng = torch_generator(0)
         rng.set_state(tensors["random.batch"])
         order = tensors["order"].numpy() if "order" in tensors else None
+        if order is not None and not np.array_equal(np.sort(order), np.arange(len(net.clusters))):
+            raise ValueError("order is no order of the clusters")
         return cls(recipe, net, rng, order, bool(document["merges"]))
 
 

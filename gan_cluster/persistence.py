@@ -183,6 +183,10 @@ def _restore(
         center=tensors["encoding.center"].numpy(),
         scale=tensors["encoding.scale"].numpy(),
     )
+    shapes = {encoding.center.shape, encoding.scale.shape}
+    is_finite = np.isfinite(encoding.center).all() and np.isfinite(encoding.scale).all()
+    if shapes not in ({(1,)}, {(document["n_features"],)}) or not is_finite:
+        raise ValueError("encoding.center and encoding.scale are not those of rows")
     recipe = resolve_networks(estimator.get_params(deep=False), layout, encoding, device)
     estimator.model_ = Model.from_state(recipe, model, tensors)
     estimator.n_features_in_ = int(document["n_features"])

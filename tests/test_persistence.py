@@ -489,6 +489,26 @@ def test_a_history_too_long_to_be_read_is_not_written(saved):
     assert (saved / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("order", torch.tensor([0, 0, 1])),
+        ("order", torch.arange(4)),
+        ("encoding.center", torch.zeros(3, dtype=torch.float64)),
+        ("encoding.scale", torch.full((1,), float("nan"), dtype=torch.float64)),
+        ("clusters.groups", torch.zeros(6, dtype=torch.int64)),
+        ("clusters.shares", torch.tensor([1.0, -1.0, 1.0])),
+        ("optimizer.0.step", torch.zeros(3)),
+    ],
+)
+def test_a_model_that_could_not_be_used_is_not_read(name, value, saved):
+    document, tensors = _folder.read_model(saved)
+    assert name in tensors
+    _folder.write_model(saved, document, {**tensors, name: value})
+    with pytest.raises(CorruptModelError, match="does not fit together"):
+        load(saved)
+
+
 def test_links_are_not_followed(saved, tmp_path):
     path = saved / "model.safetensors"
     moved = path.rename(tmp_path / "moved")

@@ -84,7 +84,7 @@ class Checkpoint:
             if not (len(self.seeds) == n_runs + 1 and len(self.scores) == self.stage <= n_runs):
                 raise ValueError(f"it is not of {n_runs} trainings")
             if not all(0 <= seed < 2**31 for seed in self.seeds):
-                raise ValueError("its seeds are none")
+                raise ValueError("its seeds are no seeds")
         except UNFIT as error:
             raise self._corrupt(error) from error
 

@@ -59,13 +59,13 @@ def _check_clusters(shares: torch.Tensor, groups: torch.Tensor | None, n_codes: 
     """Raise a ValueError unless these can be the clusters of so many codes."""
     size = n_codes if groups is None else len(shares)
     if shares.shape != (size,) or shares.dtype != torch.float32 or not (shares >= 0).all():
-        raise ValueError("the shares of clusters are none")
+        raise ValueError("clusters.shares are no shares of clusters")
     if size and not 0.5 < shares.sum() < 2:  # they are rounded, and those of few rows raised
-        raise ValueError("the shares of clusters are not of a whole")
+        raise ValueError("clusters.shares are not shares of a whole")
     if groups is not None and (
         groups.shape != (n_codes,) or set(groups.tolist()) != set(range(size))
     ):
-        raise ValueError("the groups of codes are none")
+        raise ValueError("clusters.groups are no groups of codes")
 
 
 def _optimizer_state(
