@@ -99,7 +99,7 @@ def gradients_on() -> Iterator[None]:
 
 
 @contextmanager
-def globally_seeded(seed: int, of_users: bool) -> Iterator[None]:
+def globally_seeded(seed: int, of_users: bool = True) -> Iterator[None]:
     """Seed torch's global generator while code ``of_users`` runs, one thread at a time."""
     if not of_users:
         with global_state_kept(False):

@@ -39,7 +39,7 @@ def test_the_last_guard_to_close_gives_the_global_state_back():
 def test_globally_seeded_construction_repeats():
     weights = []
     for _ in range(2):
-        with globally_seeded(5, True):
+        with globally_seeded(5):
             weights.append(torch.nn.Linear(3, 3).weight)
     assert torch.equal(*weights)
 
