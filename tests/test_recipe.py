@@ -274,7 +274,7 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
     [
         (InfoGANClusterer(10), 3, 469, (2, 8, 8), 8),
         (InfoGANClusterer(10), 3, 10, (90, 90, 90), 90),
-        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 3, 10, (90, 60, 60), 60),
+        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 3, 10, (90, 55, 55), 55),
         (InfoGANClusterer(10, n_init=5, max_epochs=5), 5, 469, (2, 3, 8), 5),
         (InfoGANClusterer(10, objective="infogan"), 1, 469, (16, 0, 8), 16),
         (InfoGANClusterer(10, objective="infogan"), 1, 10, (180, 0, 90), 180),

@@ -30,7 +30,7 @@ from gan_cluster.training.steps import Steps
 
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
 VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
-READ_ROWS = 256  # drawn at the end of an epoch, to see what Q reads
+READ_ROWS = 128  # drawn at the end of an epoch, to see what Q reads
 
 
 class AdversarialNet(Players):
