@@ -24,6 +24,7 @@ from safetensors.torch import save as save_tensors
 
 FORMAT = 3
 FILE = "model.safetensors"
+OLD_DOCUMENT = "model.json"  # of formats 1 and 2
 DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # beside the names of tensors
 MAX_DOCUMENT = 4 * 2**20  # bytes; Python's objects may take 30 times as much
 MAX_HEADER = 2 * 2**20
@@ -88,7 +89,9 @@ def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]
     source = Path(folder)
     path = source / FILE
     if not holds_model(source) and (source / OLD_DOCUMENT).exists():
-        return _read_old(source)
+        raise CorruptModelError(
+            f"{source} holds a {OLD_DOCUMENT}: {_to_save_again('an older format')}"
+        )
     payload = _read_file(path)
     if not _starts_as_ours(payload):
         raise CorruptModelError(f"{path} is no model of this library, or names too many arrays")
@@ -99,7 +102,8 @@ def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]
     del tensors[DOCUMENT]
     body = _parsed(text.numpy().tobytes(), path)
     if body.get("format") != FORMAT:
-        raise CorruptModelError(_of_format(path, body))
+        told = _to_save_again(f"format {str(body.get('format'))[:20]}")
+        raise CorruptModelError(f"{path}: {told}")
     if not isinstance(body.get("model"), dict):
         raise CorruptModelError(f"{path} is no model")
     return body["model"], tensors
@@ -150,11 +154,10 @@ def _parsed(text: bytes, path: Path) -> dict[str, Any]:
     return document
 
 
-def _of_format(path: Path, body: dict[str, Any]) -> str:
+def _to_save_again(found: str) -> str:
     return (
-        f"{path} is of format {str(body.get('format'))[:20]}, and this version reads {FORMAT}: "
-        "before the first release parameters changed their names, so a model of an older format "
-        "has to be fitted and saved again"
+        f"it is of {found}, and this version reads format {FORMAT}: before the first release "
+        "parameters and networks changed, so the model has to be fitted and saved again"
     )
 
 
@@ -227,24 +230,3 @@ def _patiently(action: Callable[[], Any]) -> Any:
         except PermissionError:
             time.sleep(wait)
     return action()
-
-
-OLD_DOCUMENT = "model.json"
-OLD_TENSORS = re.compile(r"tensors-([0-9a-f]{64})\.safetensors")
-
-
-def _read_old(source: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    """A model of format 2, of two files: the document, which names that of the tensors."""
-    path = source / OLD_DOCUMENT
-    sealed = _parsed(_read_file(path, MAX_DOCUMENT), path)
-    body = {key: value for key, value in sealed.items() if key != "sha256"}
-    if body.get("format") != 2:
-        raise CorruptModelError(_of_format(source, body))
-    told = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    name = OLD_TENSORS.fullmatch(str(body.get("tensors")))
-    if sealed.get("sha256") != told or name is None or not isinstance(body.get("model"), dict):
-        raise CorruptModelError(f"{path} was changed: its digest is not its own")
-    payload = _read_file(source / name[0])
-    if hashlib.sha256(payload).hexdigest() != name[1] or _header_size(payload) > MAX_HEADER:
-        raise CorruptModelError(f"{source / name[0]} was changed: its digest is not its own")
-    return body["model"], _tensors_of(payload, source / name[0])

@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import resource
-import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -551,7 +550,9 @@ def test_json_that_is_no_model_is_found_out(text, saved):
 
 def test_a_later_format_says_which_it_is(saved):
     _told(saved, b'{"format": 4, "model": {}}')
-    with pytest.raises(CorruptModelError, match="is of format 4, and this version reads 3"):
+    with pytest.raises(
+        CorruptModelError, match="it is of format 4, and this version reads format 3"
+    ):
         load(saved)
 
 
@@ -578,22 +579,19 @@ def test_nothing_is_loaded_into_the_global_generator(saved):
 
 
 HERE = Path(__file__).parent
-FORMATS = ["saved_format_2", "saved_format_3"]
 
 
-def test_a_model_of_the_first_format_is_refused_with_what_to_do():
-    assert json.loads((HERE / "saved_0_1/model.json").read_text())["format"] == 1
+def test_a_model_of_an_older_format_is_refused_with_what_to_do():
     with pytest.raises(
         CorruptModelError,
-        match=r"saved_0_1 is of format 1, and this version reads 3: before the first release "
-        "parameters changed their names, .* has to be fitted and saved again",
+        match=r"saved_0_1 holds a model.json: it is of an older format, and this version reads "
+        "format 3: before the first release .* has to be fitted and saved again",
     ):
         load(HERE / "saved_0_1")
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_models_of_older_formats_are_read(name):
-    folder = HERE / name
+def test_a_model_that_was_saved_before_is_read():
+    folder = HERE / "saved_format_3"
     expected = json.loads((folder / "expected.json").read_text())
     model = load(folder)
     np.testing.assert_array_equal(model.predict(np.array(expected["X"])), expected["labels"])
@@ -605,26 +603,3 @@ def test_models_of_older_formats_are_read(name):
     assert model.history_[-1]["code_entropy"] == pytest.approx(np.log(12), abs=0.2)
     n_epochs = model.n_iter_
     assert model.partial_fit(np.array(expected["X"])).n_iter_ == n_epochs + 1
-
-
-@pytest.mark.parametrize("name", ["model.json", "tensors"])
-def test_damage_to_an_older_format_is_found_out(name, tmp_path):
-    folder = tmp_path / "model"
-    shutil.copytree(HERE / "saved_format_2", folder)
-    path = next(folder.glob(f"{name}*"))
-    rng = np.random.default_rng(0)
-    whole = path.read_bytes()
-    for _ in range(100):
-        damaged = bytearray(whole)
-        damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
-        if name == "tensors" or json.loads(whole) != _parsed(damaged):
-            with pytest.raises(CorruptModelError):
-                load(folder)
-
-
-def _parsed(text):
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

@@ -48,11 +48,7 @@ def restore_net(
     net.restore(state)
     net.clusters.groups = None if groups is None else groups.to(net.device)
     go_on_from(net.rng, tensors["random.step"])
-    told = document["history"]
-    if isinstance(told, list):  # of format 2
-        net.history.extend({"batches": [], **row} for row in told)
-    else:
-        net.history.extend(history_rows(told, tensors))
+    net.history.extend(history_rows(document["history"], tensors))
 
 
 def _check_clusters(shares: torch.Tensor, groups: torch.Tensor | None, n_codes: int) -> None:
