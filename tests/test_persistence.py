@@ -371,6 +371,27 @@ def test_damaged_files_are_found_out(saved):
     load(saved)
 
 
+@pytest.mark.parametrize(
+    "dtype", ["object", "datetime64[s]", "no dtype", 3, ["uint8"], ["uint8", 0]]
+)
+def test_rows_of_a_forged_dtype_are_found_out(dtype, saved):
+    folder, document, _, _ = saved
+    body = json.loads(document)
+    body["model"]["model"]["layout"]["dtype"] = dtype
+    _resealed(folder, body)
+    with pytest.raises(CorruptModelError, match="does not fit together"):
+        load(folder)
+
+
+def test_a_loaded_model_draws_rows_as_x_was(images, tmp_path):
+    frame = pd.DataFrame(images.astype("int16")).add_prefix("pixel")
+    model = clusterer().fit(frame)
+    save(model, tmp_path / "model")
+    drawn = load(tmp_path / "model").sample(3, random_state=0)
+    pd.testing.assert_frame_equal(drawn, model.sample(3, random_state=0))
+    assert (drawn.dtypes == "int16").all()
+
+
 @pytest.mark.filterwarnings("ignore")  # of torch, about networks of no size
 def test_forged_documents_give_documented_errors_in_bounded_memory(saved, tmp_path):
     document, tensors = _folder.read_model(saved)

@@ -125,7 +125,7 @@ class ArithmeticDisplay(Display):
         ]
         rows = np.full((4, max(map(len, drawn)), int(np.prod(layout.row_shape))), np.nan)
         for places, made in zip(rows, drawn, strict=True):
-            places[: len(made)] = made.reshape(len(made), -1)
+            places[: len(made)] = np.reshape(made, (len(made), -1))
         (images,) = as_images(layout, rows)
         return cls(images).plot(ax=ax)
 

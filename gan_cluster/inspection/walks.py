@@ -125,7 +125,7 @@ class WalkDisplay(Display):
                 "points of a row: there is nothing between two categories"
             )
         places = zip(_way(codes, n_steps, _line), _way(noise, n_steps, slerp), strict=True)
-        drawn = [estimator.generate(*place).reshape(counts[0], -1) for place in places]
+        drawn = [np.reshape(estimator.generate(*place), (counts[0], -1)) for place in places]
         (images,) = as_images(layout, np.stack(drawn, axis=1))
         return cls(images, np.arange(len(points)) * n_steps).plot(ax=ax)
 

@@ -1,6 +1,7 @@
 """Walks in the latent space: their images are those of the points that they should be."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from points import CODES, NOISE_DIM, noise_of, tile
@@ -8,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from small import clusterer, extractor
 from torch import nn
 
-from gan_cluster.inspection import WalkDisplay
+from gan_cluster.inspection import ArithmeticDisplay, WalkDisplay
 from gan_cluster.inspection.walks import slerp
 
 
@@ -44,6 +45,19 @@ def test_walks_end_at_their_points_and_go_along_the_arc(model, ax):
         np.testing.assert_array_equal(tile(display, 1, column)[..., :1], drawn[column][1])
     assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "", "", "", "b"]
     assert display.figure_ is ax.figure
+
+
+def test_a_model_of_a_data_frame_is_shown_as_one_of_an_array(model, images, ax):
+    framed = clusterer(**CODES).fit(pd.DataFrame(images).add_prefix("pixel"))
+    points = [([1, 2, 0.0], row) for row in noise_of(2)]
+    first, second = (WalkDisplay.from_estimator(each, points, ax=ax) for each in (model, framed))
+    np.testing.assert_array_equal(first.images, second.images)
+    group = np.repeat([[1, 2, 0.0]], 2, axis=0), noise_of(2)
+    first, second = (
+        ArithmeticDisplay.from_estimator(each, group, group, group, ax=ax)
+        for each in (model, framed)
+    )
+    np.testing.assert_array_equal(first.images, second.images)
 
 
 def test_a_walk_leads_through_all_points(model, ax):
