@@ -375,12 +375,11 @@ def test_damaged_files_are_found_out(saved):
     "dtype", ["object", "datetime64[s]", "no dtype", 3, ["uint8"], ["uint8", 0]]
 )
 def test_rows_of_a_forged_dtype_are_found_out(dtype, saved):
-    folder, document, _, _ = saved
-    body = json.loads(document)
-    body["model"]["model"]["layout"]["dtype"] = dtype
-    _resealed(folder, body)
+    document, _ = _folder.read_model(saved)
+    document["model"]["layout"]["dtype"] = dtype
+    _told(saved, json.dumps({"format": _folder.FORMAT, "model": document}).encode())
     with pytest.raises(CorruptModelError, match="does not fit together"):
-        load(folder)
+        load(saved)
 
 
 def test_a_loaded_model_draws_rows_as_x_was(images, tmp_path):
