@@ -379,7 +379,7 @@ class AdversarialNet(Players):
 
     def _cluster_variety(self, means: dict[str, Any]) -> list[float]:
         """Deviation of rows drawn of each cluster as a share of that of its real rows."""
-        of = self.clusters.of(torch.arange(self.clusters.n_codes)).numpy()
+        of = self.clusters.of(torch.arange(self.clusters.n_codes)).numpy(force=True)
         names = "scatter", "freedom", "real_scatter", "real_freedom"
         sums = [np.bincount(of, means.pop(name), len(self.clusters)) for name in names]
         drawn, n_drawn, real, n_real = np.maximum(sums, np.finfo(np.float32).tiny)
