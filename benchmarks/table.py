@@ -29,8 +29,6 @@ PLAIN = """## {title}
 
 {note}
 
-| {columns} |
-|{rule}
 """
 MAIN_JOB = "digits, all rows"
 NOTES = {
@@ -53,8 +51,6 @@ MEASURED = {
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
-    "generation": "What the clusterer draws of its clusters beside held-out real rows (`real_`), "
-    "and what two continuous codes change in images (`benchmarks/generation.py`).",
     "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`). Rows of "
     "infogan-cr had a contrastive term besides, which is gone: FactorVAE was .670 with it and .675 "
     "without, over the same five seeds.",
@@ -70,7 +66,17 @@ mean ACC of the best-scored of three, over all triples.
 | data | runs | rank correlation | ACC of one | ACC of the best-scored of three |
 | --- | --- | --- | --- | --- |
 """
-OPTIONS = "options"
+OPTIONS, GENERATED = "options", "generation"
+DRAWN = ["data", "recipe", "seeds", "acc", "fidelity", "fidelity_worst", "variety", "coverage"]
+DRAWN += ["real_coverage", "frechet", "real_frechet", "cpu_seconds"]
+DRAWN_HEAD = """## generation
+
+What the clusterer draws of its clusters with its defaults, beside held-out real rows (`real_`):
+means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In rows marked "before"
+the generator played against the discriminator that reads clusters; those of MNIST had two
+continuous codes. Below, what such codes change in images.
+
+"""
 TRIED = """## options
 
 Options of the objective beside its default, the first of each study (`benchmarks/options.py`; mnist
@@ -162,13 +168,16 @@ def choice(rows: list[dict]) -> list[str]:
 
 def measured(name: str, rows: list[dict]) -> str:
     """The section of a file whose rows are no accuracies, a column for each of their keys."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
     shown = [rows[0], rows[-1]] if name == "soak" else rows
-    lines = (" | ".join(_shown(row.get(key, "")) for key in columns) for row in shown)
-    head = PLAIN.format(
-        title=name, note=MEASURED[name], columns=" | ".join(columns), rule=" --- |" * len(columns)
-    )
-    return head + "".join(f"| {line} |\n" for line in lines)
+    return PLAIN.format(title=name, note=MEASURED[name]) + _table(shown)
+
+
+def _table(rows: list[dict]) -> str:
+    """Rows as they are, a column for each of their keys."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [" | ".join(columns), " | ".join(["---"] * len(columns))]
+    lines += [" | ".join(_shown(row.get(key, "")) for key in columns) for row in rows]
+    return "".join(f"| {line} |\n" for line in lines)
 
 
 def tried(result: dict) -> str:
@@ -194,6 +203,22 @@ def tried(result: dict) -> str:
     return TRIED.format(columns=" | ".join(columns), rule=rule) + "".join(lines)
 
 
+def drawn(rows: list[dict]) -> str:
+    """The section of generated rows: means over seeds, and what codes change in images."""
+    members = [row for row in rows if row["measure"] == "members"]
+    lines = [f"| {' | '.join(DRAWN)} |\n|{' --- |' * len(DRAWN)}\n"]
+    for key in dict.fromkeys((row["data"], row["recipe"]) for row in members):
+        mine = [row for row in members if (row["data"], row["recipe"]) == key]
+        cells: list[object] = [*key, len(mine)]
+        for name in DRAWN[3:]:
+            found = [row[name] for row in mine if name in row]
+            combine = min if name.endswith("_worst") else statistics.mean
+            cells.append(float(combine(found)) if found else "")
+        lines.append("| " + " | ".join(map(_shown, cells)) + " |\n")
+    codes = [row for row in rows if row["measure"] == "codes"]
+    return DRAWN_HEAD + "".join(lines) + "\n" + _table(codes)
+
+
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -205,7 +230,7 @@ def page() -> str:
     results = {file.stem: json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))}
     for name, result in results.items():
         for row in result["rows"]:
-            is_other = name in {*MEASURED, OPTIONS} or name.startswith(READINGS)
+            is_other = name in {*MEASURED, OPTIONS, GENERATED} or name.startswith(READINGS)
             if "error" not in row and not is_other:
                 sections.setdefault(section(row), []).append({**row, "file": name})
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
@@ -224,6 +249,8 @@ def page() -> str:
         if name.startswith(READINGS):
             parts.append(readings(name.removeprefix(READINGS), result["rows"]))
     parts += [measured(name, results[name]["rows"]) for name in MEASURED if name in results]
+    if GENERATED in results:
+        parts.append(drawn(results[GENERATED]["rows"]))
     if OPTIONS in results:
         parts.append(tried(results[OPTIONS]))
     parts.append(CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n")
