@@ -152,15 +152,6 @@ class TwoSteps(Changed):
         return super().discriminator_step(*given)
 
 
-class TwoGeneratorSteps(Changed):
-    """The generator steps twice on each batch, the discriminator once."""
-
-    def generator_step(self, rows: Tensor, fake: Tensor, latent: Any) -> dict[str, Tensor]:
-        super().generator_step(rows, fake, latent)
-        again = self.noisy(self.generator_(self.code.assemble(latent)))
-        return super().generator_step(rows, again, latent)
-
-
 class AsTrained(Changed):
     """Statistics of batch normalisation stay those of training, generated rows included."""
 
@@ -206,6 +197,5 @@ VARIANTS: dict[str, Callable[[DataSet, int], Any]] = {
     "contrastive": _by_net(Contrastive),
     "an over-clustered head": _two_heads,
     "2 D steps": _by_net(TwoSteps),
-    "2 G steps": _by_net(TwoGeneratorSteps),
     "statistics as trained": _by_net(AsTrained),
 }

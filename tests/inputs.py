@@ -316,7 +316,8 @@ works
     Finite results. A far away row is taken for one that is a million standard deviations away.
 
 Nothing has to be scaled: inside, columns of a table have mean 0 and variance 1, and images one
-range. What ``sample`` draws is in the units of X, where a constant column has its value in every
+range. What ``sample`` draws is as the X of ``fit``: in its units, shape and dtype, integers
+rounded, or a DataFrame with its columns if it was one. A constant column has its value in every
 row. Where X has names of columns and that of ``fit`` had none, scikit-learn warns.
 """
 

@@ -104,7 +104,7 @@ class Noiseless(torch.nn.Module):
 @pytest.mark.parametrize("make", [clusterer, extractor])
 def test_clusters_that_are_drawn_poorly_are_named_with_their_numbers(make, blobs):
     trunk = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.LeakyReLU(0.1))
-    model = make(architecture=(Noiseless, trunk), codes_per_cluster=2, max_epochs=60)
+    model = make(architecture=(Noiseless, trunk), codes_per_cluster=2, max_epochs=240)
     with pytest.warns(ConvergenceWarning, match="draws 3 of 3 clusters poorly.*raise max_epochs"):
         model.fit(blobs[0])
     last = model.history_[-1]

@@ -245,7 +245,8 @@ def test_a_name_and_the_objective_that_it_stands_for_are_not_the_same_parameter(
 
 def test_gradient_penalty_flattens_the_discriminator(blobs):
     def slope(weight):
-        model = clusterer(gradient_penalty=weight, max_epochs=20, learning_rate=(5e-3, 1e-3))
+        given = {"consistency_weight": 0, "gradient_penalty": weight}
+        model = clusterer(**given, max_epochs=20, learning_rate=(5e-3, 1e-3))
         model.fit(blobs[0])
         rows = model.model_.encoding.encode(blobs[0]).requires_grad_()
         logits = model.discriminator_(rows).adversarial

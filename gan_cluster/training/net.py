@@ -92,7 +92,7 @@ class AdversarialNet(Players):
 
     @property
     def kind_of_step(self) -> bool:
-        return self._penalises
+        return self.playing and self._penalises
 
     def initialize_module(self) -> Self:
         self.clusters.regroup(None)

@@ -55,7 +55,7 @@ def test_what_trains(rows, case, make, fitted):
     _agree(case.fit, _read(model, X), _read(fitted(make, rows), rows))
     drawn = model.sample(20)
     assert drawn.shape == (20, *getattr(X, "shape", rows.shape)[1:])
-    assert np.isfinite(drawn).all()
+    assert np.isfinite(np.asarray(drawn, dtype=np.float64)).all()
 
 
 @pytest.mark.usefixtures("no_training")

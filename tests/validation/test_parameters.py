@@ -42,7 +42,7 @@ SETTINGS = {
     "augment that fails": ({"augment": lambda rows: rows.mirrored}, "augment fails on a batch of"),
     "augment of nothing": ({"augment": lambda rows: None}, "augment should .*it gave None"),
     "instance_noise": ({"instance_noise": -0.1}, "'instance_noise' parameter"),
-    "gradient_penalty": ({"gradient_penalty": "auto"}, "'gradient_penalty' parameter of Objective"),
+    "gradient_penalty": ({"gradient_penalty": -1.0}, "'gradient_penalty' parameter of Objective"),
     "codes_per_cluster": ({"codes_per_cluster": 0}, "'codes_per_cluster' parameter of Objective"),
     "consistency_weight": ({"consistency_weight": None}, "'consistency_weight' parameter"),
     "unknown objective": ({"objective": "wgan"}, "'objective' parameter"),
