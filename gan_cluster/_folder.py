@@ -161,7 +161,7 @@ def _to_save_again(found: str) -> str:
     )
 
 
-def _read_file(path: Path, limit: int | None = None) -> bytes:
+def _read_file(path: Path) -> bytes:
     """All of a plain file; a link is not followed."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent}")
@@ -169,8 +169,6 @@ def _read_file(path: Path, limit: int | None = None) -> bytes:
         raise CorruptModelError(f"{path} is not a plain file")
     if not path.exists():
         raise FileNotFoundError(f"{path.parent} holds no model: there is no {path.name}")
-    if limit is not None and path.stat().st_size > limit:
-        raise CorruptModelError(f"{path} is larger than {limit >> 20} MiB")
     return _patiently(path.read_bytes)
 
 
