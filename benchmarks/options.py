@@ -23,13 +23,17 @@ from keeping import describe_machine, run_missing
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sprites import EPOCHS, SETTINGS
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 from gan_cluster.datasets import make_sprites
-from gan_cluster.metrics import clustering_accuracy, factor_vae_score, mutual_information_gap
+from gan_cluster.metrics import (
+    clustering_accuracy,
+    factor_vae_score,
+    generation_report,
+    mutual_information_gap,
+)
 from gan_cluster.objectives import OBJECTIVES
 
 MNIST_ROWS = 10_000
@@ -46,31 +50,13 @@ def scores(y: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def nearest(rows: np.ndarray) -> float:
-    """Median distance of a row to the nearest other."""
-    found = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors()[0]
-    return float(np.median(found))
-
-
 def drawn_members(model: InfoGANClusterer, X: np.ndarray) -> dict[str, float]:
     """Fidelity and variety of what a fitted clusterer draws of its clusters."""
-    rng, rows = np.random.default_rng(0), X.astype(np.float64)
-    scale = 1.0 if model.image_shape else rows.std(0)
-    rows = rows / np.where(scale, scale, 1.0)
-    judge = KNeighborsClassifier(3).fit(rows, model.labels_)
-    fidelity, variety = [], []
-    for cluster in np.unique(model.labels_):
-        drawn = model.sample(DRAWN, cluster=int(cluster), random_state=0).reshape(DRAWN, -1)
-        drawn = drawn / np.where(scale, scale, 1.0)
-        fidelity.append(float((judge.predict(drawn) == cluster).mean()))
-        members = rows[model.labels_ == cluster]
-        if len(members) > 1:
-            real = members[rng.choice(len(members), min(DRAWN, len(members)), replace=False)]
-            variety.append(nearest(drawn[: len(real)]) / max(nearest(real), 1e-12))
+    report = generation_report(model, X, n_samples=DRAWN)
     return {
-        "fidelity": float(np.mean(fidelity)),
-        "fidelity_worst": min(fidelity),
-        "variety": float(np.mean(variety)),
+        "fidelity": float(report["fidelity"].mean()),
+        "fidelity_worst": float(report["fidelity"].min()),
+        "variety": float(np.nanmean(report["variety"])),
     }
 
 

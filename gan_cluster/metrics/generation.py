@@ -27,6 +27,14 @@ drawn : array-like of shape (n_drawn, n_features)
 drawn_labels : array-like of shape (n_drawn,)
     Cluster that each was drawn of.
 """,
+    "ball": """\
+n_neighbors : int, default=5
+    Nearest real rows to which a ball reaches.
+""",
+    "compared": """\
+random_state : int, RandomState or None, default=0
+    Of which rows are compared.
+""",
     "raises": """\
 Raises
 ------
@@ -97,8 +105,7 @@ def cluster_variety(
     Parameters
     ----------
     [data]
-    random_state : int, RandomState or None, default=0
-        Of which rows are compared.
+    [compared]
 
     Returns
     -------
@@ -147,10 +154,8 @@ def cluster_density(
     Parameters
     ----------
     [data]
-    n_neighbors : int, default=5
-        Nearest real rows to which a ball reaches.
-    random_state : int, RandomState or None, default=0
-        Of which rows are compared.
+    [ball]
+    [compared]
 
     Returns
     -------
@@ -197,10 +202,8 @@ def cluster_coverage(
     Parameters
     ----------
     [data]
-    n_neighbors : int, default=5
-        Nearest real rows to which a ball reaches.
-    random_state : int, RandomState or None, default=0
-        Of which rows are compared.
+    [ball]
+    [compared]
 
     Returns
     -------
