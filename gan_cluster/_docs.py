@@ -56,7 +56,7 @@ objective : {{"consistency", "infogan", "gan"}} or Objective, default="consisten
     "training": """\
 max_epochs : int or "auto", default="auto"
     Passes over X: of one training while clusters form, and of the best once the generator has
-    joined. "auto" gives the first 900 steps, the second 550 on images, 900 on tables and at least
+    joined. "auto" gives the first 900 steps, the second 650 on images, 900 on tables and at least
     eight epochs; of a number, at most half go to the first. Without the consistency term all
     are one game, of 16 epochs at least.
 batch_size : int, default=128

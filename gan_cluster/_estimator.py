@@ -511,7 +511,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, ...), or DataFrame
             As :meth:`sample` gives them. A cluster that several values of the code make is drawn
-            from the first of them.
+            from the one that most of its rows have.
 
         Raises
         ------

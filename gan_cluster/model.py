@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gan_cluster._recipe import resolve_device
-from gan_cluster.codes import Latent
+from gan_cluster.codes import Latent, draw_categories
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.inference import generate, map_rows, near_rows, neighbor_joint
@@ -202,7 +202,7 @@ class Model:
             None draws random noise.
         rng : torch.Generator or None
             Source of random numbers. With None, codes and noise have to be complete; a cluster
-            that several values of the code make is then drawn from the first of them.
+            that several values of the code make is then drawn from the one most rows have.
         """
         n_samples, code = len(codes), self.net.code
         latent = self._blank(n_samples)
@@ -237,18 +237,20 @@ class Model:
             latent.categories[rows, j] = torch.from_numpy(values).long().to(self.device)
 
     def _values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
-        """A value of the first code for each cluster: a random one of its own, or the first."""
-        values = torch.empty(len(clusters), dtype=torch.long)
+        """A value of the first code for each cluster: a random one of its own, or the usual one."""
+        shares = self.net.clusters.code_shares
+        assert shares is not None
+        values = torch.empty(len(clusters), dtype=torch.long, device=self.device)
         for cluster in np.unique(clusters):
             number = int(cluster if self.order is None else self.order[cluster])
-            members = torch.from_numpy(self.net.clusters.members(number))
-            chosen = np.flatnonzero(clusters == cluster)
-            drawn = torch.zeros(len(chosen), dtype=torch.long)
+            members = torch.from_numpy(self.net.clusters.members(number)).to(self.device)
+            chosen = torch.from_numpy(np.flatnonzero(clusters == cluster)).to(self.device)
+            usual = shares[members] / shares[members].sum()
+            drawn = usual.argmax()[None]
             if rng is not None:
-                size = (len(chosen),)
-                drawn = torch.randint(len(members), size, generator=rng, device=rng.device).cpu()
+                drawn = draw_categories(len(chosen), usual, rng)
             values[chosen] = members[drawn]
-        return values.to(self.device)
+        return values
 
     def untrained(self, seed: int) -> Discriminator:
         """An untrained discriminator of the same architecture, with random weights by a seed."""

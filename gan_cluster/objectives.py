@@ -27,8 +27,8 @@ class Objective:
     its adversarial loss minus the bound. A code that no term teaches is left out.
 
     With the consistency term Q learns clusters from real rows alone, and a discriminator of its own
-    plays against the generator: one that is told the first code, what Q says of it for real rows
-    (a projection discriminator, Miyato & Koyama, 2018, arXiv:1802.05637). The bound is then asked
+    plays against the generator: one that is told the first code, as Q reads it off real rows (a
+    projection discriminator, Miyato & Koyama, 2018, arXiv:1802.05637). The bound is then asked
     of the other codes only.
 
     Three objectives have names:

@@ -557,8 +557,8 @@ def _told(folder, text):
         b"\xff",
         b"[]",
         b"",
-        b'{"format": 3}',
-        b'{"format": 3, "model": []}',
+        b'{"format": 4}',
+        b'{"format": 4, "model": []}',
         b" " * (_folder.MAX_DOCUMENT + 1),
     ],
 )
@@ -569,9 +569,9 @@ def test_json_that_is_no_model_is_found_out(text, saved):
 
 
 def test_a_later_format_says_which_it_is(saved):
-    _told(saved, b'{"format": 4, "model": {}}')
+    _told(saved, b'{"format": 5, "model": {}}')
     with pytest.raises(
-        CorruptModelError, match="it is of format 4, and this version reads format 3"
+        CorruptModelError, match="it is of format 5, and this version reads format 4"
     ):
         load(saved)
 
@@ -605,13 +605,13 @@ def test_a_model_of_an_older_format_is_refused_with_what_to_do():
     with pytest.raises(
         CorruptModelError,
         match=r"saved_0_1 holds a model.json: it is of an older format, and this version reads "
-        "format 3: before the first release .* has to be fitted and saved again",
+        "format 4: before the first release .* has to be fitted and saved again",
     ):
         load(HERE / "saved_0_1")
 
 
 def test_a_model_that_was_saved_before_is_read():
-    folder = HERE / "saved_format_3"
+    folder = HERE / "saved_format_4"
     expected = json.loads((folder / "expected.json").read_text())
     model = load(folder)
     np.testing.assert_array_equal(model.predict(np.array(expected["X"])), expected["labels"])
@@ -620,6 +620,6 @@ def test_a_model_that_was_saved_before_is_read():
     np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-4)
     assert model.code_names_ == ["cluster", "continuous0"]
     assert model.sample(4, cluster=2, random_state=0).shape == (4, 4)
-    assert model.history_[-1]["code_entropy"] == pytest.approx(np.log(12), abs=0.2)
+    assert np.log(3) < model.history_[-1]["code_entropy"] < np.log(12)
     n_epochs = model.n_iter_
     assert model.partial_fit(np.array(expected["X"])).n_iter_ == n_epochs + 1

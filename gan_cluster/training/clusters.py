@@ -6,7 +6,8 @@ import torch
 from gan_cluster.codes import one_hot
 
 TINY = torch.finfo(torch.float32).tiny
-LEARNING_SHARES = 0.01  # rate of the running mean that a learned prior is
+FOLLOWING = 0.01  # rate of running means over batches
+RARE = 1e-6  # share of rows at least, for a value that no row has
 
 
 class Clusters:
@@ -28,29 +29,37 @@ class Clusters:
     shares : Tensor of shape (n_clusters,)
         Prior over clusters, or over the values of the code while they are not grouped: the
         generator draws from it and balance aims at it. Empty without a code.
+    usage : Tensor of shape (n_codes,)
+        Shares of the values among real rows, a running mean.
     """
 
     def __init__(self, n_codes: int, prior: str | tuple[float, ...], device: torch.device):
         self.n_codes = n_codes
         self.prior = prior
         self.device = device
+        equal = np.full(n_codes, 1 / max(1, n_codes))
+        self.usage = torch.as_tensor(equal, dtype=torch.float32, device=device)
         self.regroup(None)
 
     def __len__(self) -> int:
         return len(self.shares)
 
-    def regroup(self, groups: torch.Tensor | None, sizes: np.ndarray | None = None) -> None:
+    def regroup(self, groups: torch.Tensor | None, usage: np.ndarray | None = None) -> None:
         """Make clusters of the code's values.
 
         Parameters
         ----------
         groups : Tensor of shape (n_codes,) or None
             Cluster of each value; None makes each a cluster.
-        sizes : ndarray of shape (n_clusters,), default=None
-            Shares of the clusters among real rows: a learned prior starts from them, and a given
-            one goes by their order.
+        usage : ndarray of shape (n_codes,), default=None
+            Shares of the values among real rows: a learned prior starts from the sizes that
+            clusters have by them, and a given one goes by the order of those.
         """
         self.groups = groups
+        sizes = None
+        if usage is not None and groups is not None:
+            self.usage = torch.as_tensor(usage, dtype=torch.float32, device=self.device)
+            sizes = np.bincount(groups.numpy(force=True), usage)
         size = self.n_codes if sizes is None else len(sizes)
         shares = np.full(size, 1 / max(1, size))
         if self.prior == "learned" and sizes is not None:
@@ -65,7 +74,11 @@ class Clusters:
         """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
         if self.prior == "learned":
             seen = torch.where(marginal.isfinite().all(), marginal, self.shares)
-            self.shares.lerp_(seen, LEARNING_SHARES)
+            self.shares.lerp_(seen, FOLLOWING)
+
+    def note(self, usage: torch.Tensor) -> None:
+        """Follow the shares (n_codes,) of the code's values among the real rows of a batch."""
+        self.usage.lerp_(usage, FOLLOWING)
 
     def logits(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters from those of the code (n, n_codes)."""
@@ -76,11 +89,12 @@ class Clusters:
 
     @property
     def code_shares(self) -> torch.Tensor | None:
-        """Prior over the values of the code: equal for those of the same cluster."""
+        """Prior over the values of the code: those of a cluster by the real rows that have them."""
         if self.groups is None:
             return self.shares if self.n_codes else None
-        n_members = one_hot(self.groups, len(self)).sum(0)
-        return (self.shares / n_members)[self.groups]
+        usage = self.usage.clamp_min(RARE)
+        of_clusters = (usage[:, None] * one_hot(self.groups, len(self))).sum(0)
+        return usage * (self.shares / of_clusters)[self.groups]
 
     def of(self, codes: torch.Tensor) -> torch.Tensor:
         """Clusters of values of the code (n,), on their device."""

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
 from gan_cluster.training.data import Encoding
-from gan_cluster.training.merging import grouped, merge_codes
+from gan_cluster.training.merging import merge_codes
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
@@ -90,7 +90,7 @@ def merge_clusters(
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))
         groups = linear_sum_assignment(shared, maximize=True)[1][groups]
     cluster_of_code = torch.from_numpy(groups).to(net.device)
-    net.clusters.regroup(cluster_of_code, grouped(joint, groups, n_clusters).sum(0))
+    net.clusters.regroup(cluster_of_code, joint.sum(0))
     return cluster_of_code
 
 

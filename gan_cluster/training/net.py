@@ -48,7 +48,8 @@ class AdversarialNet(Players):
         consistency_weight * (agreement + balance) - info_weight * L_I of the other codes,
 
     and the generator plays against a critic: a discriminator that is told the first code, of real
-    rows by what Q says (arXiv:1802.05637). So what it draws of a code has to look like those rows.
+    rows the value that Q reads (arXiv:1802.05637). So what it draws of a value has to look like the
+    rows that have it, and values are drawn as often as rows have them.
 
     Parameters
     ----------
@@ -112,13 +113,14 @@ class AdversarialNet(Players):
 
     def trained(self) -> dict[str, Any]:
         average = {"average_": self.average_.state_dict()} if self.objective.ema_decay else {}
-        return {**super().trained(), **average, "shares": self.clusters.shares}
+        clusters = {"shares": self.clusters.shares, "usage": self.clusters.usage}
+        return {**super().trained(), **average, **clusters}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         if self.objective.ema_decay:
             self.average_.load_state_dict(state["average_"])
-        self.clusters.shares = state["shares"]
+        self.clusters.shares, self.clusters.usage = state["shares"], state["usage"]
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
@@ -137,6 +139,7 @@ class AdversarialNet(Players):
         else:
             read = (drawn.detach(), latent) if self._reads_drawn else ()
             terms = self.discriminator_step(rows, partners, *read)
+            self.clusters.note(self.processes.mean(terms["codes"].mean(0)))
             conditions = torch.cat([terms["codes"], self.code.first(latent)])
             terms |= self.critic_step(shown, drawn.detach(), conditions)
         terms |= self.generator_step(shown, drawn, latent, conditions)
@@ -152,8 +155,7 @@ class AdversarialNet(Players):
         terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
         if "codes" not in terms:
             return
-        read = one_hot(terms.pop("codes").argmax(1), self.code.categorical[0])
-        terms["real_scatter"], terms["real_freedom"] = scatter(rows, read)
+        terms["real_scatter"], terms["real_freedom"] = scatter(rows, terms.pop("codes"))
         terms["scatter"], terms["freedom"] = scatter(fake, self.code.first(latent))
 
     @property
@@ -202,7 +204,8 @@ class AdversarialNet(Players):
             loss = loss - self._information(generated[0].code, latent)
         if self.code.categorical:
             loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
-            terms["codes"] = self.code.logits(real.code)[0].detach().softmax(1)
+            read = self.code.logits(real.code)[0].argmax(1)
+            terms["codes"] = one_hot(read, self.code.categorical[0])
         self.update(self.discriminator_, loss)
         return terms
 

@@ -15,7 +15,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
 STAGE_STEPS = 900  # in which clusters form
-DRAWING_STEPS = 550, 900  # that the generator has then, of images and of tables; or some epochs
+DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
 GAME_EPOCHS = 16  # of the game alone
 

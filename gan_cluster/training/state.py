@@ -9,6 +9,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import go_on_from
 
 RATES = ("lr", "initial_lr")
+OF_CLUSTERS = ("shares", "usage")
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
@@ -17,7 +18,8 @@ def net_state(net: AdversarialNet) -> State:
     """Weights, optimizer, clusters, random numbers and history: a document and tensors."""
     trained = net.trained()
     optimizer = trained.pop("optimizer_")
-    tensors = {"clusters.shares": trained.pop("shares"), "random.step": net.rng.get_state()}
+    tensors = {f"clusters.{name}": trained.pop(name) for name in OF_CLUSTERS}
+    tensors["random.step"] = net.rng.get_state()
     for part, weights in trained.items():
         tensors |= {f"{part}.{name}": value for name, value in weights.items()}
     for i, moments in optimizer["state"].items():
@@ -36,14 +38,15 @@ def restore_net(
 
     Raises a ValueError, LookupError, RuntimeError or TypeError if it does not fit the net.
     """
-    state: dict[str, Any] = {name: {} for name in net.trained() if name != "shares"}
+    state: dict[str, Any] = {name: {} for name in net.trained() if name not in OF_CLUSTERS}
     for name, value in tensors.items():
         part, _, key = name.partition(".")
         if part in state:
             state[part][key] = value
-    shares, groups = tensors["clusters.shares"], tensors.get("clusters.groups")
-    _check_clusters(shares, groups, net.clusters.n_codes)
-    state["shares"] = shares.to(net.device)
+    of_clusters = {name: tensors[f"clusters.{name}"] for name in OF_CLUSTERS}
+    groups = tensors.get("clusters.groups")
+    _check_clusters(groups=groups, n_codes=net.clusters.n_codes, **of_clusters)
+    state |= {name: value.to(net.device) for name, value in of_clusters.items()}
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
     net.restore(state)
     net.clusters.groups = None if groups is None else groups.to(net.device)
@@ -51,13 +54,16 @@ def restore_net(
     net.history.extend(history_rows(document["history"], tensors))
 
 
-def _check_clusters(shares: torch.Tensor, groups: torch.Tensor | None, n_codes: int) -> None:
+def _check_clusters(
+    shares: torch.Tensor, usage: torch.Tensor, groups: torch.Tensor | None, n_codes: int
+) -> None:
     """Raise a ValueError unless these can be the clusters of so many codes."""
     size = n_codes if groups is None else len(shares)
-    if shares.shape != (size,) or shares.dtype != torch.float32 or not (shares >= 0).all():
-        raise ValueError("clusters.shares are no shares of clusters")
-    if size and not 0.5 < shares.sum() < 2:  # they are rounded, and those of few rows raised
-        raise ValueError("clusters.shares are not shares of a whole")
+    for name, values, n in (("shares", shares, size), ("usage", usage, n_codes)):
+        if values.shape != (n,) or values.dtype != torch.float32 or not (values >= 0).all():
+            raise ValueError(f"clusters.{name} are no shares")
+        if n and not 0.5 < values.sum() < 2:  # they are rounded, and those of few rows raised
+            raise ValueError(f"clusters.{name} are not shares of a whole")
     if groups is not None and (
         groups.shape != (n_codes,) or set(groups.tolist()) != set(range(size))
     ):

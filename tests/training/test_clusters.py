@@ -57,16 +57,44 @@ def test_a_learned_prior_follows_the_shares_that_clusters_have(unequal):
     )
 
 
-def test_shares_are_equal_among_the_codes_of_a_cluster(blobs):
+def test_codes_of_a_cluster_share_it_as_real_rows_do(blobs):
     clusters = (
         clusterer(codes_per_cluster=2, prior=(0.5, 0.3, 0.2)).fit(blobs[0]).model_.net.clusters
     )
-    clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), np.array([0.1, 0.6, 0.3]))
+    usage = np.array([0.1, 0.45, 0.15, 0.05, 0.2, 0.05])
+    clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), usage)
     torch.testing.assert_close(clusters.shares, torch.tensor([0.2, 0.5, 0.3]))
-    expected = torch.tensor([0.2, 0.25, 0.25, 0.1, 0.1, 0.1])
+    expected = torch.tensor([0.2, 0.375, 0.125, 0.05, 0.2, 0.05])
     torch.testing.assert_close(clusters.code_shares, expected)
+    clusters.usage = torch.tensor([0.5, 0.0, 0.0, 0.25, 0.25, 0.0])
+    drawn = clusters.code_shares  # a cluster without any row is drawn still
+    torch.testing.assert_close(
+        drawn, torch.tensor([0.2, 0.25, 0.25, 0.15, 0.15, 0.0]), atol=1e-5, rtol=0
+    )
     clusters.regroup(None)
     torch.testing.assert_close(clusters.code_shares, torch.full((6,), 1 / 6))
+
+
+def test_a_code_that_no_row_has_is_hardly_drawn(blobs):
+    model = clusterer(codes_per_cluster=3, max_epochs=100).fit(blobs[0]).model_
+    clusters = model.net.clusters
+    codes = model.map(lambda batch: model.net.discriminator_(batch).code[:, :9], blobs[0])
+    usage = np.bincount(codes.argmax(1), minlength=9) / len(codes)
+    assert clusters.usage.sum() == pytest.approx(1)
+    np.testing.assert_allclose(clusters.usage, usage, atol=0.1)
+    assert not clusters.code_shares[usage == 0].gt(0.05).any()
+
+
+def test_a_cluster_is_generated_from_its_most_usual_code(blobs):
+    model = clusterer(codes_per_cluster=2, noise_dim=3).fit(blobs[0])
+    clusters = model.model_.net.clusters
+    usage = np.array([0.3, 0.1, 0.3, 0.2, 0.1, 0.0])
+    clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), usage)
+    model.model_.order = np.arange(3)
+    usual = model.model_._values_of(np.array([2, 0, 1, 1]), None)
+    assert usual.tolist() == [3, 0, 2, 2]
+    drawn = model.model_._values_of(np.full(3000, 2), torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(drawn.bincount(minlength=6)[3:] / 3000, [2 / 3, 1 / 3, 0], atol=0.03)
 
 
 @pytest.mark.parametrize(
