@@ -23,15 +23,19 @@ INFORMATION = {
     f"{log(2 / pi) / 2:.2f} each at variance 1",
 }
 USAGE = "cluster_usage"
+DRAWN = {
+    "cluster_variety": ("variety beside real rows", "variety in the worst cluster"),
+    "cluster_fidelity": ("read as of their cluster", "read so in the worst cluster"),
+}
 MARKED = ".-"  # so that an epoch between two gaps is seen
 PART = 0.85  # of its place is filled by a panel
 
 
 @documented
 class HistoryDisplay:
-    """Picture of a training: losses, information under its ceiling, and shares of the clusters.
+    """Picture of a training: losses, information, sizes of clusters, and what is drawn of them.
 
-    Use :meth:`from_estimator` to make one. A panel stands for each of the three that history has;
+    Use :meth:`from_estimator` to make one. A panel stands for each of the four that history has;
     a dotted line marks the epoch in which the generator joined. Neither loss says when training is
     over: the bound on the information and the shares, at rest, do.
 
@@ -45,7 +49,7 @@ class HistoryDisplay:
     figure_ : matplotlib Figure
         The figure with the picture.
     ax_ : ndarray of matplotlib Axes of shape (n_panels,)
-        Those of losses, information and shares that there are.
+        Those of losses, information, shares and drawn rows that there are.
 
     See Also
     --------
@@ -55,6 +59,9 @@ class HistoryDisplay:
     -----
     Shares are those of the codes until these are merged, drawn in grey, and then of the clusters,
     as training numbers them. A dashed line is where they would be equal.
+
+    Of what is drawn the last panel has two measures, ``cluster_variety`` and ``cluster_fidelity``:
+    thick lines are means over clusters, thin ones the worst cluster. Both should come near 1.
 
     References
     ----------
@@ -68,9 +75,9 @@ class HistoryDisplay:
     >>> from gan_cluster import InfoGANClusterer
     >>> from gan_cluster.inspection import HistoryDisplay
     >>> clusterer = InfoGANClusterer(3, max_epochs=4, random_state=0).fit(load_wine().data)
-    >>> display = HistoryDisplay.from_estimator(clusterer, ax=Figure().subplots(3))
+    >>> display = HistoryDisplay.from_estimator(clusterer, ax=Figure().subplots(4))
     >>> [ax.get_ylabel() for ax in display.ax_]
-    ['loss', 'nats', 'share of rows']
+    ['loss', 'nats', 'share of rows', 'drawn rows']
     """
 
     def __init__(self, history: Sequence[dict[str, Any]]):
@@ -126,6 +133,7 @@ class HistoryDisplay:
             "loss": (self._draw_lines, LOSSES),
             "nats": (self._draw_lines, INFORMATION),
             "share of rows": (self._draw_usage, [USAGE]),
+            "drawn rows": (self._draw_members, DRAWN),
         }
         names = {name for row in self.history for name in row}
         panels = {name: panel for name, panel in panels.items() if names.intersection(panel[1])}
@@ -163,6 +171,17 @@ class HistoryDisplay:
             equal = np.where(sizes == size, 1 / size, np.nan)
             ax.plot(epochs, equal, "--", color="0.3")
         ax.set_ylim(bottom=0)
+
+    def _draw_members(self, ax: Any, epochs: np.ndarray, terms: dict[str, tuple[str, str]]) -> None:
+        for i, (term, (mean, worst)) in enumerate(terms.items()):
+            values = [row.get(term, [np.nan]) for row in self.history]
+            if any(term in row for row in self.history):
+                style = {"color": f"C{i}", "markersize": 3}
+                ax.plot(epochs, [*map(np.mean, values)], MARKED, label=mean, **style)
+                ax.plot(epochs, [*map(np.min, values)], MARKED, label=worst, lw=0.6, **style)
+        ax.axhline(1, linestyle="--", color="0.3")
+        ax.set_ylim(bottom=0)
+        ax.legend(loc="best", fontsize="small")
 
 
 def _axes(ax: Any, panels: list[str]) -> np.ndarray:

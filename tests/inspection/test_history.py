@@ -17,7 +17,7 @@ def model(blobs):
 
 @pytest.fixture
 def axes():
-    return Figure().subplots(3)
+    return Figure().subplots(4)
 
 
 def lines(ax):
@@ -51,8 +51,40 @@ def test_lines_are_those_of_history(model, axes):
         np.testing.assert_array_equal(shown[label], column(history, name))
         assert np.isnan(shown[label][:3]).all() == (label != "agreement of twins")
     assert all((line.get_xdata() == np.arange(1, 7)).all() for line in axes[0].lines[:3])
-    assert [ax.get_ylabel() for ax in display.ax_] == ["loss", "nats", "share of rows"]
+    panels = ["loss", "nats", "share of rows", "drawn rows"]
+    assert [ax.get_ylabel() for ax in display.ax_] == panels
     assert display.figure_ is axes[0].figure
+
+
+def test_what_is_drawn_is_shown_in_the_mean_and_in_the_worst_cluster(axes):
+    history = [
+        {"epoch": 1, "agreement": 1.0, "code_entropy": 0.7, "cluster_usage": [0.5, 0.5]},
+        {"epoch": 2, "cluster_variety": [0.2, 0.6], "cluster_fidelity": [1.0, 0.5]},
+        {"epoch": 3, "cluster_variety": [0.5, 1.3], "cluster_fidelity": [0.7, 0.9]},
+    ]
+    HistoryDisplay(history).plot(ax=axes)
+    variety, least_varied, fidelity, least_faithful = (
+        line.get_ydata() for line in axes[3].lines[:4]
+    )
+    np.testing.assert_allclose(variety, [np.nan, 0.4, 0.9])
+    np.testing.assert_allclose(least_varied, [np.nan, 0.2, 0.5])
+    np.testing.assert_allclose(fidelity, [np.nan, 0.75, 0.8])
+    np.testing.assert_allclose(least_faithful, [np.nan, 0.5, 0.7])
+    assert list(lines(axes[3])) == [
+        "variety beside real rows",
+        "variety in the worst cluster",
+        "read as of their cluster",
+        "read so in the worst cluster",
+    ]
+
+
+def test_a_game_without_the_consistency_term_has_no_fidelity(axes):
+    history = [{"epoch": 1, "generator_loss": 1.0, "cluster_variety": [0.2, 0.6]}]
+    display = HistoryDisplay(history).plot(ax=axes[:2])
+    assert list(lines(display.ax_[1])) == [
+        "variety beside real rows",
+        "variety in the worst cluster",
+    ]
 
 
 def test_shares_of_codes_end_where_those_of_clusters_begin(model, axes):
@@ -79,7 +111,7 @@ def test_a_dotted_line_marks_where_the_generator_joined(model, axes):
 
 def test_one_game_from_the_beginning_has_no_such_line(blobs):
     model = clusterer(**STEADY, max_epochs=3).fit(blobs[0])
-    display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(3))
+    display = HistoryDisplay.from_estimator(model, ax=Figure().subplots(4))
     assert "agreement of twins" not in lines(display.ax_[0])
     assert not any(line.get_linestyle() == ":" for ax in display.ax_ for line in ax.lines)
 
@@ -115,7 +147,7 @@ def test_one_of_the_axes_gives_way_to_all(model):
 
 
 def test_bad_input_is_named(model):
-    with pytest.raises(ValueError, match=r"3 panels \(loss, nats, share of rows\).*got 2"):
+    with pytest.raises(ValueError, match=r"4 panels \(loss, .*, drawn rows\).*got 2"):
         HistoryDisplay.from_estimator(model, ax=Figure().subplots(2))
     with pytest.raises(NotFittedError):
         HistoryDisplay.from_estimator(clusterer())
