@@ -98,6 +98,13 @@ def label_rows(ax: Any, images: np.ndarray, labels: Iterable) -> None:
     ax.set_yticks(_middles(images.shape[0], images.shape[2]), labels)
 
 
+def label_clusters(ax: Any, images: np.ndarray, clusters: Sequence[int] | None) -> None:
+    """Write its cluster beside each row of a grid of images, where rows have one."""
+    if clusters is not None:
+        label_rows(ax, images, clusters)
+        ax.set_ylabel("cluster")
+
+
 def label_columns(ax: Any, images: np.ndarray, labels: Sequence) -> None:
     """Write a label above each column of a grid of images."""
     ax.set_xticks(_middles(images.shape[1], images.shape[3]), labels)

@@ -13,7 +13,7 @@ from gan_cluster._validation.rows import check_rows
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import Display, documented
-from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_rows
+from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_clusters
 
 AMONG = 1000  # members of a cluster, at most, from which different ones are chosen
 
@@ -105,8 +105,7 @@ class ClusterDisplay(Display):
 
     def _draw(self, ax: Any) -> None:
         ax = draw_blocks(self, [("real members", self.members), ("generated", self.samples)], ax)
-        label_rows(ax, self.members, range(len(self.members)))
-        ax.set_ylabel("cluster")
+        label_clusters(ax, self.members, range(len(self.members)))
 
 
 @documented
@@ -199,8 +198,7 @@ class MembersDisplay(Display):
 
     def _draw(self, ax: Any) -> None:
         ax = draw_blocks(self, [("most certain", self.most), ("least certain", self.least)], ax)
-        label_rows(ax, self.most, self.clusters)
-        ax.set_ylabel("cluster")
+        label_clusters(ax, self.most, self.clusters)
 
 
 def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -1,5 +1,6 @@
 """TraversalDisplay: what one code changes while all else is held."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -10,15 +11,25 @@ from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import Display, documented
-from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
+from gan_cluster.inspection._images import (
+    as_images,
+    draw,
+    grid,
+    image_layout,
+    label_clusters,
+    label_columns,
+)
 from gan_cluster.inspection._points import draw_points
+
+BEYOND = "0.6"  # grey of values that training did not see
 
 
 @documented
 class TraversalDisplay(Display):
     """Picture of one code: a row a draw of everything else, a column a value of the code.
 
-    Use :meth:`from_estimator` to make one.
+    Use :meth:`from_estimator` to make one. Training sees continuous codes from -1 to 1: values
+    beyond stand above the columns in grey.
 
     Parameters
     ----------
@@ -28,6 +39,8 @@ class TraversalDisplay(Display):
         Values of the code.
     code : str
         Its name.
+    clusters : sequence of int, default=None
+        The cluster of each row, if that is not what changes.
 
     Attributes
     ----------
@@ -56,10 +69,17 @@ class TraversalDisplay(Display):
     (10, 9, 8, 8, 1)
     """
 
-    def __init__(self, images: np.ndarray, values: np.ndarray, code: str):
+    def __init__(
+        self,
+        images: np.ndarray,
+        values: np.ndarray,
+        code: str,
+        clusters: Sequence[int] | None = None,
+    ):
         self.images = images
         self.values = values
         self.code = code
+        self.clusters = clusters
 
     @classmethod
     def from_estimator(
@@ -124,9 +144,14 @@ class TraversalDisplay(Display):
             drawn.append(estimator.generate(moved, noise))
         rows = np.reshape(drawn, (len(values), n_rows, -1)).swapaxes(0, 1)
         (images,) = as_images(layout, rows)
-        return cls(images, values, code).plot(ax=ax)
+        clusters = codes[:, 0].astype(int).tolist() if sizes and place else None
+        return cls(images, values, code, clusters).plot(ax=ax)
 
     def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)
         label_columns(ax, self.images, [f"{value:.3g}" for value in self.values])
+        for text, value in zip(ax.get_xticklabels(), self.values, strict=True):
+            if self.code.startswith("continuous") and abs(value) > 1:
+                text.set_color(BEYOND)
+        label_clusters(ax, self.images, self.clusters)
         ax.set_title(self.code)

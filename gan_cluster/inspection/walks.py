@@ -12,7 +12,14 @@ from gan_cluster._estimator import BaseGAN
 from gan_cluster._seeds import seeds
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import Display, documented
-from gan_cluster.inspection._images import as_images, draw, grid, image_layout, label_columns
+from gan_cluster.inspection._images import (
+    as_images,
+    draw,
+    grid,
+    image_layout,
+    label_clusters,
+    label_columns,
+)
 from gan_cluster.inspection._points import check_points, draw_points
 
 PARALLEL = 1e-6  # sine of an angle below which there is no arc
@@ -33,6 +40,8 @@ class WalkDisplay(Display):
         With 1 (grey), 3 or 4 channels and values from 0 to 1.
     points : ndarray of shape (n_points,)
         Columns in which the points themselves stand.
+    clusters : sequence of int, default=None
+        The cluster of each row, where there are clusters.
 
     Attributes
     ----------
@@ -62,9 +71,12 @@ class WalkDisplay(Display):
     ((4, 9, 8, 8, 1), array([0, 8]))
     """
 
-    def __init__(self, images: np.ndarray, points: np.ndarray):
+    def __init__(
+        self, images: np.ndarray, points: np.ndarray, clusters: Sequence[int] | None = None
+    ):
         self.images = images
         self.points = points
+        self.clusters = clusters
 
     @classmethod
     def from_estimator(
@@ -127,12 +139,14 @@ class WalkDisplay(Display):
         places = zip(_way(codes, n_steps, _line), _way(noise, n_steps, slerp), strict=True)
         drawn = [np.reshape(estimator.generate(*place), (counts[0], -1)) for place in places]
         (images,) = as_images(layout, np.stack(drawn, axis=1))
-        return cls(images, np.arange(len(points)) * n_steps).plot(ax=ax)
+        clusters = codes[0, :, 0].astype(int).tolist() if n_categorical else None
+        return cls(images, np.arange(len(points)) * n_steps, clusters).plot(ax=ax)
 
     def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)
         names = dict(zip(self.points, "abcdefghijklmnopqrstuvwxyz", strict=False))
         label_columns(ax, self.images, [names.get(i, "") for i in range(self.images.shape[1])])
+        label_clusters(ax, self.images, self.clusters)
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:

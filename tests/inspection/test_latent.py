@@ -18,6 +18,10 @@ def model(images):
     return clusterer(**CODES).fit(images)
 
 
+def labels(ticks):
+    return [tick.get_text() for tick in ticks]
+
+
 @pytest.mark.parametrize(
     ("code", "values"),
     [
@@ -30,7 +34,7 @@ def test_columns_are_values_and_rows_hold_the_rest(code, values, model, ax):
     display = TraversalDisplay.from_estimator(model, code, n_rows=4, n_values=5, ax=ax)
     assert display.images.shape == (4, len(values), 8, 8, 1)
     np.testing.assert_allclose(display.values, values)
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == [f"{v:.3g}" for v in values]
+    assert labels(ax.get_xticklabels()) == [f"{v:.3g}" for v in values]
     assert ax.get_title() == code
     assert display.figure_ is ax.figure
     assert (display.images.min(), display.images.max()) == (0, 1)
@@ -40,6 +44,22 @@ def test_columns_are_values_and_rows_hold_the_rest(code, values, model, ax):
             pixels = display.image_[row * tile : row * tile + 8, column * tile : column * tile + 8]
             expected = np.repeat(display.images[row, column], 3, axis=2)
             np.testing.assert_allclose(pixels, expected)
+
+
+def test_rows_name_their_cluster_and_grey_values_lie_beyond_training(model, ax):
+    display = TraversalDisplay.from_estimator(model, "continuous0", n_rows=4, n_values=5, ax=ax)
+    assert display.clusters == [0, 1, 2, 0]
+    assert labels(ax.get_yticklabels()) == ["0", "1", "2", "0"]
+    assert ax.get_ylabel() == "cluster"
+    colours = [tick.get_color() for tick in ax.get_xticklabels()]
+    assert colours == ["0.6", "black", "black", "black", "0.6"]
+
+
+def test_rows_of_all_clusters_have_no_name_and_categories_are_not_grey(model, ax):
+    TraversalDisplay.from_estimator(model, "cluster", n_rows=4, ax=ax)
+    assert not labels(ax.get_yticklabels())
+    assert not ax.get_ylabel()
+    assert {tick.get_color() for tick in ax.get_xticklabels()} == {"black"}
 
 
 def test_images_are_those_of_codes_and_noise(images, ax):
@@ -73,7 +93,8 @@ def test_colours_of_an_extractor(colours, ax):
 
 def test_without_a_cluster_the_first_code_is_changed(colours, ax):
     model = extractor(n_clusters=None, n_continuous=2).fit(colours)
-    assert TraversalDisplay.from_estimator(model, n_rows=2, ax=ax).code == "continuous0"
+    display = TraversalDisplay.from_estimator(model, n_rows=2, ax=ax)
+    assert (display.code, display.clusters) == ("continuous0", None)
 
 
 def test_bad_input_is_named(model, blobs, images):

@@ -44,6 +44,8 @@ def test_walks_end_at_their_points_and_go_along_the_arc(model, ax):
         np.testing.assert_allclose(drawn[column], expected, atol=1e-5)
         np.testing.assert_array_equal(tile(display, 1, column)[..., :1], drawn[column][1])
     assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "", "", "", "b"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "1", "2"]
+    assert (display.clusters, ax.get_ylabel()) == ([0, 1, 2], "cluster")
     assert display.figure_ is ax.figure
 
 
@@ -110,6 +112,7 @@ def test_networks_without_codes_walk(images, ax):
     gan = extractor(objective="gan", image_shape=(1, 8, 8), noise_dim=NOISE_DIM).fit(images)
     noise = noise_of(3, 2)
     walk = WalkDisplay.from_estimator(gan, [([], part) for part in noise], n_steps=1, ax=ax)
+    assert walk.clusters is None
     (expected,) = scaled([gan.generate([], noise.reshape(6, -1))])
     np.testing.assert_allclose(walk.images.swapaxes(0, 1).reshape(6, 8, 8, 1), expected, atol=1e-5)
 
