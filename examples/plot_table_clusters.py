@@ -23,7 +23,9 @@ clusterer = InfoGANClusterer(n_clusters=3, random_state=0, verbose=1).fit(wine.d
 # %%
 # Did training end well? The dotted line is where the generator joins. From then on it learns to
 # draw rows whose cluster can be read back: the information rises towards its ceiling, the entropy
-# of the code. Shares are those of codes, four for each cluster, until these are merged.
+# of the code. Shares are those of codes, four for each cluster, until these are merged. The last
+# panel says how varied drawn rows are and how many are read as of their cluster; thin lines are
+# those of the worst cluster.
 
 history = HistoryDisplay.from_estimator(clusterer)
 
