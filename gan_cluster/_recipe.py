@@ -39,6 +39,7 @@ from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 3
 CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
+COLOURS = 3  # channels of a photograph
 RATES = 1e-3, 2e-3
 GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
@@ -236,7 +237,13 @@ def _objective_and_codes(
         objective.gradient_penalty = CRITIC_PENALTY if objective.is_consistent else 0.0
     is_table = len(shape) < 3
     if objective.augment == "auto":
-        objective.augment = "none" if is_table else "image"
+        objective.augment = "none" if is_table else "photo" if shape[0] == COLOURS else "image"
+    if objective.augment == "photo" and (is_table or shape[0] != COLOURS):
+        seen = "rows of a table" if is_table else f"images of {shape[0]} channels"
+        raise ValueError(
+            f'augment="photo" changes the colours of images of {COLOURS} channels, and networks '
+            f'see {seen}: set augment="auto"'
+        )
     if objective.augment == "image" and is_table:
         raise ValueError(
             'augment="image" needs images, and networks for them: set image_shape, leave '

@@ -48,10 +48,12 @@ class Objective:
         generated rows, training is one stage, and by default no restart is made.
     balance_weight : float, default=5.0
         Weight, within that term, of the divergence of the cluster sizes from the prior.
-    augment : {"auto", "image", "none"} or callable, default="auto"
+    augment : {"auto", "image", "photo", "none"} or callable, default="auto"
         How the twin of a row is made: by a small random affine map and change of exposure
-        ("image"), not at all ("none"), or by a function of a float32 batch. "auto" is "image" for
-        images and "none" for tables, where a near row is the twin.
+        ("image"), by another crop in other colours, or in grey ("photo", as SimCLR does it, Chen
+        et al., 2020, arXiv:2002.05709), not at all ("none"), or by a function of a float32 batch.
+        "auto" is "photo" for images of three channels, "image" for others, and "none" for tables,
+        where a near row is the twin.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     codes_per_cluster : int or "auto", default="auto"

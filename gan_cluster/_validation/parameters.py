@@ -22,7 +22,7 @@ WEIGHT = [Interval(Real, 0, None, closed="left")]
 OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "consistency_weight": WEIGHT,
     "balance_weight": WEIGHT,
-    "augment": [StrOptions({"auto", "image", "none"}), callable],
+    "augment": [StrOptions({"auto", "image", "photo", "none"}), callable],
     "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "info_weight": WEIGHT,

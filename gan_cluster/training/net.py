@@ -25,6 +25,7 @@ from gan_cluster.objectives import (
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.average import MovingAverage
 from gan_cluster.training.clusters import Clusters
+from gan_cluster.training.photos import random_photo
 from gan_cluster.training.players import Players
 from gan_cluster.training.steps import Steps
 
@@ -306,6 +307,8 @@ class AdversarialNet(Players):
             return augment(rows.clone())
         if augment == "none":
             return rows
+        if augment == "photo":
+            return random_photo(rows, rng)
         # while clusters form, exposure may be what tells them apart
         return (random_view if self.playing else random_affine)(rows, rng)
 

@@ -29,6 +29,11 @@ SETTINGS = {
     "far too deep": ({"image_shape": (1, 8, 8), "depth": 10**9}, "set depth to at most 3"),
     "unknown architecture": ({"architecture": "vgg"}, "'architecture' parameter"),
     "views of a table": ({"augment": "image"}, 'augment="image" needs images'),
+    "colours of a table": ({"augment": "photo"}, "see rows of a table: set augment"),
+    "colours of grey images": (
+        {"augment": "photo", "image_shape": (1, 8, 8)},
+        'augment="photo" changes the colours of images of 3 channels.* images of 1 channels',
+    ),
     "augment": ({"augment": "mirror"}, "'augment' parameter"),
     "unknown device": ({"device": "abacus"}, "device='abacus' is unknown: use \"auto\""),
     "absent device": ({"device": "meta"}, "device='meta' is not available here: use"),
