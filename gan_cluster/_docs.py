@@ -33,8 +33,10 @@ noise_dim : int, default=62
     Number of noise variables.
 """,
     "networks": """\
-architecture : {{"auto", "mlp", "dcgan"}} or tuple, default="auto"
-    "auto" is "dcgan" (arXiv:1511.06434) for images and "mlp" for tables. A pair (generator,
+architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
+    "auto" is "dcgan" (arXiv:1511.06434) for images and "mlp" for tables; for images of three
+    channels and 32 pixels or more it is "resnet", DCGAN with a residual trunk for the clusters
+    (arXiv:1512.03385), unless the game is all there is. A pair (generator,
     discriminator) gives networks of your own: classes or functions, called as
     ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
     are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
@@ -43,8 +45,9 @@ architecture : {{"auto", "mlp", "dcgan"}} or tuple, default="auto"
 width : int, default=16
     Channels of the first convolution; fully connected layers have 16 times as many units.
 depth : int, default=None
-    Number of the discriminator's convolutions, or hidden layers of both MLPs. By default as
-    many convolutions as leave a map of at least 2x2, and two hidden layers.
+    Number of the discriminator's convolutions, of residual blocks, or of hidden layers of both
+    MLPs. By default as many convolutions as leave a map of at least 2x2, blocks that leave one
+    of 4x4, and two hidden layers.
 """,
     "objective": """\
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"

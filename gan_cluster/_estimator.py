@@ -96,7 +96,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "categorical_codes": ["array-like"],
         "n_continuous": [Interval(Integral, 0, None, closed="left")],
         "noise_dim": [POSITIVE],
-        "architecture": [StrOptions({"auto", "mlp", "dcgan"}), tuple],
+        "architecture": [StrOptions({"auto", "mlp", "dcgan", "resnet"}), tuple],
         "width": [POSITIVE],
         "depth": [POSITIVE, None],
         "objective": [StrOptions(set(OBJECTIVES)), Objective],

@@ -40,6 +40,7 @@ from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 N_INIT = 3
 CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
 COLOURS = 3  # channels of a photograph
+RESIDUAL_SIZE = 32  # of its sides, from which blocks see more than strided convolutions
 RATES = 1e-3, 2e-3
 GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
@@ -212,6 +213,10 @@ def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, 
     architecture, image = parameters["architecture"], layout.image_shape
     if architecture == "auto":
         architecture = "mlp" if image is None else "dcgan"
+        if image is not None and image[0] == COLOURS and min(image[1:]) >= RESIDUAL_SIZE:
+            objective = objective_of(parameters["objective"])
+            if objective.is_consistent and parameters["n_clusters"] is not None:
+                architecture = "resnet"
     check_architecture(architecture, image, parameters["depth"])
     if architecture == "mlp" or image is None:
         return architecture, (int(np.prod(layout.row_shape)),)

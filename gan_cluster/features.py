@@ -43,9 +43,11 @@ class GANFeatureExtractor(BaseGAN):
     layers : {"last", "all"}, str or list of str, default="last"
         Layers to read. "last" is what Q has to say, its hidden layer "recognition" and beside it
         "posterior", the probabilities of the categorical codes; for "gan", where there is no Q,
-        the last convolution with maps larger than 2x2 or, in an MLP, the last hidden layer.
+        the last convolution with maps larger than 2x2 or, in an MLP, the last hidden layer. Of
+        a residual trunk it is "average", its last maps averaged over space [2]_.
         "all" is all convolutions [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2",
-        ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP.
+        ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP; "stem",
+        "stage1", "stage2", ..., "average" of a residual trunk.
     pooling : {"auto", "avg", "max"}, default="auto"
         How convolutional maps are pooled: the average over space [2]_, or the maximum in each
         cell of a 4x4 grid [1]_, which is what "auto" does. Other layers are read as they are.

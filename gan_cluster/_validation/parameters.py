@@ -39,7 +39,7 @@ CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down
 def check_architecture(
     architecture: str | tuple, image_shape: tuple[int, int, int] | None, depth: int | None
 ) -> None:
-    """Raise an error unless such networks can be made: "mlp", "dcgan" or a pair of the user's."""
+    """Raise an error unless such networks can be made: by name, or a pair of the user's."""
     if isinstance(architecture, tuple):
         if len(architecture) != 2 or not all(callable(part) for part in architecture):
             raise TypeError(
@@ -51,8 +51,8 @@ def check_architecture(
         return
     if image_shape is None:
         raise ValueError(
-            'architecture="dcgan" needs images: set image_shape=(channels, height, width) or '
-            "give X with four dimensions"
+            f'architecture="{architecture}" needs images: set image_shape=(channels, height, '
+            "width) or give X with four dimensions"
         )
     _, height, width = image_shape
     if min(height, width) < MIN_IMAGE_SIZE:

@@ -12,9 +12,11 @@ from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 from gan_cluster.networks.projection import ProjectionDiscriminator
+from gan_cluster.networks.resnet import Average, n_averages, residual_trunk
 
 RECOGNITION_LAYER = "recognition"
 POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
+DCGAN_SCALES = {"dcgan": (0.02, 0.02), "resnet": (0.02, None)}  # of weights, where its rule holds
 RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # what else names a layer to read
 
 
@@ -79,6 +81,11 @@ class Discriminator(nn.Module):
         return layers
 
     @property
+    def averages(self) -> list[str]:
+        """Names of the layers that average the last maps over space, where there is one."""
+        return [name for name, layer in self.layers.items() if isinstance(layer, Average)]
+
+    @property
     def convolutions(self) -> list[str]:
         """Names of the layers that hold a convolution."""
         return [
@@ -130,11 +137,11 @@ def build_networks(
                 reset_parameters(part, None, rng)
     else:
         with torch.device("meta"):  # or torch would draw weights of its own first
-            made, trunk = _own_networks(architecture, shape, latent_dim, width, depth)
-            discriminator = Discriminator(trunk, 16 * width, posterior_dim, n_apart)
-        for network in (made.float(), discriminator.float()):
+            made, trunk, n_features = _own_networks(architecture, shape, latent_dim, width, depth)
+            discriminator = Discriminator(trunk, n_features, posterior_dim, n_apart)
+        scales = DCGAN_SCALES.get(architecture, (None, None))
+        for network, scale in zip((made.float(), discriminator.float()), scales, strict=True):
             if rng is not None:
-                scale = 0.02 if architecture == "dcgan" else None
                 reset_parameters(network.to_empty(device="cpu"), scale, rng)
     if any(isinstance(layer, nn.Conv2d) for layer in discriminator.modules()):
         put_channels_last(made, discriminator)
@@ -143,13 +150,17 @@ def build_networks(
 
 def _own_networks(
     architecture: str, shape: tuple[int, ...], latent_dim: int, width: int, depth: int | None
-) -> tuple[nn.Module, nn.Module]:
-    """A generator and a trunk of one of our architectures."""
-    if architecture == "dcgan":
-        image = (shape[0], shape[1], shape[2])
-        return conv_generator(latent_dim, image, width, 2), conv_trunk(image, width, depth)
-    layers = 2 if depth is None else depth
-    return mlp_generator(latent_dim, shape[0], width, layers), mlp_trunk(shape[0], width, layers)
+) -> tuple[nn.Module, nn.Module, int]:
+    """A generator and a trunk of one of our architectures, and the trunk's number of features."""
+    if architecture == "mlp":
+        layers = 2 if depth is None else depth
+        made = mlp_generator(latent_dim, shape[0], width, layers)
+        return made, mlp_trunk(shape[0], width, layers), 16 * width
+    image = (shape[0], shape[1], shape[2])
+    made = conv_generator(latent_dim, image, width, 2)
+    if architecture == "resnet":
+        return made, residual_trunk(image, width, depth), n_averages(image, width, depth)
+    return made, conv_trunk(image, width, depth), 16 * width
 
 
 def build_critic(
@@ -174,10 +185,11 @@ def build_critic(
                 reset_parameters(part, None, rng)
     else:
         with torch.device("meta"):
-            if architecture == "dcgan":
-                trunk = conv_trunk((shape[0], shape[1], shape[2]), width, depth, by_row=True)
-            else:
+            if architecture == "mlp":
                 trunk = mlp_trunk(shape[0], width, 2 if depth is None else depth, by_row=True)
+            else:  # beside a residual trunk, too, convolutions are enough
+                layers = depth if architecture == "dcgan" else None
+                trunk = conv_trunk((shape[0], shape[1], shape[2]), width, layers, by_row=True)
             critic = ProjectionDiscriminator(trunk, 16 * width, n_conditions)
         reset_parameters(critic.float().to_empty(device="cpu"), None, rng)
     if any(isinstance(layer, nn.Conv2d) for layer in critic.modules()):

@@ -24,13 +24,16 @@ def choose_layers(
 ) -> list[str]:
     """Names of the layers that "last", "all" or a list of names stands for, on rows of a shape.
 
-    The last is what Q has to say or, without a Q, the last convolution that still sees where
-    something is, in maps larger than 2x2; the last hidden layer of an MLP.
+    The last is the average of a residual trunk's last maps. Of others it is what Q has to say or,
+    without a Q, the last convolution that still sees where something is, in maps larger than 2x2;
+    the last hidden layer of an MLP.
 
     Raises a ValueError if the discriminator has no layer of such a name, or none is named.
     """
     names = readable(discriminator, categorical)
-    if layers == "last" and RECOGNITION_LAYER in names:
+    if layers == "last" and discriminator.averages:
+        chosen = discriminator.averages
+    elif layers == "last" and RECOGNITION_LAYER in names:
         chosen = names[-2:] if categorical else names[-1:]
     elif layers == "last":
         maps = activations_of_blank(discriminator, discriminator.convolutions, shape)
