@@ -22,7 +22,8 @@ random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"
     How many runs form clusters; the generator joins the run with the best :meth:`score`. "auto"
-    is 3, and 1 without the consistency term, where each run would be a whole training.
+    is 3, and 1 where runs start from one trunk that has looked at rows, which leaves less to
+    luck, and without the consistency term, where each run would be a whole training.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
@@ -46,8 +47,8 @@ width : int, default=16
     Channels of the first convolution; fully connected layers have 16 times as many units.
 depth : int, default=None
     Number of the discriminator's convolutions, of residual blocks, or of hidden layers of both
-    MLPs. By default as many convolutions as leave a map of at least 2x2, blocks that leave one
-    of 4x4, and two hidden layers.
+    MLPs. By default as many convolutions or blocks as leave a map of at least 2x2, and two
+    hidden layers.
 """,
     "objective": """\
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
@@ -61,7 +62,8 @@ max_epochs : int or "auto", default="auto"
     Passes over X: of one training while clusters form, and of the best once the generator has
     joined. "auto" gives the first 900 steps, the second 650 on images, 900 on tables and at least
     eight epochs; of a number, at most half go to the first. Without the consistency term all
-    are one game, of 16 epochs at least.
+    are one game, of 16 epochs at least. Where a trunk looks at rows before, as the objective's
+    ``contrast_temperature`` says, it has 10,000 steps or 100 epochs, or half of a number.
 batch_size : int, default=128
     Rows a step, clipped to n_samples.
 learning_rate : float, pair of float or "auto", default="auto"
@@ -96,7 +98,8 @@ verbose : int or bool, default=0
 }
 ATTRIBUTES = """\
 history_ : list of dict
-    One an epoch: ``cluster_usage``, ``labels_changed``, ``agreement`` and ``seconds``; once
+    One an epoch, with ``seconds``: ``contrast`` while a trunk looks at rows; then
+    ``cluster_usage``, ``labels_changed`` and ``agreement``; once
     the generator has joined also losses, ``variety`` of generated rows as a share of that of
     real ones, ``cluster_variety``, the same within each cluster of those drawn of one code,
     and ``mutual_information`` in nats beside its ceiling ``code_entropy``; with the consistency

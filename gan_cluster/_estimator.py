@@ -233,7 +233,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Go on training for one epoch over X, from where the last call stopped.
 
         Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
-        Without the consistency term it plays from the first. ``checkpoint_dir`` is not used.
+        Without the consistency term it plays from the first. There is no look at rows before, as
+        ``contrast_temperature`` asks for it in ``fit``. ``checkpoint_dir`` is not used.
 
         Parameters
         ----------
@@ -262,7 +263,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             schedule = self._schedule(rows, goes_on)
             batches = None
             if not goes_on:
-                ((net, batches),) = schedule.prepare(self.random_state, n_runs=1)
+                ((net, batches),) = schedule.prepare(self.random_state, whole=False)
                 recipe = schedule.recipe
                 self.model_ = Model(recipe, net, batches.rng, merges=recipe.merges)
             model = self.model_

@@ -31,6 +31,8 @@ from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
     DRAWING_STEPS,
     GAME_EPOCHS,
+    LOOKING_EPOCHS,
+    LOOKING_STEPS,
     STAGE_STEPS,
     Length,
     Recipe,
@@ -38,6 +40,7 @@ from gan_cluster.training.recipe import (
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 3
+CONTRAST = 0.5  # temperature; at 0.2 features cluster less well
 CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
 COLOURS = 3  # channels of a photograph
 RESIDUAL_SIZE = 32  # of its sides, from which blocks see more than strided convolutions
@@ -254,6 +257,16 @@ def _objective_and_codes(
             'augment="image" needs images, and networks for them: set image_shape, leave '
             'architecture="auto", or set augment="auto"'
         )
+    if objective.contrast_temperature == "auto":
+        objective.contrast_temperature = 0.0 if is_table or shape[0] != COLOURS else CONTRAST
+    if not objective.is_consistent:
+        objective.contrast_temperature = 0.0
+    if objective.contrast_temperature and objective.augment == "none":
+        raise ValueError(
+            f"contrast_temperature={objective.contrast_temperature} needs two views of a row that "
+            'differ, and augment="none" makes none: set augment to a function, or the temperature '
+            "to 0"
+        )
     for name, values in AUTO.items():
         if getattr(objective, name) == "auto":
             setattr(objective, name, values[is_table])
@@ -277,22 +290,25 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
     batch_size, max_epochs = min(parameters["batch_size"], len(X)), parameters["max_epochs"]
     is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
     n_steps = steps_per_epoch(X, batch_size, n_processes)
+    looking = min(ceil(LOOKING_STEPS / n_steps), LOOKING_EPOCHS) if recipe.looks else 0
     forming = ceil(STAGE_STEPS / n_steps)
     is_table = len(recipe.encoding.shape) < 3
     drawn = DRAWING_STEPS[is_table] if is_consistent else STAGE_STEPS
     drawing = settling = max(ceil(drawn / n_steps), DRAWING_EPOCHS)
     if max_epochs != "auto":
-        forming = min(forming, max_epochs // 2)
-        drawing = max_epochs - forming
+        looking = min(looking, max_epochs // 2)
+        forming = min(forming, (max_epochs - looking) // 2)
+        drawing = max_epochs - looking - forming
     if not is_consistent:  # the game alone is one stage
         forming, drawing = forming + drawing, 0
         if max_epochs == "auto":
             forming = max(forming, GAME_EPOCHS)
     if n_init == "auto":
-        n_init = N_INIT if is_consistent else 1
+        n_init = N_INIT if is_consistent and not recipe.looks else 1
     return Length(
         batch_size=batch_size,
         n_runs=n_init if recipe.n_clusters else 1,  # nothing could choose
+        looking=looking,
         forming=forming,
         drawing=drawing,
         settling=settling,

@@ -185,7 +185,7 @@ class Model:
     @usual_modes()
     def score(self, X: np.ndarray) -> float:
         """Information in nats that the cluster of a row gives of the clusters of near rows."""
-        near = near_rows(self.encoding, X, self.device)
+        near = near_rows(self.net, self.encoding, X)
         return information(neighbor_joint(self.net, self.encoding, X, near))
 
     @usual_modes()

@@ -3,7 +3,8 @@
 Sources: GAN (Goodfellow et al., 2014, arXiv:1406.2661), hinge loss (Lim & Ye, 2017,
 arXiv:1705.02894), relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et
 al., 2024, arXiv:2501.05441), R1 (Mescheder et al., 2018, arXiv:1801.04406), InfoGAN (Chen et
-al., 2016, arXiv:1606.03657), RIM (Krause et al., 2010), IMSAT (Hu et al., 2017, arXiv:1702.08720).
+al., 2016, arXiv:1606.03657), RIM (Krause et al., 2010), IMSAT (Hu et al., 2017, arXiv:1702.08720),
+NT-Xent (Chen et al., 2020, arXiv:2002.05709).
 """
 
 from collections.abc import Callable
@@ -54,6 +55,12 @@ class Objective:
         et al., 2020, arXiv:2002.05709), not at all ("none"), or by a function of a float32 batch.
         "auto" is "photo" for images of three channels, "image" for others, and "none" for tables,
         where a near row is the twin.
+    contrast_temperature : float or "auto", default="auto"
+        Above 0 a trunk first learns to tell two views of one row, made as ``augment`` says, from
+        those of other rows (NT-Xent at this temperature, arXiv:2002.05709). Clusters start from
+        its weights, and near rows are sought in its features of unit length: pixels say which
+        digits are alike, but not which photographs. "auto" is 0.5 for images of three channels,
+        and 0 for all else and without the consistency term. ``partial_fit`` goes without.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     codes_per_cluster : int or "auto", default="auto"
@@ -93,6 +100,7 @@ class Objective:
     consistency_weight: float = 1.0
     balance_weight: float = 5.0
     augment: str | Callable[[torch.Tensor], torch.Tensor] = "auto"
+    contrast_temperature: float | str = "auto"
     n_neighbors: int | str = "auto"
     codes_per_cluster: int | str = "auto"
     info_weight: float = 1.0
@@ -196,6 +204,25 @@ def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
     """
     log_p, log_q = logits.log_softmax(1), twin_logits.log_softmax(1)
     return -0.5 * (log_p.exp() * log_q + log_q.exp() * log_p).sum(1).mean()
+
+
+def contrast(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
+    """NT-Xent in nats: how hard it is to find the other view of a row among those of all others.
+
+    ``first`` and ``second`` (n, d) are what was made of two views of each row. They are compared
+    by their cosines: the cross-entropy of each view's partner among the 2n - 1 others.
+
+    >>> import torch
+    >>> views = torch.eye(2)
+    >>> round(float(contrast(views, views, 0.1)), 4), round(float(contrast(views, -views, 0.1)), 1)
+    (0.0001, 10.7)
+    """
+    views = F.normalize(torch.cat([first, second]))
+    likeness = views @ views.T / temperature
+    itself = torch.eye(len(views), dtype=torch.bool, device=views.device)
+    likeness = likeness.masked_fill(itself, -torch.inf)
+    partners = torch.arange(len(views), device=views.device).roll(len(first))
+    return F.cross_entropy(likeness, partners)
 
 
 def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:

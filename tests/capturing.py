@@ -62,6 +62,7 @@ CASES = {
     "hinge and noise": ({**IMAGE, "adversarial_loss": "hinge", "instance_noise": 0.1}, 2),
     "bf16": ({**IMAGE, "precision": "bf16"}, 2),
     "restarts": ({**IMAGE, "n_init": 2}, 3),
+    "a look at rows first": ({**IMAGE, "contrast_temperature": 0.5}, 3),
     "game alone, with a penalty in every eighth step": ({**IMAGE, **STEADY}, 2),
     "networks of the user's": ({"architecture": (drawn, lambda shape: nn.Linear(*shape, 5))}, 2),
 }

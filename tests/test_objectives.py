@@ -13,6 +13,7 @@ from gan_cluster.objectives import (
     ADVERSARIAL_LOSSES,
     OBJECTIVES,
     agreement,
+    contrast,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
@@ -49,6 +50,16 @@ GENERATOR = {
     "hinge": lambda r, f: -f.mean(),
     "relativistic": lambda r, f: -_log_sigmoid(f - r).mean(),
 }
+
+
+def test_contrast_is_its_formula_row_by_row(rng):
+    first, second = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
+    views = [row / np.linalg.norm(row) for row in (*first.numpy(), *second.numpy())]
+    expected = []
+    for i, view in enumerate(views):
+        likeness = np.array([np.exp(view @ other / 0.3) for other in views])
+        expected.append(-np.log(likeness[(i + 5) % 10] / np.delete(likeness, i).sum()))
+    assert float(contrast(first, second, 0.3)) == pytest.approx(np.mean(expected))
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)

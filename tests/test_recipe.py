@@ -17,7 +17,7 @@ from gan_cluster._recipe import resolve
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.training import neighbors
 from gan_cluster.training import net as training
-from gan_cluster.training.recipe import Length
+from gan_cluster.training.recipe import LOOKING_EPOCHS, Length
 
 MLP = {"architecture": "mlp"}
 OPTIONS = {
@@ -288,7 +288,39 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
 def test_how_long_is_trained_by_default(model, n_runs, steps, epochs, more, resolved):
     X = np.random.RandomState(0).normal(size=(steps * 128, 64))
     length = resolved(model, X).length
-    assert length == Length(128, n_runs, *epochs, more)
+    assert length == Length(128, n_runs, 0, *epochs, more)
+
+
+@pytest.mark.parametrize(
+    ("settings", "temperature", "augment"),
+    [
+        ({"image_shape": (3, 8, 8)}, 0.5, "photo"),
+        ({"image_shape": (1, 16, 12)}, 0.0, "image"),
+        ({"image_shape": (3, 8, 8), "architecture": "mlp"}, 0.0, "none"),
+        ({"image_shape": (3, 8, 8), "objective": "infogan"}, 0.0, "photo"),
+        ({"image_shape": (3, 8, 8), "objective": Objective(augment="image")}, 0.5, "image"),
+        ({"objective": Objective(contrast_temperature=2, augment=torch.clone)}, 2, torch.clone),
+        ({}, 0.0, "none"),
+    ],
+)
+def test_photographs_are_looked_at_first(settings, temperature, augment, resolved):
+    recipe = resolved(InfoGANClusterer(4, **settings), np.random.RandomState(0).rand(30, 192))
+    assert recipe.objective.contrast_temperature == temperature
+    assert recipe.looks == bool(temperature)
+    assert bool(recipe.length.looking) == bool(temperature)
+    assert recipe.objective.augment == augment
+
+
+def test_a_look_at_rows_is_part_of_max_epochs_and_leaves_one_run(resolved):
+    X = np.random.RandomState(0).rand(1280, 192)
+    settings = {"image_shape": (3, 8, 8)}
+    lengths = [
+        resolved(InfoGANClusterer(4, max_epochs=n, **settings), X).length for n in (1, 2, 9, "auto")
+    ]
+    spans = [(length.looking, length.forming, length.drawing) for length in lengths]
+    assert spans[:3] == [(0, 0, 1), (1, 0, 1), (4, 2, 3)]
+    assert spans[3][0] == LOOKING_EPOCHS
+    assert all(length.n_runs == 1 for length in lengths)
 
 
 def test_batches_are_no_larger_than_x(resolved, images):

@@ -23,6 +23,7 @@ OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "consistency_weight": WEIGHT,
     "balance_weight": WEIGHT,
     "augment": [StrOptions({"auto", "image", "photo", "none"}), callable],
+    "contrast_temperature": [*WEIGHT, StrOptions({"auto"})],
     "n_neighbors": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     "codes_per_cluster": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "info_weight": WEIGHT,

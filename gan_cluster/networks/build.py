@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
+from gan_cluster.networks.observer import Observer
 from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.networks.resnet import Average, n_averages, residual_trunk
 
@@ -51,6 +52,7 @@ class Discriminator(nn.Module):
     ):
         super().__init__()
         self.trunk = trunk
+        self.n_features = n_features
         self.adversarial = nn.Linear(n_features, 1)
         self.recognition = self.code = self.apart = None
         if posterior_dim:
@@ -195,6 +197,13 @@ def build_critic(
     if any(isinstance(layer, nn.Conv2d) for layer in critic.modules()):
         put_channels_last(critic)
     return critic
+
+
+def build_observer(discriminator: Discriminator, *, rng: torch.Generator) -> Observer:
+    """Build an observer whose trunk is a copy of a discriminator's, on the CPU."""
+    observer = Observer(deepcopy(discriminator.trunk), discriminator.n_features)
+    reset_parameters(observer.projection, None, rng)
+    return observer
 
 
 def put_channels_last(*networks: nn.Module) -> None:

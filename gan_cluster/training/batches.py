@@ -65,11 +65,9 @@ class Batches:
         self.rng = rng
         self.device = device
         self.blocks = blocks or [slice(0, len(X))]
-        self.near: Any = near
         self.processes = processes
         self.held = held
-        if held is not None and near is not None:
-            self.near = torch.from_numpy(near[0]).to(device)
+        self.near: Any = self._placed(near)
         self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
@@ -77,6 +75,18 @@ class Batches:
         other = copy(self)
         other.rng, other.labels = rng, torch.full_like(self.labels, -1)
         return other
+
+    def beside(self, near: list[np.ndarray] | None) -> "Batches":
+        """Batches that go on from here with near rows as partners."""
+        other = copy(self)
+        other.near = self._placed(near)
+        return other
+
+    def _placed(self, near: list[np.ndarray] | None) -> Any:
+        """Near rows where the rows are."""
+        if self.held is None or near is None:
+            return near
+        return torch.from_numpy(near[0]).to(self.device)
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""

@@ -21,6 +21,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import default_generator, go_on_from
 from gan_cluster.training.state import net_state, restore_net
 
+LOOKING = -1  # the number of the stage before those of the runs
 MEASURES = ("labels_changed", "mutual_information", "code_entropy", "variety", "seconds")
 WRITING_SHARE = 0.1  # of the time, at most; an epoch of few rows is done sooner than written
 
@@ -57,7 +58,7 @@ class Checkpoint:
     seeds : list of int or None
         Of the fit that is gone on with; None where there is none.
     stage : int
-        The training that was under way.
+        The training that was under way, or the look at rows before.
     scores : list of float
         Of the trainings that were done before.
 
@@ -81,7 +82,8 @@ class Checkpoint:
             self.scores = [float(score) for score in self._document["scores"]]
             random = self._tensors["random.torch"] if done else None
             self._standing = Standing(done, bool(self._document["ended"]), random)
-            if not (len(self.seeds) == n_runs + 1 and len(self.scores) == self.stage <= n_runs):
+            n_scored = max(self.stage, 0) if self.stage >= LOOKING else -1
+            if not (len(self.seeds) == n_runs + 1 and len(self.scores) == n_scored <= n_runs):
                 raise ValueError(f"it is not of {n_runs} trainings")
             if not all(0 <= seed < 2**31 for seed in self.seeds):
                 raise ValueError("its seeds are no seeds")
@@ -118,7 +120,7 @@ class Checkpoint:
                     if key.startswith(prefix)
                 }
                 _restore_run(runs[index], self._document["nets"][name], tensors)
-            net = runs[_under_way(self.stage, self.scores, len(runs))].net
+            net = runs[under_way(self.stage, self.scores, len(runs))].net
             if not 0 <= self._standing.done <= len(net.history):
                 raise ValueError("it has not as many epochs as are done")
             if self._standing.random is not None:
@@ -175,13 +177,13 @@ class Checkpoint:
 
 def _kept(number: int, scores: list[float], n_runs: int) -> dict[str, int]:
     """Which trainings are kept, by name: the one under way, and the best of those before."""
-    wanted = {number, int(np.argmax(scores))} if scores else {number}
+    wanted = {number, int(np.argmax(scores))} if scores else {max(number, 0)}
     return {f"run{i}": i for i in wanted if i < n_runs}
 
 
-def _under_way(number: int, scores: list[float], n_runs: int) -> int:
-    """The training that a stage is of: after all runs the best is trained on."""
-    return number if number < n_runs else int(np.argmax(scores))
+def under_way(number: int, scores: list[float], n_runs: int) -> int:
+    """The training that a stage is of: the first looks, and after all the best is trained on."""
+    return max(number, 0) if number < n_runs else int(np.argmax(scores))
 
 
 def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
@@ -196,7 +198,8 @@ def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Te
         raise ValueError("labels are of no cluster")
     batches.labels.copy_(labels)
     for row in net.history:
-        needed = {"labels_changed"} if net.code.categorical else set()
+        is_read = net.code.categorical and "contrast" not in row
+        needed = {"labels_changed"} if is_read else set()
         needed |= {"code_entropy"} if "mutual_information" in row else set()
         values = [row[name] for name in MEASURES if name in row]
         if not needed <= row.keys() or not all(isinstance(value, int | float) for value in values):

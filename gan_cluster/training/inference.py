@@ -10,7 +10,7 @@ from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.merging import merge_codes
-from gan_cluster.training.neighbors import nearest_rows
+from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
 from gan_cluster.training.storage import release
@@ -55,9 +55,17 @@ def map_rows(
     return out  # type: ignore[return-value]
 
 
-def near_rows(encoding: Encoding, X: np.ndarray, device: str) -> np.ndarray:
+def view_of(net: AdversarialNet, encoding: Encoding) -> View | None:
+    """How the net's observer sees rows, once it has looked at some."""
+    if not net.has_looked:
+        return None
+    return lambda X: map_rows(net, encoding, X, lambda batch: net.observer_.features(batch))
+
+
+def near_rows(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndarray:
     """The rows by whose labels those of each row are judged, (n_samples, n_neighbors)."""
-    return nearest_rows(X, encoding, SCORE_NEIGHBORS, torch_generator(0), device)[:, 1:]
+    rng, view = torch_generator(0), view_of(net, encoding)
+    return nearest_rows(X, encoding, SCORE_NEIGHBORS, rng, net.device, view)[:, 1:]
 
 
 def neighbor_joint(

@@ -14,6 +14,7 @@ from gan_cluster.training.data import CHUNK_BYTES, Encoding
 
 NEIGHBOR_BLOCK = 10_000
 COMPONENTS = 50
+View = Callable[[np.ndarray], np.ndarray]  # from rows to features
 SEARCHED = 2_000  # at a time, on a GPU
 
 
@@ -23,17 +24,19 @@ def nearest_rows(
     n_neighbors: int,
     rng: torch.Generator,
     device: str | torch.device = "cpu",
+    view: View | None = None,
 ) -> np.ndarray:
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
-    Distances are Euclidean in the networks' units; rows of more than twice ``COMPONENTS`` features
+    Distances are Euclidean between what ``view`` makes of rows, or in the networks' units; there
+    rows of more than twice ``COMPONENTS`` features
     are reduced to their principal components first, which takes noise away, too. Rows are dealt at
     random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
     many rows say less of what a cluster has in common, and time would not grow linearly with X.
     A GPU searches where that is the device.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
-    encoded = _reader(X, encoding, order)
+    encoded = _reader(X, encoding, order) if view is None else lambda block: view(X[block])
     on_gpu = torch.device(device).type == "cuda"
     search = partial(search_on_gpu, device) if on_gpu else search_on_cpu
     nearest = np.empty((len(X), min(n_neighbors + 1, len(X))), dtype=np.int32)

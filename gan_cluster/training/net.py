@@ -15,6 +15,7 @@ from gan_cluster.networks.build import DiscriminatorOutput
 from gan_cluster.objectives import (
     Objective,
     agreement,
+    contrast,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
@@ -69,6 +70,8 @@ class AdversarialNet(Players):
         What the values of the first code stand for, and their prior.
     playing : bool
         Whether there is a game at all, or the consistency term alone.
+    looking : bool
+        Whether the observer learns to see, and nothing else is trained.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class AdversarialNet(Players):
         self.prior = prior
         n_codes = code.categorical[0] if code.categorical else 0
         self.clusters = Clusters(n_codes, prior, self.rng.device)
-        self.playing = True
+        self.playing, self.looking = True, False
 
     def run_epoch(self, steps: Steps) -> None:
         self.step, _ = self.steps_  # once an epoch: a GPU is waited for
@@ -125,6 +128,8 @@ class AdversarialNet(Players):
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
+        if self.looking:
+            return self.observer_step(rows)
         if not self.playing:
             terms = self.discriminator_step(rows, partners)
             terms.pop("codes", None)
@@ -209,6 +214,31 @@ class AdversarialNet(Players):
             terms["codes"] = one_hot(read, self.code.categorical[0])
         self.update(self.discriminator_, loss)
         return terms
+
+    def observer_step(self, rows: Tensor) -> dict[str, Tensor]:
+        """Update the observer on two views of each row; return its loss, detached."""
+        views = self.twins(torch.cat([rows, rows]), self.rng)
+        with self.autocast():
+            seen = self.observer_(views)
+        first, second = seen.float().chunk(2)
+        temperature: Any = self.objective.contrast_temperature
+        loss = contrast(first, second, temperature)
+        self.update(self.observer_, loss)
+        return {"contrast": loss.detach()}
+
+    def see_as(self, other: Self) -> None:
+        """Start from what the observer of a net, this or another, has learned, and its history."""
+        self.observer_.load_state_dict(other.observer_.state_dict())
+        self.discriminator_.trunk.load_state_dict(other.observer_.trunk.state_dict())
+        for weights in self.observer_.parameters():
+            self.optimizer_.state.pop(weights, None)  # it is not trained again
+        if other is not self:
+            self.history.extend(deepcopy(row) for row in other.history if "contrast" in row)
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether the observer was trained, so that it knows which rows are near."""
+        return any("contrast" in row for row in self.history)
 
     def critic_step(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> dict[str, Tensor]:
         """Update the critic on real and generated rows; return its loss, detached."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gan_cluster.networks.build import Discriminator
+from gan_cluster.networks.observer import Observer
 from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.training.batches import Batches
 from gan_cluster.training.callbacks import looks_at_steps
@@ -15,11 +16,14 @@ from gan_cluster.training.loop import Loop
 
 BETAS = 0.5, 0.999  # DCGAN's
 CRITIC_BETAS = 0.0, 0.999  # of the generator and its critic: without momentum (arXiv:1805.08318)
+OWN = "discriminator_", "observer_"  # what has the first of the learning rates
 CAPTURES = "cuda"  # the kind of device on which steps are captured
 
 
 class Players(Loop):
     """A generator and a discriminator with Q, or Q with a critic; subclasses say what a step is.
+
+    An observer may look at rows before they play.
 
     Parameters
     ----------
@@ -28,10 +32,13 @@ class Players(Loop):
     build_critic : callable or None
         Returns the discriminator that the generator plays against, on the CPU. None leaves that to
         the one with Q.
+    build_observer : callable or None
+        Returns what looks at rows first, given the discriminator, on the CPU; None does without.
     rng : torch.Generator
         Source of every random number of training, on the device of training.
     learning_rates : pair of float
-        Adam's rates for the discriminator with Q and for the generator with its critic.
+        Adam's rates for the discriminator with Q and for the generator with its critic; an
+        observer has that of the first.
     precision : {"float32", "bf16"}
         Whether training runs its forward passes in mixed precision.
     **kwargs
@@ -43,6 +50,7 @@ class Players(Loop):
         *,
         build: Callable[..., tuple[nn.Module, Discriminator]],
         build_critic: Callable[..., ProjectionDiscriminator] | None,
+        build_observer: Callable[..., Observer] | None,
         rng: torch.Generator,
         learning_rates: tuple[float, float],
         precision: str = "float32",
@@ -51,6 +59,7 @@ class Players(Loop):
         super().__init__(module=None, criterion=None, train_split=None, **kwargs)
         self.build = build
         self.build_critic = build_critic
+        self.build_observer = build_observer
         self.rng = rng
         self.learning_rates = learning_rates
         self.precision = precision
@@ -59,19 +68,22 @@ class Players(Loop):
         self.generator_, self.discriminator_ = self.build()
         if self.build_critic is not None:
             self.critic_ = self.build_critic()
+        if self.build_observer is not None:
+            self.observer_ = self.build_observer(self.discriminator_)
         return self
 
     @property
     def players_(self) -> dict[str, nn.Module]:
         """The networks by name, in the order of the optimizer's groups."""
         names = ["discriminator_", "generator_", *["critic_"] * (self.build_critic is not None)]
+        names += ["observer_"] * (self.build_observer is not None)
         return {name: getattr(self, name) for name in names}
 
     def initialize_optimizer(self, triggered_directly: object = None) -> Self:
         device, betas = self.rng.device, BETAS if self.build_critic is None else CRITIC_BETAS
         groups = [
-            {"params": list(net.parameters()), "betas": BETAS if i == 0 else betas}
-            for i, net in enumerate(self.players_.values())
+            {"params": list(net.parameters()), "betas": BETAS if name in OWN else betas}
+            for name, net in self.players_.items()
         ]
         captures = device.type == CAPTURES
         self.optimizer_ = torch.optim.Adam(groups, fused=True, capturable=captures)
@@ -82,8 +94,8 @@ class Players(Loop):
     def reset_rates(self) -> None:
         """Give the optimizer the rates that training starts with."""
         own, game = self.learning_rates
-        for i, group in enumerate(self.optimizer_.param_groups):
-            group["lr"] = group["initial_lr"] = game if i else own
+        for name, group in zip(self.players_, self.optimizer_.param_groups, strict=True):
+            group["lr"] = group["initial_lr"] = own if name in OWN else game
 
     def hold_rates(self) -> None:
         """Put rates where steps that are captured read them: in tensors that stay."""

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from gan_cluster.codes import LatentCode
-from gan_cluster.networks.build import build_critic, build_networks
+from gan_cluster.networks.build import build_critic, build_networks, build_observer
 from gan_cluster.objectives import Objective
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
+LOOKING_STEPS, LOOKING_EPOCHS = 10_000, 100  # before that, at most, to learn which views are alike
 STAGE_STEPS = 900  # in which clusters form
 DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
@@ -26,6 +27,7 @@ class Length:
 
     batch_size: int  # rows a step, of all processes together
     n_runs: int  # trainings of which the best is kept
+    looking: int  # epochs before clusters form; 0 without that stage
     forming: int  # epochs of each; all there are where there is no second stage
     drawing: int  # epochs in which the generator joins the best; 0 without that stage
     settling: int  # epochs of that before it may end at rest: drawing gains long after labels rest
@@ -62,6 +64,11 @@ class Recipe:
     def changes_rows(self) -> bool:
         """Whether a twin differs from its row without the help of near rows."""
         return self.objective.augment != "none"
+
+    @property
+    def looks(self) -> bool:
+        """Whether a trunk looks at rows before clusters form."""
+        return self.objective.contrast_temperature != 0
 
     @property
     def runs_users_code(self) -> bool:
@@ -115,6 +122,7 @@ class Recipe:
         net = net_class(
             build=partial(self.build, rng=weights),
             build_critic=self.build_critic and partial(self.build_critic, rng=weights),
+            build_observer=partial(build_observer, rng=weights) if self.looks else None,
             code=self.code,
             objective=self.objective,
             prior=self.prior,

@@ -1,7 +1,8 @@
 """The stages of training as data, and the schedule that runs them; it knows no estimator.
 
-A whole fit lets clusters form in several runs, judges them and chooses the best, and then lets the
-generator join it to learn to draw. The game alone is one stage, of one run.
+A whole fit first looks at rows where that helps, lets clusters form in several runs, judges them
+and chooses the best, and then lets the generator join it to learn to draw. The game alone is one
+stage, of one run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,16 @@ from skorch.callbacks import Callback
 from gan_cluster._seeds import seeds
 from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Progress, Settled
-from gan_cluster.training.checkpoint import Checkpoint, Run, Standing
+from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.data import Encoding
-from gan_cluster.training.inference import merge_clusters, near_rows, neighbor_joint
+from gan_cluster.training.inference import (
+    merge_clusters,
+    near_rows,
+    neighbor_joint,
+    view_of,
+)
 from gan_cluster.training.merging import information
-from gan_cluster.training.neighbors import nearest_rows
+from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.random import (
@@ -29,7 +35,7 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 from gan_cluster.training.recipe import STAGE_STEPS, Recipe
-from gan_cluster.training.storage import deal, read, spread_rows
+from gan_cluster.training.storage import Block, deal, read, spread_rows
 
 JUDGED_ROWS = 10_000
 
@@ -45,11 +51,13 @@ class Stage:
     plays: bool  # whether the generator takes part, or the consistency term is all there is
     looks_near: bool  # whether twins may be made of near rows
     falls: bool  # whether learning rates fall to zero over the epochs
+    looks: bool = False  # whether the observer learns to see, and nothing else
 
 
 class Stages(NamedTuple):
     """What a recipe asks for: the stages of a whole fit, and the one of a fitted net trained on."""
 
+    looking: Stage | None  # a trunk looks at rows, once for all runs
     forming: Stage  # clusters form, in each run; or the game alone, which is all there is
     drawing: Stage | None  # the generator joins the best run, and learns to draw
     going_on: Stage
@@ -64,7 +72,9 @@ def stages_of(recipe: Recipe) -> Stages:
     assert recipe.length is not None
     length, near = recipe.length, not recipe.changes_rows
     is_all = not length.drawing
+    looking = Stage("looking", length.looking, False, False, falls=True, looks=True)
     return Stages(
+        looking if length.looking else None,
         Stage("training", length.forming, plays=is_all, looks_near=True, falls=is_all),
         None if is_all else Stage("refining", length.drawing, True, near, falls=True),
         Stage("going on", length.more, True, near, falls=True),
@@ -103,15 +113,20 @@ class Schedule:
     @property
     def n_epochs(self) -> int:
         """Epochs of a whole fit, those of all runs together."""
-        return self.length.forming * self.length.n_runs + self.length.drawing
+        forming = self.length.forming * self.length.n_runs
+        return self.length.looking + forming + self.length.drawing
 
-    def prepare(self, random_state: Any, n_runs: int | None = None) -> list[Run]:
-        """Make the runs of a fit, untrained: each a net, and the rows in an order of its own."""
+    def prepare(self, random_state: Any, whole: bool = True) -> list[Run]:
+        """Make the runs of a fit, untrained: each a net, and the rows in an order of its own.
+
+        Where it is not a whole fit, there is one run, and no look at rows before.
+        """
         resumed = self.checkpoint.seeds if self.checkpoint else None
-        drawn = resumed or seeds(random_state, (n_runs or self.length.n_runs) + 1)
+        drawn = resumed or seeds(random_state, (self.length.n_runs if whole else 1) + 1)
         self.seeds = self.processes.agreed(drawn)
         first, *others = self.seeds
-        batches = self.batches(torch_generator(first), looks_near=True)
+        looks_first = whole and self.stages.looking is not None
+        batches = self.batches(torch_generator(first), looks_near=not looks_first)
         self.runs = [self._new_run(seed, batches) for seed in others]
         return self.runs
 
@@ -123,14 +138,9 @@ class Schedule:
 
     def batches(self, rng: torch.Generator, looks_near: bool) -> Batches:
         """Batches of X, with near rows where twins are made of those."""
-        recipe, batch_size, near = self.recipe, self.length.batch_size, None
+        recipe, batch_size = self.recipe, self.length.batch_size
         blocks = deal(self.X, batch_size, rng)
-        n_neighbors: Any = recipe.objective.n_neighbors
-        if looks_near and recipe.objective.is_consistent and n_neighbors:
-            near = [
-                nearest_rows(read(self.X, block), recipe.encoding, n_neighbors, rng, recipe.device)
-                for block in blocks
-            ]
+        near = self._near(blocks, rng) if looks_near else None
         return Batches(
             self.X,
             recipe.encoding,
@@ -143,22 +153,41 @@ class Schedule:
             held=held_rows(self.X, recipe.encoding, recipe.device),
         )
 
+    def _near(
+        self, blocks: list[Block], rng: torch.Generator, view: View | None = None
+    ) -> list[np.ndarray] | None:
+        """For each block the rows of which twins may be made; None where twins are of the row."""
+        recipe, n_neighbors = self.recipe, self.recipe.objective.n_neighbors
+        if not (recipe.objective.is_consistent and n_neighbors):
+            return None
+        size: Any = n_neighbors
+        return [
+            nearest_rows(read(self.X, block), recipe.encoding, size, rng, recipe.device, view)
+            for block in blocks
+        ]
+
     def fit(self) -> Run:
         """Run all stages on the runs that were prepared; return the one that is kept.
 
         After an interrupt it is the best so far, as it stands.
         """
-        forming, drawing, _ = self.stages
+        looking, forming, drawing, _ = self.stages
         compared = len(self.runs) > 1
-        judged = self._judged() if compared or self.recipe.merges else None
+        judges = compared or self.recipe.merges
         scores: list[float] = []
-        begun = 0
-        if self.checkpoint:
+        begun = 0 if looking is None else LOOKING
+        if self.checkpoint and self.checkpoint.seeds is not None:
             self.checkpoint.restore(self.runs)
             begun, scores = self.checkpoint.stage, self.checkpoint.scores
-        chosen = self.runs[0]
+        chosen = self.runs[under_way(begun, scores, len(self.runs))]
+        judged = None
         try:
-            for i, run in list(enumerate(self.runs))[begun:]:
+            if begun == LOOKING and looking is not None:
+                self._train(chosen, looking, LOOKING)
+            if looking is not None:
+                self._show(chosen.net, begun)
+            judged = self._judged(chosen.net) if judges else None
+            for i, run in list(enumerate(self.runs))[max(begun, 0) :]:
                 label = f"{forming.label} {i + 1}/{len(self.runs)}"
                 self._train(run, replace(forming, label=label), i, scores)
                 self._merge(run, judged)
@@ -173,11 +202,23 @@ class Schedule:
             if not chosen.net.history:
                 raise
             self.interrupt = error
+            if chosen.net.looking:
+                self._show(chosen.net, begun)
+            if judged is None and judges:
+                judged = self._judged(chosen.net)
             chosen.net.refresh_statistics(chosen.batches)
             if not scores:
                 self._merge(chosen, judged)
-        chosen.net.playing = True
+        chosen.net.playing, chosen.net.looking = True, False
         return chosen
+
+    def _show(self, net: AdversarialNet, begun: int) -> None:
+        """Let runs that have not begun start from what a net has seen; seek near rows by that."""
+        for run in self.runs[begun + 1 :]:
+            run.net.see_as(net)
+        view, rng = view_of(net, self.recipe.encoding), torch_generator(self.seeds[0])
+        near = self._near(self.runs[0].batches.blocks, rng, view)
+        self.runs = [Run(net, batches.beside(near)) for net, batches in self.runs]
 
     def go_on(self, net: AdversarialNet, rng: torch.Generator) -> None:
         """Train a fitted net on: the game once more, with rates that fall."""
@@ -217,7 +258,7 @@ class Schedule:
             net.clusters.regroup(None)
         self._train(Run(net, batches), stage)
         if merges:
-            merge_clusters(net, *self._judged(), recipe.n_clusters, known)
+            merge_clusters(net, *self._judged(net), recipe.n_clusters, known)
         return merges
 
     def _forms(self, net: AdversarialNet) -> bool:
@@ -232,10 +273,10 @@ class Schedule:
     def _stopped(self) -> bool:
         return any(getattr(callback, "stopped", False) for callback in self.callbacks)
 
-    def _judged(self) -> Judged:
-        """Rows by which codes are merged and runs compared, with those near them."""
+    def _judged(self, net: AdversarialNet) -> Judged:
+        """Rows by which codes are merged and runs compared, with those near them as a net sees."""
         kept = spread_rows(self.X, JUDGED_ROWS)
-        near = near_rows(self.recipe.encoding, kept, self.recipe.device)
+        near = near_rows(net, self.recipe.encoding, kept)
         return self.recipe.encoding, kept, near
 
     def _merge(self, run: Run, judged: Judged | None) -> None:
@@ -265,7 +306,7 @@ class Schedule:
                 before = len(net.history) - standing.done
                 write = self.checkpoint.writer(number, self.seeds, self.runs, list(scores))
                 net.keep = lambda ended: write(len(net.history) - before, ended)
-        net.playing, net.processes = stage.plays, self.processes
+        net.playing, net.looking, net.processes = stage.plays, stage.looks, self.processes
         net.callbacks = self._callbacks_of(run, stage, standing.done)
         if not standing.done:
             net.reset_rates()
@@ -274,7 +315,8 @@ class Schedule:
         try:
             with self._users_numbers(net, standing.random):
                 net.run_epochs(batches, 0 if standing.ended else stage.epochs - standing.done)
-                net.refresh_statistics(batches)
+                if not stage.looks:
+                    net.refresh_statistics(batches)
         except KeyboardInterrupt:
             if net.history and "seconds" not in net.history[-1]:
                 del net.history[-1]  # the epoch did not end
@@ -307,7 +349,8 @@ class Schedule:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:
             callbacks.append(Progress(stage.epochs, stage.label))
-        if self.recipe.n_iter_no_change is not None and net.code.categorical:
+        rests = net.code.categorical and not stage.looks
+        if self.recipe.n_iter_no_change is not None and rests:
             seen = net.history[len(net.history) - done :]
             least = self.length.settling if stage is self.stages.drawing else 0
             callbacks.append(Settled(self.recipe.tol, self.recipe.n_iter_no_change, seen, least))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from small import clusterer, extractor
-from torch import nn
 
 from gan_cluster._recipe import resolve
 from gan_cluster._validation.rows import check_rows
@@ -56,19 +55,19 @@ def test_stages_halve_maps_and_double_channels():
         sizes[name] = tuple(maps.shape[1:])
     assert sizes == {
         "stem": (4, 32, 32),
-        "stage1": (4, 32, 32),
-        "stage2": (8, 16, 16),
-        "stage3": (16, 8, 8),
-        "stage4": (32, 4, 4),
+        "stage1": (4, 16, 16),
+        "stage2": (8, 8, 8),
+        "stage3": (16, 4, 4),
+        "stage4": (32, 2, 2),
         "average": (32,),
     }
 
 
-def test_blocks_that_add_nothing_keep_what_they_are_given():
-    block = Block(4, 4, stride=1)
-    nn.init.zeros_(block.added[-1].weight)
-    maps = torch.rand(2, 4, 5, 5)
-    torch.testing.assert_close(block(maps), maps)
+def test_a_block_adds_to_what_its_shortcut_keeps():
+    block = Block(4, 6).eval()
+    maps = torch.rand(2, 4, 5, 7)
+    torch.testing.assert_close(block(maps), (block.kept(maps) + block.added(maps)).relu())
+    assert block(maps).shape == (2, 6, 3, 4)
 
 
 def test_activations_are_those_of_the_forward_pass():

@@ -49,10 +49,18 @@ def _same(model, other, X):
         np.testing.assert_array_equal(model.labels_, other.labels_)
 
 
+def jittered(rows):
+    return rows + 0.1 * torch.randn_like(rows)
+
+
 FITS = {
     "two runs, merged, refined": (clusterer, {"n_init": 2, "codes_per_cluster": 2}),
     "the game alone": (clusterer, {**STEADY, "n_init": 2, "ema_decay": 0.9}),
     "that rests": (clusterer, {"tol": 1.0, "n_iter_no_change": 2, "n_init": 2}),
+    "that looks at rows first": (
+        clusterer,
+        {"contrast_temperature": 0.5, "augment": jittered, "n_init": 2, "codes_per_cluster": 2},
+    ),
     "learned prior": (clusterer, {"prior": "learned"}),
     "continuous codes alone": (
         extractor,

@@ -114,6 +114,19 @@ def test_no_step_waits_for_the_host(case, captures, monkeypatch):
     assert set(reads.found) <= where
 
 
+def test_no_step_of_the_look_at_rows_waits_for_the_host():
+    colours = np.random.RandomState(0).rand(80, 3, 8, 8)
+    model = clusterer().fit(colours).model_
+    model.net.initialize_callbacks()
+    model.net.looking = True
+    rows = colours.reshape(80, -1)
+    steps = Steps(model.net, Schedule(model.recipe, rows).batches(model.rng, looks_near=False))
+    steps.epoch()
+    with HostReads() as reads:
+        steps.epoch()
+    assert reads.found == []
+
+
 def test_operations_that_read_values_are_found():
     values = torch.arange(4.0)
     with HostReads() as reads:

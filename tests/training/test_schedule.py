@@ -15,9 +15,13 @@ from torch import nn
 
 from gan_cluster._recipe import resolve
 from gan_cluster._validation.rows import check_rows
+from gan_cluster.training import inference, schedule
 from gan_cluster.training.callbacks import StopTraining
+from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.schedule import Schedule
+
+NEAR = np.tile(np.arange(6), (40, 1))  # rows that are near each of 40
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +72,67 @@ def test_clusters_form_before_the_generator_joins(epochs, forming, blobs):
 def test_the_papers_game_is_one_from_beginning_to_end(blobs):
     model = clusterer(**STEADY, max_epochs=4).fit(blobs[0])
     assert all("generator_loss" in row for row in model.history_)
+
+
+def test_a_look_at_rows_comes_once_before_all_runs(colours, monkeypatch):
+    starts, views = [], []  # of each stage: what it does, and the weights of trunks; and near rows
+
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            seen, read = (
+                torch.cat([w.detach().flatten() for w in trunk.parameters()])
+                for trunk in (net.observer_.trunk, net.discriminator_.trunk)
+            )
+            starts.append((net.looking, net.playing, seen, read))
+
+    def nearest(X, *args):
+        *_, view = args
+        views.append(None if view is None else view(X))
+        return nearest_rows(X, *args)
+
+    monkeypatch.setattr(schedule, "nearest_rows", nearest)
+    model = clusterer(max_epochs=8, n_init=2, callbacks=[Watch()]).fit(colours)
+    assert [row for *row, _, _ in starts] == [
+        [True, False],
+        [False, False],
+        [False, False],
+        [False, True],
+    ]
+    (*_, blank, _), (*_, seen, first), (*_, also_seen, second), _ = starts
+    assert not torch.equal(blank, seen)
+    assert all(torch.equal(seen, trunk) for trunk in (first, also_seen, second))
+    assert ["contrast" in row for row in model.history_] == [True] * 4 + [False] * 4
+    assert model.n_iter_ == 8
+    (features,) = views
+    net = model.model_.net
+    expected = net.observer_.features(model.model_.encode(colours.reshape(40, -1)))
+    np.testing.assert_allclose(features, expected.detach(), atol=1e-5)
+    np.testing.assert_allclose((features**2).sum(1), 1, atol=1e-5)
+
+
+def test_a_model_is_scored_by_the_near_rows_that_its_observer_sees(colours, monkeypatch):
+    views = []
+    monkeypatch.setattr(inference, "nearest_rows", lambda *args: views.append(args[-1]) or NEAR)
+    model = clusterer(max_epochs=4).fit(colours)
+    model.score(colours)
+    assert views[0] is not None
+    chunked = clusterer().partial_fit(colours)
+    assert all("contrast" not in row for row in chunked.history_)
+    chunked.score(colours)
+    assert views[-1] is None
+
+
+@pytest.mark.parametrize("batch", [2, 5])
+def test_a_look_at_rows_that_is_interrupted_is_of_use(batch, colours):
+    settings = {"max_epochs": 8, "codes_per_cluster": 2, "batch_size": 20}
+    model = clusterer(callbacks=[Interrupt(batch)], **settings)
+    with pytest.warns(ConvergenceWarning, match="interrupted"), pytest.raises(KeyboardInterrupt):
+        model.fit(colours)
+    assert is_finite(model, colours)
+    assert model.n_iter_ == batch // 2
+    assert len(model.model_.net.clusters) == 3
+    model.set_params(callbacks=None).partial_fit(colours)
+    assert "contrast" not in model.history_[-1]
 
 
 @pytest.mark.parametrize("make", [clusterer, extractor])

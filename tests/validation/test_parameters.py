@@ -34,6 +34,8 @@ SETTINGS = {
         {"augment": "photo", "image_shape": (1, 8, 8)},
         'augment="photo" changes the colours of images of 3 channels.* images of 1 channels',
     ),
+    "views that do not differ": ({"contrast_temperature": 0.5}, 'augment="none" makes none'),
+    "contrast_temperature": ({"contrast_temperature": -1}, "'contrast_temperature' parameter"),
     "augment": ({"augment": "mirror"}, "'augment' parameter"),
     "unknown device": ({"device": "abacus"}, "device='abacus' is unknown: use \"auto\""),
     "absent device": ({"device": "meta"}, "device='meta' is not available here: use"),
