@@ -35,10 +35,10 @@ noise_dim : int, default=62
 """,
     "networks": """\
 architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
-    "auto" is "dcgan" (arXiv:1511.06434) for images and "mlp" for tables; for images of three
-    channels and 32 pixels or more it is "resnet", DCGAN with a residual trunk for the clusters
-    (arXiv:1512.03385), unless the game is all there is. A pair (generator,
-    discriminator) gives networks of your own: classes or functions, called as
+    "auto" is "mlp" for tables and "dcgan" (arXiv:1511.06434) for images, but "resnet" for those
+    of three channels and at least 32 pixels on both sides, unless the game is all there is:
+    Q then reads a residual trunk (arXiv:1512.03385), and the rest is as of "dcgan". A pair
+    (generator, discriminator) gives networks of your own: classes or functions, called as
     ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
     are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
     standardised for tables; the discriminator gives features (n, ...), on which the heads are

@@ -408,8 +408,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         The mutual information between the cluster of a row and those of its five nearest rows
         among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
-        ones that cut X where it is thin, and 0 after a collapse. No label is used. Only with a
-        categorical code.
+        ones that cut X where it is thin, and 0 after a collapse. Of photographs, near rows are
+        those that the observer of :class:`~gan_cluster.Objective` finds alike. No label is used.
+        Only with a categorical code.
 
         Parameters
         ----------

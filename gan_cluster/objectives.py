@@ -56,11 +56,12 @@ class Objective:
         "auto" is "photo" for images of three channels, "image" for others, and "none" for tables,
         where a near row is the twin.
     contrast_temperature : float or "auto", default="auto"
-        Above 0 a trunk first learns to tell two views of one row, made as ``augment`` says, from
-        those of other rows (NT-Xent at this temperature, arXiv:2002.05709). Clusters start from
-        its weights, and near rows are sought in its features of unit length: pixels say which
-        digits are alike, but not which photographs. "auto" is 0.5 for images of three channels,
-        and 0 for all else and without the consistency term. ``partial_fit`` goes without.
+        Above 0 an observer, a trunk beside the networks, first learns to tell two views of one
+        row, made as ``augment`` says, from those of other rows (NT-Xent at this temperature, Chen
+        et al., 2020, arXiv:2002.05709). Clusters start from its weights, and near rows are sought
+        in its features of unit length: pixels say which digits are alike, but not which
+        photographs. "auto" is 0.5 for images of three channels, and 0 for all else and without
+        the consistency term. ``partial_fit`` goes without.
     n_neighbors : int or "auto", default="auto"
         Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
     codes_per_cluster : int or "auto", default="auto"

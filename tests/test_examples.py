@@ -19,7 +19,8 @@ def short(monkeypatch):
     """Trainings of one epoch a stage; searches in threads, where this holds, too."""
 
     def shortened(**length):
-        return Length(**{**length, "forming": 1, "drawing": min(1, length["drawing"]), "more": 1})
+        few = {name: min(1, length[name]) for name in ("looking", "drawing")}
+        return Length(**{**length, **few, "forming": 1, "more": 1})
 
     monkeypatch.setattr(_recipe, "Length", shortened)
     with joblib.parallel_config(backend="threading"):

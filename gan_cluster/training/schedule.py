@@ -315,7 +315,9 @@ class Schedule:
         try:
             with self._users_numbers(net, standing.random):
                 net.run_epochs(batches, 0 if standing.ended else stage.epochs - standing.done)
-                if not stage.looks:
+                if stage.looks:
+                    self.processes.average(net.observer_.buffers())
+                else:
                     net.refresh_statistics(batches)
         except KeyboardInterrupt:
             if net.history and "seconds" not in net.history[-1]:
