@@ -63,7 +63,7 @@ max_epochs : int or "auto", default="auto"
     joined. "auto" gives the first 900 steps, the second 650 on images, 900 on tables and at least
     eight epochs; of a number, at most half go to the first. Without the consistency term all
     are one game, of 16 epochs at least. Where a trunk looks at rows before, as the objective's
-    ``contrast_temperature`` says, it has 10,000 steps or 100 epochs, or half of a number.
+    ``contrast_temperature`` says, it has 15,000 steps or 100 epochs, or half of a number.
 batch_size : int, default=128
     Rows a step, clipped to n_samples.
 learning_rate : float, pair of float or "auto", default="auto"

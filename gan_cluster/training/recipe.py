@@ -14,7 +14,7 @@ from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
-LOOKING_STEPS, LOOKING_EPOCHS = 10_000, 100  # before that, at most, to learn which views are alike
+LOOKING_STEPS, LOOKING_EPOCHS = 15_000, 100  # at most, in which an observer learns to see
 STAGE_STEPS = 900  # in which clusters form
 DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
