@@ -50,6 +50,10 @@ MEASURED = {
     "gpu": "Fits with the library's defaults on a GPU: seconds of the whole and until 0.98 of test "
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
+    "photos": "CIFAR-10 from scratch: test rows, and what each part is worth on 10,000 rows of "
+    "train. `kmeans` is k-means++ on the trunk's averaged last maps, `probe` a linear SVM on them, "
+    "which sees labels; `near` are shares of near rows of one class; fidelity and variety are of "
+    "drawn members, by pixels (`benchmarks/photos.py`).",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
     "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`). Rows of "
     "infogan-cr had a contrastive term besides, which is gone: FactorVAE was .670 with it and .675 "
@@ -67,14 +71,17 @@ mean ACC of the best-scored of three, over all triples.
 | --- | --- | --- | --- | --- |
 """
 OPTIONS, GENERATED = "options", "generation"
-DRAWN = ["data", "recipe", "seeds", "acc", "fidelity", "fidelity_worst", "variety", "coverage"]
-DRAWN += ["real_coverage", "frechet", "real_frechet", "cpu_seconds"]
+DRAWN = ["data", "recipe", "seeds", "acc", "fidelity", "fidelity_worst", "real_fidelity"]
+DRAWN += ["real_fidelity_worst", "variety", "coverage", "real_coverage", "frechet", "real_frechet"]
+DRAWN += ["cpu_seconds"]
 DRAWN_HEAD = """## generation
 
 What the clusterer draws of its clusters with its defaults, beside held-out real rows (`real_`):
 means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In rows marked "before"
 the generator played against the discriminator that reads clusters; those of MNIST had two
-continuous codes. Below, what such codes change in images.
+continuous codes. In those marked "equal codes" it had a discriminator of its own, but the codes of
+a cluster were drawn equally often, also those that no real row has. Below, what continuous codes
+change in images.
 
 """
 TRIED = """## options
