@@ -296,7 +296,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
     drawn = DRAWING_STEPS[is_table] if is_consistent else STAGE_STEPS
     drawing = settling = max(ceil(drawn / n_steps), DRAWING_EPOCHS)
     if max_epochs != "auto":
-        looking = min(looking, max_epochs // 2)
+        looking = max_epochs // 2 if looking else 0
         forming = min(forming, (max_epochs - looking) // 2)
         drawing = max_epochs - looking - forming
     if not is_consistent:  # the game alone is one stage

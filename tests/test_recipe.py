@@ -274,7 +274,7 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
     [
         (InfoGANClusterer(10), 3, 469, (2, 8, 8), 8),
         (InfoGANClusterer(10), 3, 10, (90, 90, 90), 90),
-        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 3, 10, (90, 55, 55), 55),
+        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 3, 10, (90, 65, 65), 65),
         (InfoGANClusterer(10, n_init=5, max_epochs=5), 5, 469, (2, 3, 8), 5),
         (InfoGANClusterer(10, objective="infogan"), 1, 469, (16, 0, 8), 16),
         (InfoGANClusterer(10, objective="infogan"), 1, 10, (180, 0, 90), 180),
@@ -315,11 +315,13 @@ def test_a_look_at_rows_is_part_of_max_epochs_and_leaves_one_run(resolved):
     X = np.random.RandomState(0).rand(1280, 192)
     settings = {"image_shape": (3, 8, 8)}
     lengths = [
-        resolved(InfoGANClusterer(4, max_epochs=n, **settings), X).length for n in (1, 2, 9, "auto")
+        resolved(InfoGANClusterer(4, max_epochs=n, **settings), X).length
+        for n in (1, 2, 9, 400, "auto")
     ]
     spans = [(length.looking, length.forming, length.drawing) for length in lengths]
     assert spans[:3] == [(0, 0, 1), (1, 0, 1), (4, 2, 3)]
-    assert spans[3][0] == LOOKING_EPOCHS
+    assert spans[3][0] == 200
+    assert spans[4][0] == LOOKING_EPOCHS
     assert all(length.n_runs == 1 for length in lengths)
 
 
