@@ -1,6 +1,7 @@
 """What the tests share: small data, a guard against training, and how many examples are tried."""
 
 import os
+import signal
 import warnings
 
 import numpy as np
@@ -37,6 +38,14 @@ def _on_the_cpu(request, monkeypatch):
     if "gpu" not in request.keywords:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Interrupts are heard, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The stages of training, and what is left when they are stopped."""
 
-import signal
 from copy import deepcopy
 
 import numpy as np
@@ -22,14 +21,6 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.schedule import Schedule
 
 NEAR = np.tile(np.arange(6), (40, 1))  # rows that are near each of 40
-
-
-@pytest.fixture(autouse=True)
-def interrupts():
-    """Interrupts are heard, also where the tests run in the background of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_each_stage_stops_when_it_rests(blobs):
