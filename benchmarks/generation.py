@@ -117,6 +117,19 @@ def compared(X: np.ndarray, labels: np.ndarray, drawn: np.ndarray, drawn_labels:
     return row
 
 
+def seen(model: InfoGANClusterer, rows: np.ndarray) -> np.ndarray:
+    """Rows as the networks see them, flat."""
+    return model.model_.encode(rows.reshape(len(rows), -1)).flatten(1).numpy(force=True)
+
+
+def drawn_beside(model: InfoGANClusterer, X: np.ndarray, labels: np.ndarray) -> Row:
+    """All measures of what is drawn of each cluster beside real rows and their labels."""
+    clusters = np.unique(labels)
+    drawn = [model.sample(N_DRAWN, cluster=int(k), random_state=0) for k in clusters]
+    rows, of = np.concatenate(drawn), np.repeat(clusters, N_DRAWN)
+    return compared(seen(model, X), labels, seen(model, rows), of)
+
+
 def members(data: DataSet, seed: int, judge: GANFeatureExtractor) -> Row:
     """What a clusterer with its defaults draws of its clusters, and how long its fit takes."""
     model = InfoGANClusterer(data.n_clusters, image_shape=data.image_shape, random_state=seed)
@@ -124,17 +137,11 @@ def members(data: DataSet, seed: int, judge: GANFeatureExtractor) -> Row:
     model.fit(data.X_train)
     seconds, cpu_seconds = perf_counter() - started, process_time() - used
     labels, test_labels = model.labels_, model.predict(data.X_test)
-    clusters = np.unique(labels)
-    drawn = [model.sample(N_DRAWN, cluster=int(k), random_state=0) for k in clusters]
-    places = [np.flatnonzero(test_labels == k)[:N_DRAWN] for k in clusters]
+    places = [np.flatnonzero(test_labels == k)[:N_DRAWN] for k in np.unique(labels)]
     real = np.concatenate(places)
-
-    def seen(rows: np.ndarray) -> np.ndarray:
-        return model.model_.encode(rows.reshape(len(rows), -1)).flatten(1).numpy(force=True)
-
-    X = seen(data.X_train)
-    found = compared(X, labels, seen(np.concatenate(drawn)), np.repeat(clusters, N_DRAWN))
-    held_out = compared(X, labels, seen(data.X_test[real]), test_labels[real])
+    found = drawn_beside(model, data.X_train, labels)
+    of_test = seen(model, data.X_test[real]), test_labels[real]
+    held_out = compared(seen(model, data.X_train), labels, *of_test)
     true, generated = (
         judge.transform(rows)
         for rows in (data.X_test, model.sample(len(data.X_test), random_state=seed))

@@ -14,7 +14,6 @@ members are compared in pixels. Rows that the file has are not run again.
 
 import argparse
 import resource
-from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -24,16 +23,14 @@ from typing import Any
 import numpy as np
 import torch
 from data import DataSet, load
-from generation import compared, frechet_distance
+from generation import drawn_beside, frechet_distance
 from keeping import Row, describe_machine, in_process, run_missing
+from options import scores
 from probe import LinearProbe
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.utils import gen_batches
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 from gan_cluster.inspection import ClusterDisplay
-from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.inference import view_of
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.photos import random_crop
@@ -41,7 +38,6 @@ from gan_cluster.training.random import torch_generator
 
 TRAIN_ROWS = 50_000
 NEAR_ROWS = 10_000
-N_DRAWN = 200  # of each cluster
 
 
 def same_colors(images: torch.Tensor) -> torch.Tensor:
@@ -96,9 +92,8 @@ class Features:
         return self.extractor.transform(X)
 
 
-def of_features(model: InfoGANClusterer, data: DataSet, seed: int) -> Row:
+def of_features(features: Features, data: DataSet, seed: int) -> Row:
     """k-means++ and a linear classifier on the trunk's last maps, averaged over space."""
-    features = Features(model, data.X_train)
     X, X_test = features.transform(data.X_train), features.transform(data.X_test)
     centres = KMeans(data.n_clusters, init="k-means++", n_init=10, random_state=seed).fit(X)
     probe = LinearProbe(features, data.y_train, None, seed).fit(data.X_train)
@@ -112,29 +107,16 @@ def of_features(model: InfoGANClusterer, data: DataSet, seed: int) -> Row:
 
 def of_labels(y: np.ndarray, labels: np.ndarray) -> Row:
     """How well clusters match known classes."""
-    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-        "acc": clustering_accuracy,
-        "nmi": normalized_mutual_info_score,
-        "ari": adjusted_rand_score,
-    }
-    return {name: round(float(measure(y, labels)), 4) for name, measure in measures.items()}
+    return {name: round(float(value), 4) for name, value in scores(y, labels).items()}
 
 
-def of_drawn(model: InfoGANClusterer, data: DataSet) -> Row:
+def of_drawn(model: InfoGANClusterer, data: DataSet, features: Features) -> Row:
     """What is drawn of the clusters: by pixels, and its distance in the trunk's features."""
     labels = model.labels_
-    clusters = np.unique(labels)
-    drawn = [model.sample(N_DRAWN, cluster=int(k), random_state=0) for k in clusters]
-
-    def seen(rows: np.ndarray) -> np.ndarray:
-        return model.model_.encode(rows.reshape(len(rows), -1)).flatten(1).numpy(force=True)
-
-    few = np.concatenate([np.flatnonzero(labels == k)[:1000] for k in clusters])
-    members = np.concatenate(drawn), np.repeat(clusters, N_DRAWN)
-    row = compared(seen(data.X_train[few]), labels[few], seen(members[0]), members[1])
-    features = Features(model, data.X_train)
+    few = np.concatenate([np.flatnonzero(labels == k)[:1000] for k in np.unique(labels)])
     generated = model.sample(len(data.X_test), random_state=0)
     true, other = (features.transform(rows) for rows in (data.X_test, generated))
+    row = drawn_beside(model, data.X_train[few], labels[few])
     return {**row, "frechet": round(frechet_distance(true, other), 4)}
 
 
@@ -158,12 +140,13 @@ def run_row(
     row |= {"seconds": round(perf_counter() - started, 1), **stages(model)}
     row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     row |= of_labels(data.y_test, model.predict(data.X_test))
-    row |= of_features(model, data, seed)
+    features = Features(model, data.X_train)
+    row |= of_features(features, data, seed)
     row |= near_share(model, data) if model.model_.recipe.looks else {}
-    row |= of_drawn(model, data)
+    row |= of_drawn(model, data, features)
     if picture is not None:
-        shown = next(gen_batches(len(data.X_train), 10_000))
-        ClusterDisplay.from_estimator(model, data.X_train[shown]).figure_.savefig(picture, dpi=150)
+        display = ClusterDisplay.from_estimator(model, data.X_train[:NEAR_ROWS])
+        display.figure_.savefig(picture, dpi=150)
     return row | {"commit": describe_machine()["commit"]}
 
 

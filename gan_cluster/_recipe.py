@@ -244,9 +244,10 @@ def _objective_and_codes(
     if objective.gradient_penalty == "auto":
         objective.gradient_penalty = CRITIC_PENALTY if objective.is_consistent else 0.0
     is_table = len(shape) < 3
+    is_photo = not is_table and shape[0] == COLOURS
     if objective.augment == "auto":
-        objective.augment = "none" if is_table else "photo" if shape[0] == COLOURS else "image"
-    if objective.augment == "photo" and (is_table or shape[0] != COLOURS):
+        objective.augment = "none" if is_table else "photo" if is_photo else "image"
+    if objective.augment == "photo" and not is_photo:
         seen = "rows of a table" if is_table else f"images of {shape[0]} channels"
         raise ValueError(
             f'augment="photo" changes the colours of images of {COLOURS} channels, and networks '
@@ -258,7 +259,7 @@ def _objective_and_codes(
             'architecture="auto", or set augment="auto"'
         )
     if objective.contrast_temperature == "auto":
-        objective.contrast_temperature = 0.0 if is_table or shape[0] != COLOURS else CONTRAST
+        objective.contrast_temperature = CONTRAST if is_photo else 0.0
     if not objective.is_consistent:
         objective.contrast_temperature = 0.0
     if objective.contrast_temperature and objective.augment == "none":

@@ -90,9 +90,7 @@ class Batches:
 
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
-        other = copy(self)
-        other.near = None
-        return other
+        return self.beside(None)
 
     def __len__(self) -> int:
         sizes = [len(self.X) if isinstance(block, slice) else len(block) for block in self.blocks]

@@ -29,10 +29,10 @@ def nearest_rows(
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
     Distances are Euclidean between what ``view`` makes of rows, or in the networks' units; there
-    rows of more than twice ``COMPONENTS`` features
-    are reduced to their principal components first, which takes noise away, too. Rows are dealt at
-    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
-    many rows say less of what a cluster has in common, and time would not grow linearly with X.
+    rows of more than twice ``COMPONENTS`` features are reduced to their principal components first,
+    which takes noise away, too. Rows are dealt at random into blocks of at most ``NEIGHBOR_BLOCK``
+    and searched within theirs: the nearest of very many rows say less of what a cluster has in
+    common, and time would not grow linearly with X.
     A GPU searches where that is the device.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
