@@ -15,9 +15,12 @@ n_clusters : int{or_none}, default=8
 image_shape : tuple of int (channels, height, width), default=None
     Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
     there it says which axis holds the channels.
-prior : {{"uniform", "learned"}} or array-like of shape (n_clusters,), default="uniform"
+prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), default="auto"
     Sizes of the clusters as shares, which balance aims at and the generator draws from: equal
-    ones, given ones in any order, or a running mean of those that formed clusters have.
+    ones, given ones in any order, or a running mean of those that formed clusters have. "auto"
+    is "learned" with the consistency term and "uniform" without. Of a table it also tries
+    k-means and a mixture of Gaussians, and where one of them explains rows better than the
+    clusters that formed, by near rows and on rows held out, Q learns its clusters.
 random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"

@@ -35,7 +35,7 @@ from gan_cluster._validation.parameters import (
     check_objective,
     restored_on_error,
 )
-from gan_cluster._validation.rows import Rows, as_given, check_rows
+from gan_cluster._validation.rows import Rows, as_given, check_rows, far_from_fitted
 from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
@@ -90,7 +90,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "n_clusters": [POSITIVE],
         "image_shape": ["array-like", None],
-        "prior": [StrOptions({"uniform", "learned"}), "array-like"],
+        "prior": [StrOptions({"auto", "uniform", "learned"}), "array-like"],
         "random_state": ["random_state"],
         "n_init": [POSITIVE, StrOptions({"auto"})],
         "categorical_codes": ["array-like"],
@@ -122,7 +122,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         n_clusters: int | None = 8,
         *,
         image_shape: tuple[int, int, int] | None = None,
-        prior: Any = "uniform",
+        prior: Any = "auto",
         random_state: int | np.random.RandomState | None = None,
         n_init: int | str = "auto",
         categorical_codes: Sequence[int] = (),
@@ -215,7 +215,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 self.model_.merges = False
             else:
                 net, batches = schedule.fit()
-                self.model_ = Model(schedule.recipe, net, batches.rng)
+                recipe = schedule.recipe.with_codes(net.clusters.n_codes)
+                self.model_ = Model(recipe, net, batches.rng)
             self._after_training(rows.X)
             sizes = self._sizes(rows.X)
             bridge.finish()
@@ -293,7 +294,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_callbacks(self.callbacks)
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
-        return check_rows(self, X, reset=reset, min_rows=min_rows)
+        rows = check_rows(self, X, reset=reset, min_rows=min_rows)
+        message = None if reset else far_from_fitted(rows.X, self.model_.encoding)
+        if message is not None:
+            warnings.warn(message, UserWarning, stacklevel=4)
+        return rows
 
     def _schedule(self, rows: Rows, goes_on: bool) -> Schedule:
         """What trains, once every parameter is resolved against the rows."""

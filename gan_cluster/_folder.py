@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-FORMAT = 4
+FORMAT = 5
 FILE = "model.safetensors"
 OLD_DOCUMENT = "model.json"  # of formats 1 and 2
 DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # beside the names of tensors

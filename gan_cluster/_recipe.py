@@ -33,13 +33,14 @@ from gan_cluster.training.recipe import (
     GAME_EPOCHS,
     LOOKING_EPOCHS,
     LOOKING_STEPS,
+    STAGE_CODES,
     STAGE_STEPS,
     Length,
     Recipe,
 )
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
-N_INIT = 3
+N_INIT = 4
 CONTRAST = 0.5  # temperature; at 0.2 features cluster less well
 CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
 COLOURS = 3  # channels of a photograph
@@ -47,7 +48,8 @@ RESIDUAL_SIZE = 32  # of its sides, from which blocks see more than strided conv
 RATES = 1e-3, 2e-3
 GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
-AUTO = {"codes_per_cluster": (2, 4), "n_neighbors": (5, 10)}  # on images, on tables
+CODES_IN_TURN = 4, 2  # for each cluster, of the runs
+NEIGHBORS = 5, 10  # on images, on tables
 # what may change while training goes on
 FREE = {
     "batch_size",
@@ -111,6 +113,11 @@ def resolve_networks(
     objective, n_clusters, sizes = _objective_and_codes(parameters, encoding.shape)
     learned = objective.continuous_variance == "learned"
     n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
+    prior = check_prior(parameters["prior"], n_clusters, objective.is_consistent)
+    per_cluster: Any = objective_of(parameters["objective"]).codes_per_cluster
+    if per_cluster == "auto":
+        per_cluster = CODES_IN_TURN if objective.is_consistent else 1
+    finds_sizes = prior == "auto" and objective.is_consistent
     trained = {name: given[name] for name in given.keys() - FREE - READ_BY}
     if isinstance(trained["objective"], Objective):  # which may be changed in place
         trained["objective"] = replace(trained["objective"])
@@ -120,8 +127,10 @@ def resolve_networks(
         encoding=encoding,
         n_clusters=n_clusters,
         code=LatentCode(parameters["noise_dim"], sizes, n_continuous, learned),
+        codes_in_turn=per_cluster if isinstance(per_cluster, tuple) else (per_cluster,),
         objective=objective,
-        prior=check_prior(parameters["prior"], n_clusters, objective.is_consistent),
+        prior=prior if prior != "auto" else "learned" if finds_sizes else "uniform",
+        mixtures=finds_sizes and len(encoding.shape) < 3 and n_clusters > 1,
         architecture=_architecture(parameters, layout)[0],
         width=parameters["width"],
         depth=parameters["depth"],
@@ -268,11 +277,10 @@ def _objective_and_codes(
             'differ, and augment="none" makes none: set augment to a function, or the temperature '
             "to 0"
         )
-    for name, values in AUTO.items():
-        if getattr(objective, name) == "auto":
-            setattr(objective, name, values[is_table])
-            if name == "codes_per_cluster" and not objective.is_consistent:
-                objective.codes_per_cluster = 1
+    if objective.n_neighbors == "auto":
+        objective.n_neighbors = NEIGHBORS[is_table]
+    if objective.codes_per_cluster == "auto":
+        objective.codes_per_cluster = CODES_IN_TURN[0] if objective.is_consistent else 1
     n_codes = n_clusters * objective.codes_per_cluster
     return objective, n_clusters, (n_codes, *others) if n_clusters else ()
 
@@ -292,7 +300,8 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
     is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
     n_steps = steps_per_epoch(X, batch_size, n_processes)
     looking = min(ceil(LOOKING_STEPS / n_steps), LOOKING_EPOCHS) if recipe.looks else 0
-    forming = ceil(STAGE_STEPS / n_steps)
+    n_codes = recipe.code.categorical[0] if is_consistent and recipe.n_clusters else 1
+    forming = ceil(STAGE_STEPS * max(1, n_codes / STAGE_CODES) / n_steps)
     is_table = len(recipe.encoding.shape) < 3
     drawn = DRAWING_STEPS[is_table] if is_consistent else STAGE_STEPS
     drawing = settling = max(ceil(drawn / n_steps), DRAWING_EPOCHS)

@@ -118,7 +118,7 @@ class GANFeatureExtractor(BaseGAN):
         n_clusters: int | None = 8,
         *,
         image_shape: tuple[int, int, int] | None = None,
-        prior: Any = "uniform",
+        prior: Any = "auto",
         random_state: int | np.random.RandomState | None = None,
         n_init: int | str = "auto",
         layers: str | list[str] = "last",

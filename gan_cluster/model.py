@@ -338,6 +338,7 @@ class Model:
         Raises a ValueError, KeyError and others if document and tensors do not fit each other or
         the recipe.
         """
+        recipe = recipe.with_codes(len(tensors["clusters.usage"]))
         _check_shapes(recipe, tensors)
         net = recipe.make_net(0, torch_generator(0, recipe.device))
         restore_net(net, document, tensors)

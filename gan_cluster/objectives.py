@@ -226,8 +226,13 @@ def contrast(first: torch.Tensor, second: torch.Tensor, temperature: float) -> t
     return F.cross_entropy(likeness, partners)
 
 
-def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
-    """KL divergence in nats from a prior over clusters to their shares in a batch.
+def imbalance(
+    marginal: torch.Tensor, prior: torch.Tensor, seen: torch.Tensor | None = None
+) -> torch.Tensor:
+    """KL divergence in nats from a prior over clusters to their shares.
+
+    Those are the shares in a batch; or those ``seen`` over more batches, where one is too small to
+    have all clusters: the batch then has the gradient that it would have as a part of those.
 
     >>> import torch
     >>> uniform = torch.full((4,), 0.25)
@@ -235,7 +240,8 @@ def imbalance(marginal: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
     0.0
     """
     tiny = torch.finfo(marginal.dtype).tiny
-    return (marginal * (marginal.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
+    shares = marginal if seen is None else seen.detach()
+    return (marginal * (shares.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
 
 
 def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -102,7 +102,7 @@ def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple[float, ...]:
-    """The prior over clusters: "uniform", "learned" or their sizes as shares, 1 in all.
+    """The prior over clusters: "auto", "uniform", "learned" or their sizes as shares, 1 in all.
 
     A ValueError otherwise. It is learned by the consistency term, which alone reads real rows.
     """

@@ -11,10 +11,21 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import assert_all_finite, validate_data
 from torch.utils.data import Dataset
 
-from gan_cluster.training.data import Layout
-from gan_cluster.training.storage import BLOCK_ROWS, as_array, mapped_file, release, spool
+from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.storage import (
+    BLOCK_ROWS,
+    as_array,
+    mapped_file,
+    release,
+    spool,
+    spread_rows,
+)
 
 CHANNEL_COUNTS = (1, 3, 4)
+UNIT_ROWS = 1_000  # by which is judged whether rows are in the units of fit
+BEYOND_IMAGES, FEW_BEYOND = 3.0, 0.01  # half ranges from the middle, and the share of such values
+BEYOND_COLUMNS = 30.0  # deviations from the mean, for the median of all values
+NARROW, FEW_ROWS = 0.02, 10  # of the same units: what hardly differs, in rows that are not few
 
 
 class Rows(NamedTuple):
@@ -237,6 +248,28 @@ def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
         raise ValueError(
             f"X is constant: all {len(X)} rows are the same, there is nothing to cluster"
         )
+
+
+def far_from_fitted(X: np.ndarray, encoding: Encoding) -> str | None:
+    """What to say of rows that are unlike those of fit in their units, or None."""
+    rows = spread_rows(X, UNIT_ROWS)
+    seen = encoding.encode(rows).flatten(1).numpy()
+    if len(encoding.shape) == 3:
+        span = float(seen.max() - seen.min())
+        is_beyond = float(np.mean(np.abs(seen) > BEYOND_IMAGES)) > FEW_BEYOND
+        is_narrow = len(seen) > 1 and 0 < span < NARROW
+    else:
+        deviation = float(seen[:, encoding.scale > 0].std(0).max(initial=0))
+        is_beyond = bool(np.median(np.abs(seen)) > BEYOND_COLUMNS)
+        is_narrow = len(seen) >= FEW_ROWS and 0 < deviation < NARROW
+    if not (is_beyond or is_narrow):
+        return None
+    low, high = encoding.ends
+    return (
+        f"X lies far outside the rows of fit: its values go from {rows.min():.4g} to "
+        f"{rows.max():.4g}, and those of fit from about {low:.4g} to {high:.4g}; give it in the "
+        "same units"
+    )
 
 
 def check_scale(scale: np.ndarray, center: np.ndarray) -> None:

@@ -4,10 +4,14 @@ import numpy as np
 import torch
 
 from gan_cluster.codes import one_hot
+from gan_cluster.networks.mixture import Mixture
+from gan_cluster.training.processes import Processes
 
+OF_CLUSTERS = "shares", "usage", "seen"  # running means that training changes
 TINY = torch.finfo(torch.float32).tiny
 FOLLOWING = 0.01  # rate of running means over batches
 RARE = 1e-6  # share of rows at least, for a value that no row has
+ROWS_EACH = 5  # labels of a cluster that have to be seen, in the mean, for its share to be known
 
 
 class Clusters:
@@ -31,12 +35,17 @@ class Clusters:
         generator draws from it and balance aims at it. Empty without a code.
     usage : Tensor of shape (n_codes,)
         Shares of the values among real rows, a running mean.
+    seen : Tensor of shape (n_clusters,)
+        Shares of the clusters in the batches before, a running mean over as many as it takes.
+    teacher : Mixture or None
+        What says, in the place of twins, of which cluster a row is.
     """
 
     def __init__(self, n_codes: int, prior: str | tuple[float, ...], device: torch.device):
         self.n_codes = n_codes
         self.prior = prior
         self.device = device
+        self.teacher: Mixture | None = None
         equal = np.full(n_codes, 1 / max(1, n_codes))
         self.usage = torch.as_tensor(equal, dtype=torch.float32, device=device)
         self.regroup(None)
@@ -69,6 +78,21 @@ class Clusters:
             if sizes is not None:
                 shares[np.argsort(sizes)] = np.sort(self.prior)
         self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
+        self.seen = self.shares.clone()
+
+    def seen_with(
+        self, marginal: torch.Tensor, n_labels: int, processes: Processes
+    ) -> torch.Tensor | None:
+        """Shares (n_clusters,) over the last batches, the mean of one of ``n_labels`` included.
+
+        None where one batch is enough: balance is then measured on it alone.
+        """
+        rate = n_labels * processes.count / (ROWS_EACH * max(1, len(self)))
+        if rate >= 1:
+            return None
+        seen = processes.mean(marginal.detach())
+        self.seen.lerp_(torch.where(seen.isfinite().all(), seen, self.seen), rate)
+        return self.seen
 
     def follow(self, marginal: torch.Tensor) -> None:
         """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""

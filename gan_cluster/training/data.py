@@ -10,10 +10,16 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-from gan_cluster.training.storage import release
+from gan_cluster.training.storage import release, spread_rows
 
 CHUNK_BYTES = 32 * 2**20
-FAR = 1e6  # in standard deviations: what lies beyond would overflow inside the networks
+FAR = 100.0  # in units of the scale: networks see no value beyond
+SAMPLED_ROWS = 1_000  # from which is known how far nearly all values reach
+TAIL = 0.005  # share of values at either end that may be outliers
+OUTLYING = 100.0  # times the reach of all others: as far off, those set no range of images
+NORMAL_REACH = 2.576  # standard deviations, of which a normal column has all but the tails
+HEAVY = 10.0  # the same of the deviation of a column
+ONE_KIND = 1.0  # deviation of the logarithms of the scales, below which columns share one
 SINGLE = 1e-30, 1e30  # units in which single precision does not run out of exponents
 
 
@@ -37,8 +43,9 @@ class Encoding:
     """How rows map to tensors: their shape, the order of their axes, and their scale.
 
     Images are scaled by one range over the whole of X to [-1, 1], the generator's tanh; each
-    column of a table to mean 0 and variance 1. A column that is constant in X has that value
-    in all rows that networks draw.
+    column of a table to mean 0 and variance 1, or all by one scale where those of the columns
+    hardly differ, as of embeddings. Some values far beyond all others set no scale. A column that
+    is constant in X has that value in all rows that networks draw.
 
     Parameters
     ----------
@@ -75,6 +82,13 @@ class Encoding:
             channels, height, width = self.shape
             return batch.view(-1, height, width, channels).permute(0, 3, 1, 2)
         return batch.view(-1, *self.shape).contiguous(memory_format=torch.channels_last)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Between which values rows lie: of an image all, of a table most."""
+        reach = 1 if len(self.shape) == 3 else NORMAL_REACH
+        low, high = self.center - reach * self.scale, self.center + reach * self.scale
+        return float(low.min()), float(high.max())
 
     @cached_property
     def _units(self) -> tuple[type, torch.Tensor, torch.Tensor]:
@@ -119,6 +133,10 @@ def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of all values together, each of shape (1,)."""
     ends = [(rows.min(), rows.max()) for rows in _chunks(X)]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    inner_low, middle, inner_high = _reach(spread_rows(X, SAMPLED_ROWS))
+    reach = OUTLYING * (inner_high / 2 - inner_low / 2)
+    if reach > 0 and max(high - middle, middle - low) > reach:
+        low, high = inner_low, inner_high
     half = max(high / 2 - low / 2, np.finfo(np.float64).smallest_subnormal)
     return np.array([low / 2 + high / 2]), np.array([half])
 
@@ -140,4 +158,23 @@ def _mean_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # scikit-learn takes for constant what varies by no more than it might have misjudged
     deviation = np.sqrt(np.maximum(scaler.var_, 0))
     deviation = np.maximum(deviation, np.finfo(np.float64).eps * np.abs(scaler.mean_))
-    return scaler.mean_ * unit, np.where(varies, deviation * unit, 0)
+    low, middle, high = _reach(spread_rows(X, SAMPLED_ROWS) / unit, axis=0)
+    usual = (high - low) / 2 / NORMAL_REACH
+    is_heavy = (usual > 0) & (deviation > HEAVY * usual)
+    center = np.where(is_heavy, middle, scaler.mean_)
+    scale = np.where(varies, np.where(is_heavy, usual, deviation) * unit, 0)
+    return center * unit, _one_scale(scale)
+
+
+def _reach(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Median of values, and between which ends nearly all of them lie: low, median, high."""
+    return np.quantile(values.astype(np.float64), [TAIL, 0.5, 1 - TAIL], axis=axis)
+
+
+def _one_scale(scale: np.ndarray) -> np.ndarray:
+    """One scale in place of those of columns of one kind; 0 stays 0."""
+    logarithms = np.log(scale[scale > 0])
+    if len(logarithms) < 2 or not np.std(logarithms) < ONE_KIND:
+        return scale
+    common = np.sqrt(np.mean(np.square(scale[scale > 0] / scale.max()))) * scale.max()
+    return np.where(scale > 0, common, 0.0)

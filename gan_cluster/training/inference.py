@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
 
 from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
@@ -17,6 +18,7 @@ from gan_cluster.training.storage import release
 
 INFERENCE_BATCH = 256
 SCORE_NEIGHBORS = 5
+UNLIKELY = 0.01  # probability of a code below which it is taken for 0, so that few have to be kept
 
 
 def map_rows(
@@ -79,6 +81,17 @@ def neighbor_joint(
     return (joint + joint.T) / max(1, 2 * pairs.size)
 
 
+def code_joint(
+    net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
+) -> np.ndarray:
+    """The same of values of the first code, by their probabilities: unsure rows count in part."""
+    found = map_rows(net, encoding, X, lambda batch: net.label(batch).softmax(1))
+    codes = csr_array(np.where(found < UNLIKELY, 0, found))
+    of_near = sum(codes[column] for column in near.T)
+    joint = (codes.T @ of_near).toarray().astype(np.float64)
+    return (joint + joint.T) / (2 * joint.sum())
+
+
 def merge_clusters(
     net: AdversarialNet,
     encoding: Encoding,
@@ -91,7 +104,7 @@ def merge_clusters(
 
     Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
     """
-    joint = neighbor_joint(net, encoding, X, near)
+    joint = code_joint(net, encoding, X, near)
     groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
     if known is not None:
         shared = np.zeros((n_clusters, n_clusters))

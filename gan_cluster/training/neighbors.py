@@ -63,17 +63,26 @@ def _reader(
     X: np.ndarray, encoding: Encoding, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What reads rows, given their indices, as their principal components where they are long."""
-    n_read = max(2 * COMPONENTS, CHUNK_BYTES // (X.shape[1] * 4))
-
-    def encoded(indices: np.ndarray) -> np.ndarray:
-        return encoding.encode(X[indices]).flatten(1).numpy()
-
-    is_long = min(X.shape) > 2 * COMPONENTS
-    seen = PCA(COMPONENTS, random_state=0).fit(encoded(order[:n_read])) if is_long else None
+    seen = principal_axes(X, encoding, order)
 
     def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
-        for part in gen_batches(len(indices), n_read):
-            rows = encoded(indices[part])
+        for part in gen_batches(len(indices), _n_read(X)):
+            rows = _encoded(X, encoding, indices[part])
             yield rows if seen is None else seen.transform(rows)
 
     return lambda indices: np.concatenate(list(parts(indices)))
+
+
+def principal_axes(X: np.ndarray, encoding: Encoding, order: np.ndarray) -> PCA | None:
+    """Principal components of some rows, the first of an order; None of rows that are not long."""
+    if min(X.shape) <= 2 * COMPONENTS:
+        return None
+    return PCA(COMPONENTS, random_state=0).fit(_encoded(X, encoding, order[: _n_read(X)]))
+
+
+def _n_read(X: np.ndarray) -> int:
+    return max(2 * COMPONENTS, CHUNK_BYTES // (X.shape[1] * 4))
+
+
+def _encoded(X: np.ndarray, encoding: Encoding, indices: np.ndarray) -> np.ndarray:
+    return encoding.encode(X[indices]).flatten(1).numpy()

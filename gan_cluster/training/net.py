@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.codes import Latent, LatentCode, one_hot
 from gan_cluster.networks.build import DiscriminatorOutput
+from gan_cluster.networks.mixture import Mixture
 from gan_cluster.objectives import (
     Objective,
     agreement,
@@ -25,7 +27,7 @@ from gan_cluster.objectives import (
 )
 from gan_cluster.training.augment import random_affine, random_view
 from gan_cluster.training.average import MovingAverage
-from gan_cluster.training.clusters import Clusters
+from gan_cluster.training.clusters import OF_CLUSTERS, Clusters
 from gan_cluster.training.photos import random_photo
 from gan_cluster.training.players import Players
 from gan_cluster.training.steps import Steps
@@ -117,14 +119,19 @@ class AdversarialNet(Players):
 
     def trained(self) -> dict[str, Any]:
         average = {"average_": self.average_.state_dict()} if self.objective.ema_decay else {}
-        clusters = {"shares": self.clusters.shares, "usage": self.clusters.usage}
-        return {**super().trained(), **average, **clusters}
+        clusters = {name: getattr(self.clusters, name) for name in OF_CLUSTERS}
+        teacher = self.clusters.teacher
+        taught = {} if teacher is None else {"teacher": teacher.state_dict()}
+        return {**super().trained(), **average, **clusters, **taught}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         if self.objective.ema_decay:
             self.average_.load_state_dict(state["average_"])
-        self.clusters.shares, self.clusters.usage = state["shares"], state["usage"]
+        for name in OF_CLUSTERS:
+            setattr(self.clusters, name, state[name])
+        if "teacher" in state:
+            self.clusters.teacher = Mixture(**state["teacher"])
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
@@ -283,12 +290,15 @@ class AdversarialNet(Players):
         terms["labels"] = labels.detach()
         if twin_logits is None:
             return 0.0
-        marginal = (labels.mean(0) + twin_logits.softmax(1).mean(0)) / 2
+        taught = twin_logits.softmax(1)
+        marginal = (labels.mean(0) + taught.mean(0)) / 2
         if self.playing:
             self.clusters.follow(self.processes.mean(marginal.detach()))
-        agreed = agreement(logits, twin_logits)
+        is_taught = self.clusters.teacher is not None
+        agreed = F.cross_entropy(logits, taught) if is_taught else agreement(logits, twin_logits)
         terms["agreement"] = agreed.detach()
-        balance = aim.balance_weight * imbalance(marginal, self.clusters.shares)
+        seen = self.clusters.seen_with(marginal, 2 * len(logits), self.processes)
+        balance = aim.balance_weight * imbalance(marginal, self.clusters.shares, seen)
         return aim.consistency_weight * (agreed + balance)
 
     def generator_step(
@@ -319,6 +329,8 @@ class AdversarialNet(Players):
         """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
         if not self.objective.is_consistent:
             return *self.together(rows, *fake), None
+        if self.clusters.teacher is not None:
+            return *self.together(rows, *fake), self.clusters.teacher(rows)
         real, twins, *rest = self.together(rows, self.twins(partners, self.rng), *fake)
         return real, *rest, self.cluster_logits(twins.code)
 

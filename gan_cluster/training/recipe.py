@@ -15,7 +15,7 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
 LOOKING_STEPS, LOOKING_EPOCHS = 15_000, 100  # at most, in which an observer learns to see
-STAGE_STEPS = 900  # in which clusters form
+STAGE_STEPS, STAGE_CODES = 900, 50  # in which clusters form: of so many codes at most
 DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
 GAME_EPOCHS = 16  # of the game alone
@@ -43,8 +43,10 @@ class Recipe:
     encoding: Encoding
     n_clusters: int  # 0 where there is no categorical code
     code: LatentCode  # its first part may be finer than clusters; then its values are merged
+    codes_in_turn: tuple[int, ...]  # for each cluster, of the runs; the first are those of `code`
     objective: Objective
     prior: str | tuple[float, ...]
+    mixtures: bool  # whether clusters of a mixture of Gaussians may be better than those that form
     architecture: str | tuple
     width: int
     depth: int | None
@@ -54,6 +56,20 @@ class Recipe:
     precision: str
     device: str
     length: Length | None = None  # None in a model that was loaded, until there are rows
+
+    def of_run(self, number: int) -> "Recipe":
+        """The recipe of one of several runs: how many codes a cluster has is tried in turn."""
+        per_cluster = self.codes_in_turn[number % len(self.codes_in_turn)]
+        return self.with_codes(self.n_clusters * per_cluster)
+
+    def with_codes(self, n_codes: int) -> "Recipe":
+        """The same with so many values of the first code; a ValueError if that is no such code."""
+        if n_codes not in {self.n_clusters * per_cluster for per_cluster in self.codes_in_turn}:
+            raise ValueError(f"{n_codes} codes are not those of {self.n_clusters} clusters")
+        if not self.n_clusters:
+            return self
+        categorical = n_codes, *self.code.categorical[1:]
+        return replace(self, code=replace(self.code, categorical=categorical))
 
     @property
     def merges(self) -> bool:

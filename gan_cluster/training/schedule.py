@@ -18,14 +18,8 @@ from gan_cluster._seeds import seeds
 from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Progress, Settled
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
-from gan_cluster.training.data import Encoding
-from gan_cluster.training.inference import (
-    merge_clusters,
-    near_rows,
-    neighbor_joint,
-    view_of,
-)
-from gan_cluster.training.merging import information
+from gan_cluster.training.inference import view_of
+from gan_cluster.training.judging import Jury
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
@@ -35,11 +29,7 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 from gan_cluster.training.recipe import STAGE_STEPS, Recipe
-from gan_cluster.training.storage import Block, deal, read, spread_rows
-
-JUDGED_ROWS = 10_000
-
-Judged = tuple[Encoding, np.ndarray, np.ndarray]
+from gan_cluster.training.storage import Block, deal, read
 
 
 @dataclass(frozen=True)
@@ -127,13 +117,13 @@ class Schedule:
         first, *others = self.seeds
         looks_first = whole and self.stages.looking is not None
         batches = self.batches(torch_generator(first), looks_near=not looks_first)
-        self.runs = [self._new_run(seed, batches) for seed in others]
+        self.runs = [self._new_run(i, seed, batches) for i, seed in enumerate(others)]
         return self.runs
 
-    def _new_run(self, seed: int, batches: Batches) -> Run:
+    def _new_run(self, number: int, seed: int, batches: Batches) -> Run:
         build_seed, batch_seed, step_seed = seeds(seed, 3)
         rng = torch_generator(step_seed + self.processes.rank, self.recipe.device)
-        net = self.recipe.make_net(build_seed, rng, self.net_class)
+        net = self.recipe.of_run(number).make_net(build_seed, rng, self.net_class)
         return Run(net, batches.reseeded(torch_generator(batch_seed)))
 
     def batches(self, rng: torch.Generator, looks_near: bool) -> Batches:
@@ -173,29 +163,31 @@ class Schedule:
         """
         looking, forming, drawing, _ = self.stages
         compared = len(self.runs) > 1
-        judges = compared or self.recipe.merges
+        judges = compared or self.recipe.merges or self.recipe.mixtures
         scores: list[float] = []
         begun = 0 if looking is None else LOOKING
         if self.checkpoint and self.checkpoint.seeds is not None:
             self.checkpoint.restore(self.runs)
             begun, scores = self.checkpoint.stage, self.checkpoint.scores
         chosen = self.runs[under_way(begun, scores, len(self.runs))]
-        judged = None
+        jury = None
         try:
             if begun == LOOKING and looking is not None:
                 self._train(chosen, looking, LOOKING)
             if looking is not None:
                 self._show(chosen.net, begun)
-            judged = self._judged(chosen.net) if judges else None
+            jury = Jury.of(chosen.net, self.recipe, self.X) if judges else None
             for i, run in list(enumerate(self.runs))[max(begun, 0) :]:
                 label = f"{forming.label} {i + 1}/{len(self.runs)}"
                 self._train(run, replace(forming, label=label), i, scores)
-                self._merge(run, judged)
-                scores.append(self._score(run, judged if compared else None))
+                self._merge(run, jury)
+                scores.append(jury.score(run.net) if jury is not None and compared else 0.0)
                 if self._stopped:
                     break
             chosen = self.runs[int(np.argmax(scores))]
             if drawing is not None and not self._stopped:
+                if jury is not None and begun < len(self.runs):
+                    jury.teach(chosen.net)
                 self._train(chosen, drawing, len(self.runs), scores)
         except KeyboardInterrupt as error:
             chosen = self.runs[int(np.argmax(scores)) if scores else 0]
@@ -204,11 +196,11 @@ class Schedule:
             self.interrupt = error
             if chosen.net.looking:
                 self._show(chosen.net, begun)
-            if judged is None and judges:
-                judged = self._judged(chosen.net)
+            if jury is None and judges:
+                jury = Jury.of(chosen.net, self.recipe, self.X)
             chosen.net.refresh_statistics(chosen.batches)
             if not scores:
-                self._merge(chosen, judged)
+                self._merge(chosen, jury)
         chosen.net.playing, chosen.net.looking = True, False
         return chosen
 
@@ -258,7 +250,7 @@ class Schedule:
             net.clusters.regroup(None)
         self._train(Run(net, batches), stage)
         if merges:
-            merge_clusters(net, *self._judged(net), recipe.n_clusters, known)
+            Jury.of(net, recipe, self.X).merge(net, known)
         return merges
 
     def _forms(self, net: AdversarialNet) -> bool:
@@ -273,19 +265,10 @@ class Schedule:
     def _stopped(self) -> bool:
         return any(getattr(callback, "stopped", False) for callback in self.callbacks)
 
-    def _judged(self, net: AdversarialNet) -> Judged:
-        """Rows by which codes are merged and runs compared, with those near them as a net sees."""
-        kept = spread_rows(self.X, JUDGED_ROWS)
-        near = near_rows(net, self.recipe.encoding, kept)
-        return self.recipe.encoding, kept, near
-
-    def _merge(self, run: Run, judged: Judged | None) -> None:
+    def _merge(self, run: Run, jury: Jury | None) -> None:
         """Make clusters of a run's codes, where those are finer."""
-        if self.recipe.merges and judged is not None:
-            run.batches.regroup(merge_clusters(run.net, *judged, self.recipe.n_clusters))
-
-    def _score(self, run: Run, judged: Judged | None) -> float:
-        return information(neighbor_joint(run.net, *judged)) if judged else 0.0
+        if self.recipe.merges and jury is not None:
+            run.batches.regroup(jury.merge(run.net))
 
     def _train(
         self,

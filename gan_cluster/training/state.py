@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 
+from gan_cluster.training.clusters import OF_CLUSTERS
 from gan_cluster.training.history import history_columns, history_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import go_on_from
 
 RATES = ("lr", "initial_lr")
-OF_CLUSTERS = ("shares", "usage")
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
@@ -39,6 +39,8 @@ def restore_net(
     Raises a ValueError, LookupError, RuntimeError or TypeError if it does not fit the net.
     """
     state: dict[str, Any] = {name: {} for name in net.trained() if name not in OF_CLUSTERS}
+    if "teacher.weights" in tensors:
+        state["teacher"] = {}
     for name, value in tensors.items():
         part, _, key = name.partition(".")
         if part in state:
@@ -46,6 +48,7 @@ def restore_net(
     of_clusters = {name: tensors[f"clusters.{name}"] for name in OF_CLUSTERS}
     groups = tensors.get("clusters.groups")
     _check_clusters(groups=groups, n_codes=net.clusters.n_codes, **of_clusters)
+    _check_teacher(state.get("teacher", {}), len(of_clusters["shares"]))
     state |= {name: value.to(net.device) for name, value in of_clusters.items()}
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
     net.restore(state)
@@ -54,12 +57,11 @@ def restore_net(
     net.history.extend(history_rows(document["history"], tensors))
 
 
-def _check_clusters(
-    shares: torch.Tensor, usage: torch.Tensor, groups: torch.Tensor | None, n_codes: int
-) -> None:
+def _check_clusters(groups: torch.Tensor | None, n_codes: int, **of_clusters: torch.Tensor) -> None:
     """Raise a ValueError unless these can be the clusters of so many codes."""
-    size = n_codes if groups is None else len(shares)
-    for name, values, n in (("shares", shares, size), ("usage", usage, n_codes)):
+    size = n_codes if groups is None else len(of_clusters["shares"])
+    for name, values in of_clusters.items():
+        n = n_codes if name == "usage" else size
         if values.shape != (n,) or values.dtype != torch.float32 or not (values >= 0).all():
             raise ValueError(f"clusters.{name} are no shares")
         if n and not 0.5 < values.sum() < 2:  # they are rounded, and those of few rows raised
@@ -68,6 +70,15 @@ def _check_clusters(
         groups.shape != (n_codes,) or set(groups.tolist()) != set(range(size))
     ):
         raise ValueError("clusters.groups are no groups of codes")
+
+
+def _check_teacher(parts: dict[str, torch.Tensor], n_clusters: int) -> None:
+    """Raise a ValueError unless these can be parts of a mixture of so many components."""
+    for name, part in parts.items():
+        if part.dtype != torch.float32 or not part.isfinite().all():
+            raise ValueError(f"teacher.{name} are no finite numbers")
+    if parts and (parts["weights"].shape != (n_clusters,) or not (parts["weights"] > 0).all()):
+        raise ValueError("teacher.weights are no shares of the clusters")
 
 
 def _optimizer_state(

@@ -1,0 +1,141 @@
+"""Clusters by a mixture of Gaussians, and whether they explain rows better than those of a net."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.linalg import solve_triangular
+from scipy.special import log_softmax, xlogy
+from sklearn.cluster import KMeans
+from sklearn.covariance import oas
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import KFold
+
+from gan_cluster.networks.mixture import Mixture
+from gan_cluster.training.data import Encoding
+from gan_cluster.training.neighbors import principal_axes
+
+N_INIT = 5
+RIDGE = 0.01  # added to variances, of columns of variance 1
+ERRORS = 2.5  # standard errors within which a difference says nothing
+FEW_ROWS = 128  # of each cluster, in the mean
+SURPRISE = 5.0  # nats at most for a row whose cluster is not the one expected
+FOLDS = 5
+
+
+class View(NamedTuple):
+    """Rows as mixtures see them: along few axes at most."""
+
+    center: np.ndarray
+    axes: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray, encoding: Encoding) -> "View":
+        """Columns that are constant say nothing, and are left out."""
+        rows = encoding.encode(X).flatten(1).numpy().astype(np.float64)
+        seen = principal_axes(X, encoding, np.arange(len(X)))
+        if seen is None:
+            center = np.zeros(rows.shape[1])
+            axes = np.eye(rows.shape[1])[:, rows.std(0) > 0]
+        else:
+            center, axes = seen.mean_.astype(np.float64), seen.components_.T.astype(np.float64)
+        return cls(center, axes, (rows - center) @ axes)
+
+
+def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    """How well the cluster of each row is explained, by near rows and by the clusters' shapes.
+
+    Of each row two pieces of information on its cluster are added, as shares of the entropy of all
+    clusters: what the clusters of near rows say, and what Gaussians of the clusters say that were
+    fitted without it. The mean is 2 at most. Clusters of unequal sizes are not at a disadvantage.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+    near : ndarray of int, shape (n_samples, n_neighbors)
+    rows : ndarray of shape (n_samples, d)
+    k : int
+        Number of clusters.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_samples,)
+
+    >>> labels = np.arange(20) % 2
+    >>> near = (np.arange(20)[:, None] + 2) % 20
+    >>> rows = labels[:, None] + np.linspace(0, 0.1, 20)[:, None]
+    >>> round(float(explained(labels, near, rows, 2).mean()), 2)
+    2.0
+    """
+    shares = np.bincount(labels, minlength=k) / len(labels)
+    entropy = -float(xlogy(shares, shares).sum())
+    if entropy == 0:
+        return np.zeros(len(labels))
+    pairs = labels[:, None] * k + labels[near]
+    joint = np.bincount(pairs.ravel(), minlength=k**2).reshape(k, k)
+    joint = (joint + joint.T) / (2 * pairs.size)
+    common = joint[labels[:, None], labels[near]]
+    marginal = joint.sum(0)
+    by_near = np.log(common / (marginal[labels][:, None] * marginal[labels[near]])).mean(1)
+    return (by_near - np.log(shares[labels]) - _surprises(labels, rows, k)) / entropy
+
+
+def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Of each row -log p(cluster | row), by Gaussians that were fitted on other folds."""
+    surprises = np.empty(len(rows))
+    for known, new in KFold(FOLDS, shuffle=True, random_state=0).split(rows):
+        density = np.full((len(new), n_clusters), -np.inf)
+        for cluster, size in enumerate(np.bincount(labels[known], minlength=n_clusters)):
+            if size > 1:
+                members = rows[known][labels[known] == cluster]
+                covariance = oas(members)[0] + RIDGE * np.eye(rows.shape[1])
+                factor = np.linalg.cholesky(covariance)
+                apart = solve_triangular(factor, (rows[new] - members.mean(0)).T, lower=True)
+                height = np.log(size / len(known)) - np.log(np.diag(factor)).sum()
+                density[:, cluster] = height - np.square(apart).sum(0) / 2
+        own = log_softmax(density, axis=1)[np.arange(len(new)), labels[new]]
+        surprises[new] = np.minimum(-own, SURPRISE)
+    return surprises
+
+
+def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
+    """From the simplest on: k-means, as a mixture of equal spheres, and one of Gaussians."""
+    rows, d = view.rows, view.rows.shape[1]
+    found = KMeans(n_clusters, n_init=N_INIT, random_state=0).fit(rows)
+    centers = found.cluster_centers_
+    sharpness = np.sqrt(rows.size / max(found.inertia_, np.finfo(np.float32).tiny))
+    spheres = np.broadcast_to(sharpness * np.eye(d), (n_clusters, d, d))
+    yield _module(view, np.full(n_clusters, 1 / n_clusters), centers, spheres)
+    fitted = GaussianMixture(n_clusters, reg_covar=RIDGE, means_init=centers, random_state=0)
+    fitted.fit(rows)
+    yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
+
+
+def chosen(
+    simple: list[np.ndarray], found: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int
+) -> int | None:
+    """Which of simple labels to take in place of those that were found, or None.
+
+    The best explained ones; but where the difference is within the error of measurement, few rows
+    leave it to the simple ones and many to those that were found.
+
+    Parameters
+    ----------
+    simple : list of ndarray of int, shape (n_samples,)
+    found : ndarray of int, shape (n_samples,)
+    near, rows, k
+        As of :func:`explained`.
+    """
+    shares = [explained(labels, near, rows, k) for labels in simple]
+    best = int(np.argmax([share.mean() for share in shares]))
+    gain = shares[best] - explained(found, near, rows, k)
+    error = ERRORS * gain.std() / np.sqrt(len(rows))
+    least = -error if len(rows) < FEW_ROWS * k else error
+    return best if gain.mean() > least else None
+
+
+def _module(view: View, weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> Mixture:
+    parts = weights, means, factors, view.center, view.axes
+    return Mixture(*(torch.tensor(np.asarray(part), dtype=torch.float32) for part in parts))
