@@ -42,7 +42,8 @@ architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
     ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
     are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
     standardised for tables; the discriminator gives features (n, ...), on which the heads are
-    put.
+    put. Weights with ``requires_grad=False`` stay as they are; a module of which all are frozen
+    always runs in evaluation mode.
 width : int, default=16
     Channels of the first convolution; fully connected layers have 16 times as many units.
 depth : int, default=None
