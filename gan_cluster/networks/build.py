@@ -302,10 +302,11 @@ def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
             "something else here: give them other names"
         )
     wanted = "features of shape (n, ...)"
-    features = _tried(trunk, torch.zeros(2, *shape), "discriminator's trunk", wanted)
-    if features.ndim < 2 or len(features) != 2 or not features.numel():
-        raise ValueError(
-            f"architecture: the discriminator's trunk should give {wanted}, at least one a row; "
-            f"it gave {tuple(features.shape)} for n = 2"
-        )
+    for n in (2, 3):  # rows may be confused with as many channels
+        features = _tried(trunk, torch.zeros(n, *shape), "discriminator's trunk", wanted)
+        if features.ndim < 2 or len(features) != n or not features.numel():
+            raise ValueError(
+                f"architecture: the discriminator's trunk should give {wanted}, at least one a "
+                f"row; it gave {tuple(features.shape)} for n = {n}"
+            )
     return features.flatten(1).shape[1]
