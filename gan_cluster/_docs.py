@@ -45,7 +45,8 @@ architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
     ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
     are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
     standardised for tables; the discriminator gives features (n, ...), on which the heads are
-    put.
+    put. Weights with ``requires_grad=False`` stay as they are; a module of which all are frozen
+    always runs in evaluation mode.
 width : int, default=16
     Channels of the first convolution; fully connected layers have 16 times as many units.
 depth : int, default=None
@@ -96,7 +97,8 @@ device : str, default="auto"
 precision : {{"float32", "bf16"}}, default="float32"
     Of the forward passes in training: "bf16" is torch's automatic mixed precision.
 verbose : int or bool, default=0
-    Whether to show a progress bar.
+    Whether to show a progress bar of each stage and, after a minute of training, about how long
+    the whole fit may take.
 """,
 }
 ATTRIBUTES = """\

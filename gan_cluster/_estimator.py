@@ -47,7 +47,7 @@ from gan_cluster.training.random import (
     gradients_on,
     torch_generator,
 )
-from gan_cluster.training.recipe import Recipe, runs_users_code
+from gan_cluster.training.recipe import Length, Recipe, runs_users_code
 from gan_cluster.training.schedule import Schedule
 
 POSITIVE = Interval(Integral, 1, None, closed="left")
@@ -203,7 +203,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             schedule = self._schedule(rows, goes_on)
-            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule.length.n_runs)
+            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule.length)
             net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
             self._before_training(schedule.recipe, net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
@@ -314,7 +314,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             callbacks=self.callbacks or [],
         )
 
-    def _checkpoint(self, rows: Rows, goes_on: bool, n_runs: int) -> Checkpoint | None:
+    def _checkpoint(self, rows: Rows, goes_on: bool, length: Length) -> Checkpoint | None:
         if self.checkpoint_dir is None:
             return None
         if goes_on:
@@ -323,7 +323,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "checkpoint_dir=None, or fit a new estimator"
             )
         named = identity(self.get_params(deep=False), rows)
-        return Checkpoint(self.checkpoint_dir, named, n_runs)
+        return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking))
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
         """Last look before training, at the networks as they were built."""

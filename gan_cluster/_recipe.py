@@ -183,7 +183,8 @@ def identity(parameters: Parameters, rows: Rows) -> str:
     """What two fits must share for one to go on with the checkpoint of the other.
 
     All of X and its layout, the parameters, and of networks and other objects of the user's the
-    weights and plain attributes; functions and classes count by their names.
+    weights, which of these are trained, and plain attributes; functions and classes count by their
+    names.
     """
     named = {k: repr(_written(v)) for k, v in parameters.items() if k not in IRRELEVANT}
     said = json.dumps([named, rows.X.shape, str(rows.X.dtype), rows.layout], sort_keys=True)
@@ -206,7 +207,8 @@ def _written(value: Any) -> Any:
     if isinstance(value, nn.Module):
         arrays = [as_array(part) for part in (*value.parameters(), *value.buffers())]
         weights = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
-        return [repr(value), weights, [_attributes(part) for part in value.modules()]]
+        trained = [part.requires_grad for part in value.parameters()]
+        return [repr(value), weights, trained, [_attributes(part) for part in value.modules()]]
     if not callable(value):
         return plain(value)
     name = getattr(value, "__qualname__", type(value).__qualname__)

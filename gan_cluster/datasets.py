@@ -1,10 +1,16 @@
-"""Made images of which every factor is known."""
+"""Images to cluster: those in a folder, and made ones of which every factor is known."""
 
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_scalar, gen_batches
+from joblib import Parallel, delayed
+from sklearn.utils import Bunch, check_scalar, gen_batches
 
 from gan_cluster._seeds import numpy_generator
 
@@ -13,6 +19,249 @@ SHAPES = ("square", "ellipse", "heart")
 ELONGATION = 1.3  # the ellipse is so much longer, and thinner, than a disc
 MARGIN = 0.55  # of the half side: the place of a centre stays so far from the border
 CHUNK = 2**21  # pixels that are drawn together
+
+EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+MIN_SIZE = 8
+MARK = b"gan-cluster images "  # then a digest: the end of a cache, which readers of .npy pass over
+NAMED = 5  # files of which an error tells, at most
+
+
+def load_image_folder(
+    container_path: str | os.PathLike,
+    *,
+    image_size: int | tuple[int, int] = 32,
+    cache_file: str | os.PathLike | None = None,
+    n_jobs: int | None = None,
+) -> Bunch:
+    """The photographs in a folder as one array of small colour images.
+
+    Images of any size are cut to the shape asked for, around their middle, and made smaller or
+    larger; grey ones get three equal channels, and transparency is dropped. Sub-folders, where
+    there are any, are taken for classes, as :func:`sklearn.datasets.load_files` does. Files and
+    folders whose names begin with a dot are passed over.
+
+    Parameters
+    ----------
+    container_path : path-like
+        The folder.
+    image_size : int or tuple of int, default=32
+        Height and width in pixels, at least 8: one number for both, or two.
+    cache_file : path-like, default=None
+        A ``.npy`` file for more images than memory holds. It is written once and then read as
+        training needs it; if files of the folder change, or the size that is asked for, it is
+        written anew. None keeps the images in memory.
+    n_jobs : int, default=None
+        Number of threads that read files; -1 takes all processors.
+
+    Returns
+    -------
+    photographs : :class:`~sklearn.utils.Bunch`
+        images : ndarray or read-only memmap of shape (n_samples, 3, height, width)
+            In uint8, in the order of the names of files.
+        data : of shape (n_samples, 3 * height * width)
+            The same values, a row an image.
+        filenames : ndarray of shape (n_samples,)
+            Paths of the files.
+        target : ndarray of shape (n_samples,) or None
+            The sub-folder that an image is in, as an index into ``target_names``. None where there
+            are none.
+        target_names : list of str
+            Names of sub-folders that hold images, sorted.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are no images, some cannot be read, which are named, or hold more than 8 bits a
+        channel; if two images in the same folder differ in their extension alone, or some lie
+        beside sub-folders with images; if the size is none.
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder, or none for ``cache_file``.
+    FileExistsError
+        If ``cache_file`` is a file of something else; it stays.
+    ImportError
+        Without Pillow, which the extra ``images`` brings.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from gan_cluster.datasets import load_image_folder
+    >>> with TemporaryDirectory() as folder:
+    ...     for name, colour in {"sea": "blue", "wood": "green"}.items():
+    ...         Path(folder, name).mkdir()
+    ...         Image.new("RGB", (400, 300), colour).save(Path(folder, name, "one.jpg"))
+    ...     photographs = load_image_folder(folder, image_size=32)
+    >>> photographs.images.shape, photographs.images.dtype
+    ((2, 3, 32, 32), dtype('uint8'))
+    >>> photographs.target_names, photographs.target
+    (['sea', 'wood'], array([0, 1]))
+    """
+    _require_pillow()
+    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    if len(sides) != 2:
+        raise ValueError(f"image_size={image_size!r} should be a number, or height and width")
+    height, width = (
+        int(check_scalar(side, "image_size", Integral, min_val=MIN_SIZE)) for side in sides
+    )
+    folder = Path(container_path)
+    paths = _image_files(folder)
+    target, target_names = _classes(folder, paths)
+    images = _images(paths, height, width, n_jobs)
+    shape = len(paths), 3, height, width
+    if cache_file is None:
+        array = np.empty(shape, dtype=np.uint8)
+        for i, image in enumerate(images):
+            array[i] = image
+    else:
+        array = _cached(Path(cache_file), images, shape, _digest(folder, paths, shape))
+    return Bunch(
+        data=array.reshape(len(array), -1),
+        images=array,
+        filenames=np.array([str(path) for path in paths]),
+        target=target,
+        target_names=target_names,
+    )
+
+
+def _require_pillow() -> None:
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "load_image_folder needs Pillow: python -m pip install 'gan-cluster[images]'"
+        ) from error
+
+
+def _image_files(folder: Path) -> list[Path]:
+    """All files below a folder that are images by their name, in order."""
+    if not folder.exists():
+        raise FileNotFoundError(f"container_path={str(folder)!r}: there is no such folder")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"container_path={str(folder)!r} is a file: give its folder")
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in EXTENSIONS
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    if not paths:
+        raise ValueError(
+            f"{str(folder)!r} holds no images: no file in it ends in one of {', '.join(EXTENSIONS)}"
+        )
+    known: dict[Path, Path] = {}
+    for path in paths:
+        other = known.setdefault(path.with_suffix(""), path)
+        if other is not path:
+            raise ValueError(
+                f"{str(other)!r} and {str(path)!r} have the same name: remove or rename one of "
+                "them, for they are most likely one image twice"
+            )
+    return paths
+
+
+def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, list[str]]:
+    """For each image the sub-folder that it is in, as an index, and the names of those."""
+    parts = [path.relative_to(folder).parts for path in paths]
+    outside = [path for path, names in zip(paths, parts, strict=True) if len(names) == 1]
+    if len(outside) == len(paths):
+        return None, []
+    if outside:
+        raise ValueError(
+            f"{str(outside[0])!r} lies beside sub-folders with images, which are taken for "
+            "classes: move it into one, or all images out of them"
+        )
+    names, target = np.unique([names[0] for names in parts], return_inverse=True)
+    return target, names.tolist()
+
+
+def _images(paths: list[Path], height: int, width: int, n_jobs: int | None) -> Iterator[np.ndarray]:
+    """The images, channels first; raises a ValueError in the end if some cannot be read."""
+    tasks = (delayed(_image_or_reason)(path, height, width) for path in paths)
+    broken = []
+    read = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(tasks)
+    for path, image in zip(paths, read, strict=True):
+        if isinstance(image, str):
+            broken.append(f"{str(path)!r} ({image})")
+        elif not broken:
+            yield image
+    if broken:
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        raise ValueError(
+            f"{len(broken)} of {len(paths)} files cannot be read as images: "
+            f"{', '.join(broken[:NAMED])}{more}"
+        )
+
+
+def _image_or_reason(path: Path, height: int, width: int) -> np.ndarray | str:
+    from PIL import UnidentifiedImageError
+
+    try:
+        return _image(path, height, width)
+    except UnidentifiedImageError:
+        return "no image"
+    except Exception as error:  # broken files make Pillow raise whatever there is
+        return str(error) or type(error).__name__
+
+
+def _image(path: Path, height: int, width: int) -> np.ndarray:
+    """An image of a file, upright, cut around its middle and scaled."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        if image.mode.startswith(("I", "F")):  # Pillow would cut off what is brighter than 255
+            raise ValueError(f"more than 8 bits a channel, mode {image.mode}: convert it to 8")
+        side = 2 * max(height, width)
+        image.draft("RGB", (side, side))  # a large JPEG need not be decoded in full
+        upright: Any = ImageOps.exif_transpose(image)
+        if "transparency" in upright.info:
+            upright = upright.convert("RGBA")
+        fitted = ImageOps.fit(upright.convert("RGB"), (width, height))
+        return np.asarray(fitted).transpose(2, 0, 1)
+
+
+def _digest(folder: Path, paths: list[Path], shape: Sequence[int]) -> bytes:
+    """What tells a cache of these files, as they are now, from others."""
+    digest = hashlib.sha256(repr(shape).encode())
+    for path in paths:
+        found = path.stat()
+        told = path.relative_to(folder).parts, found.st_size, found.st_mtime_ns
+        digest.update(repr(told).encode())
+    return MARK + digest.digest()
+
+
+def _cached(
+    path: Path, images: Iterator[np.ndarray], shape: tuple[int, ...], digest: bytes
+) -> np.ndarray:
+    """The images on disk, written unless they are there already."""
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"cache_file={str(path)!r}: there is no folder for it")
+    end = _end_of(path, len(digest)) if path.exists() else MARK
+    if not end.startswith(MARK):
+        raise FileExistsError(
+            f"cache_file={str(path)!r} is there and was not written from a folder of images: it "
+            "stays; give another name"
+        )
+    if end != digest:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        try:
+            with open(part, "xb") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                for image in images:
+                    file.write(np.ascontiguousarray(image).data)
+                file.write(digest)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")
+
+
+def _end_of(path: Path, size: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read()
 
 
 def make_sprites(
@@ -58,7 +307,7 @@ def make_sprites(
     ((100, 1, 32, 32), (100, 5))
     """
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
-    check_scalar(image_size, "image_size", Integral, min_val=8)
+    check_scalar(image_size, "image_size", Integral, min_val=MIN_SIZE)
     rng = numpy_generator(random_state)
     factors = np.stack([rng.randint(n, size=n_samples) for n in SPRITE_FACTORS.values()], axis=1)
     X = np.empty((n_samples, 1, image_size, image_size), dtype=np.uint8)

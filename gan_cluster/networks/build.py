@@ -216,6 +216,17 @@ def put_channels_last(*networks: nn.Module) -> None:
                 weights.data = last.permute(0, 3, 1, 2)
 
 
+def hold_frozen(network: nn.Module) -> None:
+    """Put parts of which no weight is trained, though they have some, into evaluation mode.
+
+    Batch normalisation then keeps its statistics, as pretrained features need them.
+    """
+    for part in network.modules():
+        weights = [*part.parameters()]
+        if weights and not any(w.requires_grad for w in weights):
+            part.eval()
+
+
 def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator | None) -> None:
     """Draw weights from N(0, scale^2), DCGAN's rule, or, without a scale, by fan-in."""
     for layer in module.modules():
@@ -276,6 +287,11 @@ def _check_user_generator(made: nn.Module, latent_dim: int, shape: tuple[int, ..
             f"architecture: the generator gives shape {tuple(got.shape)} for a latent batch of "
             f"shape (2, {latent_dim}), noise and codes together; it should give {wanted}"
         )
+    if not any(weights.requires_grad for weights in made.parameters()):
+        raise ValueError(
+            "architecture: the generator has no weights that could be trained: set requires_grad "
+            "of some to True"
+        )
 
 
 def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
@@ -286,10 +302,11 @@ def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
             "something else here: give them other names"
         )
     wanted = "features of shape (n, ...)"
-    features = _tried(trunk, torch.zeros(2, *shape), "discriminator's trunk", wanted)
-    if features.ndim < 2 or len(features) != 2 or not features.numel():
-        raise ValueError(
-            f"architecture: the discriminator's trunk should give {wanted}, at least one a row; "
-            f"it gave {tuple(features.shape)} for n = 2"
-        )
+    for n in (2, 3):  # rows may be confused with as many channels
+        features = _tried(trunk, torch.zeros(n, *shape), "discriminator's trunk", wanted)
+        if features.ndim < 2 or len(features) != n or not features.numel():
+            raise ValueError(
+                f"architecture: the discriminator's trunk should give {wanted}, at least one a "
+                f"row; it gave {tuple(features.shape)} for n = {n}"
+            )
     return features.flatten(1).shape[1]

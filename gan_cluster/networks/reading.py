@@ -56,14 +56,14 @@ def choose_layers(
 def pool(maps: torch.Tensor, pooling: str) -> torch.Tensor:
     """Maps (n, channels, height, width) averaged over space, or their maxima in a 4x4 grid.
 
-    Features without space are flattened.
+    What has another number of axes is flattened.
 
     >>> import torch
     >>> maps = torch.arange(16.0).reshape(1, 1, 4, 4)
     >>> pool(maps, "avg")
     tensor([[7.5000]])
     """
-    if maps.ndim < 4:
+    if maps.ndim != 4:
         return maps.flatten(1)
     if pooling == "avg":
         return maps.mean((2, 3))

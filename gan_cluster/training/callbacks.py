@@ -9,6 +9,8 @@ import numpy as np
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
+FIRST_LOOK = 60.0  # seconds of training, after which it is said how long it may take
+
 
 class StopTraining(Exception):
     """Raised by a callback at the end of an epoch: training has done what it was asked."""
@@ -42,18 +44,55 @@ def looks_at_steps(callback: Any) -> bool:
     return is_told and not isinstance(callback, FallingRates)
 
 
-class Progress(Callback):
-    """A progress bar over epochs with the mutual information that Q reads.
+class Forecast:
+    """About how long a fit takes, told once: after the first minute of epochs."""
 
+    def __init__(self) -> None:
+        self.seconds, self.epochs, self.is_told = 0.0, 0, False
+
+    def after(self, seconds: float, left: int) -> str | None:
+        """What is to be said after an epoch that took so long, with so many left at most."""
+        self.seconds += seconds
+        self.epochs += 1
+        if self.is_told or self.seconds < FIRST_LOOK:
+            return None
+        self.is_told = True
+        mean = self.seconds / self.epochs
+        return (
+            f"{left} epochs are left at most, of all stages together: at {mean:.3g} s an epoch "
+            f"about {_spoken(mean * left)}. This is rough: epochs of other stages take another "
+            "time, and a stage ends early once it has come to rest."
+        )
+
+
+def _spoken(seconds: float) -> str:
+    """A length of time to two digits or so.
+
+    >>> _spoken(50), _spoken(3000), _spoken(9000)
+    ('50 seconds', '50 minutes', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+
+
+class Progress(Callback):
+    """A progress bar over the epochs of a stage with the mutual information that Q reads.
+
+    Of the ``total`` epochs ``done`` were trained before, and ``later`` come in other stages.
     Where nobody can see it, as after the end of a terminal, training goes on without.
     """
 
-    def __init__(self, total: int, label: str):
+    def __init__(self, total: int, label: str, forecast: Forecast, done: int = 0, later: int = 0):
         self.total = total
         self.label = label
+        self.forecast = forecast
+        self.done = done
+        self.later = later
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         told: dict[str, Any] = {"total": self.total, "desc": self.label, "unit": "epoch"}
+        told["initial"] = self.done
         unseen = getattr(sys.stderr, "closed", True)  # it may be None
         try:
             self.bar_ = tqdm(**told, disable=unseen)
@@ -66,6 +105,10 @@ class Progress(Callback):
         with self._seen():
             self.bar_.set_postfix(shown, refresh=False)
             self.bar_.update()
+            left = self.total - self.bar_.n + self.later
+            said = self.forecast.after(row["seconds"], left)
+            if said and not self.bar_.disable:
+                self.bar_.write(said, file=sys.stderr)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         with self._seen():

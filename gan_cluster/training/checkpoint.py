@@ -52,6 +52,8 @@ class Checkpoint:
         Tells this fit from others.
     n_runs : int
         How many trainings are compared.
+    looks : bool
+        Whether there is a look at rows before them.
 
     Attributes
     ----------
@@ -66,7 +68,7 @@ class Checkpoint:
     FileNotFoundError if the folder that it is to be in is not there.
     """
 
-    def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int):
+    def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int, looks: bool):
         self.folder, self.identity = Path(folder), identity
         self.seeds: list[int] | None = None
         self.stage, self.scores = 0, list[float]()
@@ -82,7 +84,7 @@ class Checkpoint:
             self.scores = [float(score) for score in self._document["scores"]]
             random = self._tensors["random.torch"] if done else None
             self._standing = Standing(done, bool(self._document["ended"]), random)
-            n_scored = max(self.stage, 0) if self.stage >= LOOKING else -1
+            n_scored = max(self.stage, 0) if self.stage >= (LOOKING if looks else 0) else -1
             if not (len(self.seeds) == n_runs + 1 and len(self.scores) == n_scored <= n_runs):
                 raise ValueError(f"it is not of {n_runs} trainings")
             if not all(0 <= seed < 2**31 for seed in self.seeds):

@@ -390,13 +390,14 @@ class AdversarialNet(Players):
         During training the running ones also follow generated rows. They stay where this pass
         gives no finite ones.
         """
-        layers = [m for m in self.discriminator_.modules() if isinstance(m, _BatchNorm)]
+        self._set_training(True)
+        parts = self.discriminator_.modules()
+        layers = [m for m in parts if isinstance(m, _BatchNorm) and m.training]
         momenta = [layer.momentum for layer in layers]
         before = [deepcopy(layer.state_dict()) for layer in layers]
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
-        self._set_training(True)
         for rows, partners, _ in islice(batches, n_batches):
             self.outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):

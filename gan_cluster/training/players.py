@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from gan_cluster.networks.build import Discriminator
+from gan_cluster.networks.build import Discriminator, hold_frozen
 from gan_cluster.networks.observer import Observer
 from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.training.batches import Batches
@@ -119,9 +119,15 @@ class Players(Loop):
     @property
     def steps_(self) -> tuple[int, int]:
         """How many steps the discriminator with Q and the generator have made."""
-        firsts = (group["params"][0] for group in self.optimizer_.param_groups[:2])
-        made = [self.optimizer_.state.get(weights, {}).get("step", 0) for weights in firsts]
+        states, groups = self.optimizer_.state, self.optimizer_.param_groups[:2]
+        made = [next((states[w]["step"] for w in g["params"] if states.get(w)), 0) for g in groups]
         return int(made[0]), int(made[1])
+
+    def _set_training(self, training: bool = True) -> None:
+        """As skorch has it, but what is frozen stays as it is in use, with its statistics."""
+        super()._set_training(training)
+        for network in self.players_.values():
+            hold_frozen(network)
 
     def autocast(self) -> AbstractContextManager:
         """Forward passes in training are of the precision asked for, losses of float32."""

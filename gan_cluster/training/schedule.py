@@ -16,7 +16,7 @@ from skorch.callbacks import Callback
 
 from gan_cluster._seeds import seeds
 from gan_cluster.training.batches import Batches, held_rows
-from gan_cluster.training.callbacks import FallingRates, Progress, Settled
+from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Settled
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.inference import view_of
 from gan_cluster.training.judging import Jury
@@ -62,12 +62,13 @@ def stages_of(recipe: Recipe) -> Stages:
     assert recipe.length is not None
     length, near = recipe.length, not recipe.changes_rows
     is_all = not length.drawing
-    looking = Stage("looking", length.looking, False, False, falls=True, looks=True)
+    looking = Stage("looking at rows", length.looking, False, False, falls=True, looks=True)
+    label = "training" if is_all else "forming clusters"
     return Stages(
         looking if length.looking else None,
-        Stage("training", length.forming, plays=is_all, looks_near=True, falls=is_all),
-        None if is_all else Stage("refining", length.drawing, True, near, falls=True),
-        Stage("going on", length.more, True, near, falls=True),
+        Stage(label, length.forming, plays=is_all, looks_near=True, falls=is_all),
+        None if is_all else Stage("learning to draw", length.drawing, True, near, falls=True),
+        Stage("training on", length.more, True, near, falls=True),
     )
 
 
@@ -95,6 +96,7 @@ class Schedule:
         self.X = X
         self.processes = processes
         self.verbose = verbose and processes.rank == 0
+        self.forecast = Forecast()
         self.callbacks = list(callbacks)
         self.checkpoint = checkpoint
         self.net_class = net_class
@@ -105,6 +107,13 @@ class Schedule:
         """Epochs of a whole fit, those of all runs together."""
         forming = self.length.forming * self.length.n_runs
         return self.length.looking + forming + self.length.drawing
+
+    def _later(self, number: int | None) -> int:
+        """Epochs of the stages that come after one, by its number."""
+        runs = self.length.n_runs
+        if number is None or number == runs:
+            return 0
+        return self.length.forming * (runs - 1 - number) + self.length.drawing
 
     def prepare(self, random_state: Any, whole: bool = True) -> list[Run]:
         """Make the runs of a fit, untrained: each a net, and the rows in an order of its own.
@@ -290,7 +299,7 @@ class Schedule:
                 write = self.checkpoint.writer(number, self.seeds, self.runs, list(scores))
                 net.keep = lambda ended: write(len(net.history) - before, ended)
         net.playing, net.looking, net.processes = stage.plays, stage.looks, self.processes
-        net.callbacks = self._callbacks_of(run, stage, standing.done)
+        net.callbacks = self._callbacks_of(run, stage, standing.done, self._later(number))
         if not standing.done:
             net.reset_rates()
         net.initialize_callbacks()
@@ -327,13 +336,13 @@ class Schedule:
                 go_on_from(users, state)
             yield
 
-    def _callbacks_of(self, run: Run, stage: Stage, done: int) -> list[Callback]:
+    def _callbacks_of(self, run: Run, stage: Stage, done: int, later: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)
         callbacks = list(self.callbacks)
         if stage.falls:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:
-            callbacks.append(Progress(stage.epochs, stage.label))
+            callbacks.append(Progress(stage.epochs, stage.label, self.forecast, done, later))
         rests = net.code.categorical and not stage.looks
         if self.recipe.n_iter_no_change is not None and rests:
             seen = net.history[len(net.history) - done :]

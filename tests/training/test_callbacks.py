@@ -5,9 +5,11 @@ import os
 import pickle
 import sys
 from contextlib import suppress
+from itertools import count
 
 import numpy as np
 import pytest
+import torch
 from sklearn.callback import ScoringMonitor
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GridSearchCV
@@ -15,7 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 from small import STEADY, clusterer, extractor
+from stopped import Crash, Crashes
 
+from gan_cluster.training import checkpoint, loop
 from gan_cluster.training.callbacks import Settled, StopTraining
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
@@ -218,8 +222,8 @@ def test_the_trained_net_keeps_no_callback(blobs):
 def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, capsys):
     make(verbose=1).fit(blobs[0])
     shown = capsys.readouterr().err
-    assert "training 1/1: 100%" in shown
-    assert "refining: 100%" in shown
+    assert "forming clusters 1/1: 100%" in shown
+    assert "learning to draw: 100%" in shown
     assert "mutual_information=" in shown
 
 
@@ -249,7 +253,35 @@ def test_silent_by_default(make, blobs, capsys):
 
 def test_verbose_of_the_game_alone(blobs, capsys):
     extractor(objective="gan", verbose=True).fit(blobs[0])
-    assert "2/2" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "training 1/1: 100%" in shown
+    assert "2/2" in shown
+
+
+def test_after_a_minute_it_is_said_how_long_the_whole_fit_may_take(
+    blobs, tmp_path, capsys, monkeypatch
+):
+    clock = count(step=25)  # a look at it takes so many seconds, and so does an epoch
+    monkeypatch.setattr(loop, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(checkpoint, "WRITING_SHARE", 1.0)
+    settings = {
+        "contrast_temperature": 0.5,
+        "augment": lambda rows: rows + torch.randn_like(rows),
+        "n_init": 3,
+        "max_epochs": 40,  # 20 of the look, 10 of each run, 10 for the generator
+        "n_iter_no_change": None,
+        "checkpoint_dir": tmp_path,
+        "verbose": 1,
+    }
+    with pytest.raises(Crash):
+        clusterer(callbacks=[Crashes(33)], **settings).fit(blobs[0])
+    shown = capsys.readouterr().err
+    assert "looking at rows" in shown
+    assert shown.count("epochs are left at most") == 1
+    assert "57 epochs are left at most, of all stages together: at 25 s an epoch" in shown
+    assert "about 24 minutes" in shown  # 57 * 25 seconds
+    clusterer(**settings).fit(blobs[0])
+    assert "25 epochs are left at most" in capsys.readouterr().err  # after three more
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,16 @@ def test_a_state_of_more_trainings_builds_none_of_them(kept, blobs, no_training)
         model.fit(blobs[0])
 
 
+def test_a_look_at_rows_is_not_gone_on_with_where_there_is_none(blobs, tmp_path, each_epoch):
+    model = clusterer(checkpoint_dir=tmp_path, callbacks=[Crashes(2)])
+    with pytest.raises(Crash):
+        model.fit(blobs[0])
+    document, tensors = read_model(tmp_path)
+    write_model(tmp_path, {**document, "stage": checkpoint.LOOKING}, tensors)
+    with pytest.raises(CorruptModelError, match="it is not of 1 trainings"):
+        model.set_params(callbacks=None).fit(blobs[0])
+
+
 def test_a_search_is_told_that_its_fits_cannot_share_a_folder(blobs, tmp_path):
     search = GridSearchCV(clusterer(checkpoint_dir=tmp_path), {"width": [2, 3]}, cv=2)
     with pytest.raises(ValueError, match="A search fits many times, and needs checkpoint_dir=None"):

@@ -41,7 +41,7 @@ def test_all_end_with_the_same_model_on_one_cpu(mode, tmp_path):
         assert here == there
     assert first.partial_fit(X).model_.net.processes.count == 1
     printed = [(tmp_path / f"{rank}.printed").read_text() for rank in "01"]
-    assert "training 1/2" in printed[0]
+    assert " 1/2: " in printed[0]
     assert "ConvergenceWarning" in printed[0]
     assert not printed[1]
 

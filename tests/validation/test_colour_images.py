@@ -66,6 +66,29 @@ def test_a_trunk_of_the_users_looks_at_rows_too(is_frozen):
     assert torch.equal(model.discriminator_.trunk[0].weight, before) == is_frozen
 
 
+class Mean(nn.Module):
+    """Loses the axis of rows."""
+
+    def __init__(self, shape):
+        super().__init__()
+
+    def forward(self, rows):
+        return rows.mean(0)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("channels", [2, 3])
+@pytest.mark.parametrize("make", [clusterer, extractor])
+def test_a_trunk_of_the_users_whose_maps_have_no_rows(make, channels):
+    shape = channels, 8, 8
+
+    def generator(latent_dim, shape):
+        return nn.Sequential(nn.Linear(latent_dim, 64 * channels), nn.Unflatten(1, shape))
+
+    with pytest.raises(ValueError, match=r"features of shape \(n, ...\), .* \(\d, 8, 8\) for n = "):
+        make(architecture=(generator, Mean), image_shape=shape).fit(pictures(shape))
+
+
 @pytest.mark.usefixtures("no_training")
 @pytest.mark.parametrize(
     ("trunk", "message"),
