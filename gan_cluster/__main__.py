@@ -4,7 +4,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, BinaryIO
@@ -19,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
 from gan_cluster._folder import part_of, write_file
 from gan_cluster._recipe import resolve_device
-from gan_cluster.inspection import ClusterDisplay
+from gan_cluster.inspection import ClusterDisplay, ClusterReport
 from gan_cluster.inspection._matplotlib import require_matplotlib
+from gan_cluster.inspection.report import require_bokeh
 from gan_cluster.metrics import clustering_accuracy
 
 N_CLUSTERS = 10
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparison; return the exit code."""
     parser = make_parser()
     options = parser.parse_args(argv)
-    paths = [path for path in (options.output, options.json) if path is not None]
+    asked = {"--output": options.output, "--json": options.json, "--report": options.report}
+    paths = {name: path for name, path in asked.items() if path is not None}
     try:
         check_options(options.seed, options.device, paths)
     except (ImportError, ValueError) as error:
@@ -63,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     save_picture(methods[CLUSTERER], digits.data, picture)
     write_file(options.output.resolve(), picture.getvalue())
     print(f"clusters drawn in {options.output}")
+    if options.report is not None:
+        ClusterReport.from_estimator(methods[CLUSTERER], digits.data).save(options.report)
+        print(f"clusters shown on the page {options.report}")
     return 0
 
 
@@ -84,21 +89,29 @@ def make_parser() -> argparse.ArgumentParser:
         help="where to draw the clusters (default: clusters.png)",
     )
     parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="HTML",
+        help="write a page there as well, with a map of all digits (needs the extra report)",
+    )
+    parser.add_argument(
         "--device", default="auto", help='"auto" (default), "cpu", "cuda", "cuda:0" or "mps"'
     )
     return parser
 
 
-def check_options(seed: int, device: str, paths: Sequence[Path]) -> None:
+def check_options(seed: int, device: str, paths: Mapping[str, Path]) -> None:
     """Raise before any training what would else be raised after it."""
     require_matplotlib("python -m gan_cluster")
+    if "--report" in paths:
+        require_bokeh("--report")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed should be from 0 to 2**32 - 1, got {seed}")
     resolve_device(device)
-    for path in paths:
+    for path in paths.values():
         check_writable(path)
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise ValueError("--json and --output should be two files")
+    if len({path.resolve() for path in paths.values()}) < len(paths):
+        raise ValueError(f"{' and '.join(paths)} should be files of their own")
 
 
 def check_writable(path: Path) -> None:

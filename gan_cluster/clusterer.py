@@ -148,3 +148,17 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     @property
     def _n_features_out(self) -> int:
         return self.model_.discriminator.adversarial.in_features
+
+
+def by_certainty(probabilities: np.ndarray) -> list[np.ndarray]:
+    """Indices of each cluster's rows, the surest first, from probabilities (n_samples, n_clusters).
+
+    >>> by_certainty(np.array([[0.6, 0.4], [0.9, 0.1]]))
+    [array([1, 0]), array([], dtype=int64)]
+    """
+    labels = probabilities.argmax(axis=1)
+    members = [np.flatnonzero(labels == cluster) for cluster in range(probabilities.shape[1])]
+    return [
+        indices[np.argsort(-probabilities[indices, cluster], kind="stable")]
+        for cluster, indices in enumerate(members)
+    ]

@@ -52,7 +52,7 @@ def refuses(monkeypatch, capsys):
 def test_help_names_every_option():
     command = [sys.executable, "-m", "gan_cluster", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    for option in ("--seed", "--json PATH", "--output PNG", "--device"):
+    for option in ("--seed", "--json PATH", "--output PNG", "--report HTML", "--device"):
         assert option in done.stdout
     assert "python -m gan_cluster" in done.stdout
 
@@ -91,6 +91,13 @@ def test_picture_goes_to_the_working_folder_by_default(small, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     assert cli.main([]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["clusters.png"]
+
+
+def test_a_page_is_written_where_one_is_asked_for(small, tmp_path, capsys):
+    page, picture = tmp_path / "clusters.html", tmp_path / "clusters.png"
+    assert cli.main(["--report", str(page), "--output", str(picture)]) == 0
+    assert "10 clusters of 1,797 rows" in page.read_text()
+    assert str(page) in capsys.readouterr().out
 
 
 def test_the_methods_are_the_defaults_but_for_the_data():
@@ -145,7 +152,9 @@ def test_a_folder_without_write_permission_is_refused(refuses, tmp_path):
 
 def test_one_file_for_both_is_refused(refuses, tmp_path):
     path = tmp_path / "file"
-    refuses("--json", path, "--output", path, message="should be two files")
+    refuses(
+        "--json", path, "--output", path, message="--output and --json should be files of their own"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,3 +173,8 @@ def test_options_that_make_no_sense_are_refused(refuses, argv, message):
 def test_missing_matplotlib_names_the_extra(refuses, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     refuses(message="pip install 'gan-cluster[plot]'")
+
+
+def test_a_page_without_bokeh_names_the_extra(refuses, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    refuses("--report", tmp_path / "page", message="pip install 'gan-cluster[report]'")
