@@ -232,11 +232,11 @@ class Model:
             put = torch.from_numpy(values).float().to(self.device)
             latent.continuous[rows, j - n_categorical] = put
         elif j == 0:
-            latent.categories[rows, 0] = self._values_of(values.astype(np.int64), rng)
+            latent.categories[rows, 0] = self.values_of(values.astype(np.int64), rng)
         else:
             latent.categories[rows, j] = torch.from_numpy(values).long().to(self.device)
 
-    def _values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
+    def values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
         """A value of the first code for each cluster: a random one of its own, or the usual one."""
         shares = self.net.clusters.code_shares
         assert shares is not None

@@ -91,9 +91,9 @@ def test_a_cluster_is_generated_from_its_most_usual_code(blobs):
     usage = np.array([0.3, 0.1, 0.3, 0.2, 0.1, 0.0])
     clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), usage)
     model.model_.order = np.arange(3)
-    usual = model.model_._values_of(np.array([2, 0, 1, 1]), None)
+    usual = model.model_.values_of(np.array([2, 0, 1, 1]), None)
     assert usual.tolist() == [3, 0, 2, 2]
-    drawn = model.model_._values_of(np.full(3000, 2), torch.Generator().manual_seed(0))
+    drawn = model.model_.values_of(np.full(3000, 2), torch.Generator().manual_seed(0))
     np.testing.assert_allclose(drawn.bincount(minlength=6)[3:] / 3000, [2 / 3, 1 / 3, 0], atol=0.03)
 
 
