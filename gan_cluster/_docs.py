@@ -93,7 +93,7 @@ device : str, default="auto"
 precision : {{"float32", "bf16"}}, default="float32"
     Of the forward passes in training: "bf16" is torch's automatic mixed precision.
 verbose : int or bool, default=0
-    Whether to show a progress bar.
+    Whether to show a progress bar, or in a file a line for each stage of training.
 """,
 }
 ATTRIBUTES = """\

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 from small import STEADY, clusterer, extractor
 
+from gan_cluster.training import callbacks
 from gan_cluster.training.callbacks import Settled, StopTraining
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
@@ -214,6 +215,13 @@ def test_the_trained_net_keeps_no_callback(blobs):
     np.testing.assert_array_equal(copy.predict(blobs[0]), model.labels_)
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """What is written is taken for a terminal's."""
+    monkeypatch.setattr(callbacks, "shows_bars", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
 @both
 def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, capsys):
     make(verbose=1).fit(blobs[0])
@@ -223,6 +231,7 @@ def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, caps
     assert "mutual_information=" in shown
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_what_stops_training_from_outside_is_passed_on(error, blobs, capsys):
     class Interrupt(Counter):
@@ -247,9 +256,36 @@ def test_silent_by_default(make, blobs, capsys):
     assert captured.out == captured.err == ""
 
 
+@pytest.mark.usefixtures("terminal")
 def test_verbose_of_the_game_alone(blobs, capsys):
     extractor(objective="gan", verbose=True).fit(blobs[0])
     assert "2/2" in capsys.readouterr().err
+
+
+def test_a_file_has_a_line_for_each_stage_and_no_bar(blobs, capsys):
+    clusterer(verbose=1, tol=0.0).fit(blobs[0])
+    assert capsys.readouterr().err == "training 1/1: 1 of 1 epochs\nrefining: 1 of 1 epochs\n"
+
+
+@pytest.mark.parametrize("bars", [False, True])
+def test_a_stage_that_came_to_rest_says_so(bars, blobs, capsys, monkeypatch):
+    monkeypatch.setattr(callbacks, "shows_bars", lambda: bars)
+    model = clusterer(verbose=1, tol=1.0, n_iter_no_change=2, max_epochs=40).fit(blobs[0])
+    shown = capsys.readouterr().err
+    assert model.n_iter_ < 40
+    assert "training 1/1, at rest: " in shown
+    if not bars:
+        assert shown.startswith("training 1/1, at rest: 2 of 20 epochs\n")
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "expected"), [(lambda: True, True), (lambda: False, False)]
+)
+def test_bars_are_for_terminals(is_terminal, expected, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = is_terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert callbacks.shows_bars() is expected
 
 
 @pytest.mark.parametrize(
@@ -295,6 +331,9 @@ def _broken():
 
 class BreaksLater(io.StringIO):
     """A terminal that ends after some lines."""
+
+    def isatty(self):
+        return True
 
     def write(self, text):
         if self.tell() > 200:
