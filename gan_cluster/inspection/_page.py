@@ -230,7 +230,7 @@ def _map(report: "ClusterReport", atlas: _Atlas | None) -> Any:
         )
     else:
         for j in _telling(report)[:HOVERED]:
-            points[f"column{j}"] = report.rows[indices, j].astype(np.float32)
+            points[f"column{j}"] = report.rows[indices, j].astype(np.float64)
             shown = [*shown, (report.feature_names[j], f"@column{j}")]
     plot = _plain_figure(height=520)
     plot.axis.visible = False

@@ -13,7 +13,6 @@ from gan_cluster._folder import write_file
 from gan_cluster._seeds import seeds
 from gan_cluster.clusterer import InfoGANClusterer
 from gan_cluster.inspection._checks import check_fitted
-from gan_cluster.inspection._display import documented
 from gan_cluster.inspection._images import image_layout
 from gan_cluster.inspection.clusters import certain_members
 from gan_cluster.inspection.latent import Traversal, traversal
@@ -41,7 +40,6 @@ class Map(NamedTuple):
     kept_variance: float
 
 
-@documented
 class ClusterReport:
     """One page of HTML that shows what a fitted clusterer found; it needs no network.
 

@@ -20,7 +20,8 @@ from gan_cluster.metrics.clustering import check_labels, contingency
 
 def profile(rows: np.ndarray, labels: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     """Means and quartiles of standardised columns in each cluster, NaN in an empty one."""
-    rows = StandardScaler().fit_transform(rows)
+    largest = np.abs(rows).max(axis=0)  # or squares of very large or small units would overflow
+    rows = StandardScaler().fit_transform(rows / np.where(largest == 0, 1.0, largest))
     means = np.full((n_clusters, rows.shape[1]), np.nan)
     quartiles = np.full((*means.shape, 2), np.nan)
     for cluster in np.unique(labels):

@@ -185,7 +185,7 @@ def test_a_table_is_shown_by_its_columns(of_table, frame):
     expected = scaled.groupby(of_table.labels).mean()
     np.testing.assert_allclose(of_table.profile[expected.index], expected, atol=1e-12)
     for j, name in enumerate(frame):
-        np.testing.assert_allclose(columns[f"column{j}"], frame[name].astype(np.float32))
+        np.testing.assert_array_equal(columns[f"column{j}"], frame[name])
     page = Page(html)
     row = of_table.clusters[0].surest[0]
     assert {f"{value:.4g}" for value in frame.iloc[row]} <= set(page.texts)
@@ -319,3 +319,11 @@ def test_the_page_works_in_a_browser(kind, report, of_table, tmp_path):
         assert page.complaints() == []
         asked = {url for url in page.requests() if not url.startswith(("data:", "blob:"))}
         assert asked == {path.as_uri()}
+
+
+def test_a_table_in_any_units_is_shown(blobs):
+    X = blobs[0] * [1e300, 1e-300, 1, 1]
+    report = ClusterReport.from_estimator(clusterer(max_epochs=6).fit(X), X)
+    columns = points(report.to_html())
+    for j in range(4):
+        np.testing.assert_array_equal(columns[f"column{j}"], X[:, j])
