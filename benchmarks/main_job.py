@@ -7,23 +7,19 @@
 import argparse
 import statistics
 from pathlib import Path
-from time import perf_counter
 
 from keeping import run_missing
 from sklearn.datasets import load_digits
 
-from gan_cluster.__main__ import make_methods, score
+from gan_cluster.__main__ import make_methods, run_methods, score
 
 
 def run(seed: int) -> list[dict]:
     """A row for each method."""
     digits, rows = load_digits(), []
-    for method, estimator in make_methods(seed, "cpu").items():
-        started = perf_counter()
-        labels = estimator.fit_predict(digits.data)
-        seconds = round(perf_counter() - started, 2)
+    for method, labels, seconds in run_methods(digits.data, *make_methods(seed, "cpu")):
         scores = {name: round(v, 4) for name, v in score(digits.target, labels).items()}
-        rows.append({"method": method, "seed": seed, **scores, "seconds": seconds})
+        rows.append({"method": method, "seed": seed, **scores, "seconds": round(seconds, 2)})
     return rows
 
 

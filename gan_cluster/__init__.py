@@ -7,16 +7,26 @@ from gan_cluster._version import __version__
 
 if TYPE_CHECKING:
     from gan_cluster.clusterer import InfoGANClusterer
+    from gan_cluster.export import export_onnx
     from gan_cluster.features import GANFeatureExtractor
     from gan_cluster.objectives import Objective
     from gan_cluster.persistence import load, save
 
-__all__ = ["GANFeatureExtractor", "InfoGANClusterer", "Objective", "__version__", "load", "save"]
+__all__ = [
+    "GANFeatureExtractor",
+    "InfoGANClusterer",
+    "Objective",
+    "__version__",
+    "export_onnx",
+    "load",
+    "save",
+]
 
 _HOMES = {
     "GANFeatureExtractor": "features",
     "InfoGANClusterer": "clusterer",
     "Objective": "objectives",
+    "export_onnx": "export",
     "load": "persistence",
     "save": "persistence",
 }

@@ -32,11 +32,12 @@ def failures(
     named by their places in it.
     """
     last, messages = history[-1], diverged(history)
+    more_epochs = _more_epochs(max_epochs, len(history))
     n_empty = int((sizes * len(sizes) <= EMPTY * sizes.sum()).sum())
     if not messages and last.get("labels_changed", 0.0) > tol:
         messages.append(
             f"{last['labels_changed']:.1%} of the labels still changed in the last epoch, "
-            f"more than tol={tol}: raise max_epochs, now {max_epochs!r}"
+            f"more than tol={tol}: {more_epochs}"
         )
     if n_empty:
         messages.append(
@@ -49,11 +50,20 @@ def failures(
             "ones: lower learning_rate or set the objective's gradient_penalty"
         )
     elif len(sizes) > 1:
-        messages += _drawn_poorly(last, np.arange(len(sizes)) if order is None else order)
+        messages += _drawn_poorly(
+            last, np.arange(len(sizes)) if order is None else order, more_epochs
+        )
     return messages
 
 
-def _drawn_poorly(last: dict[str, Any], order: np.ndarray) -> list[str]:
+def _more_epochs(max_epochs: int | str, n_trained: int) -> str:
+    """Advice to train for twice as long."""
+    if isinstance(max_epochs, str):
+        return f'raise max_epochs from "{max_epochs}", {n_trained} here, to {2 * n_trained}'
+    return f"raise max_epochs from {max_epochs} to {2 * max_epochs}"
+
+
+def _drawn_poorly(last: dict[str, Any], order: np.ndarray, more_epochs: str) -> list[str]:
     """A message about clusters whose drawn rows are much alike, or read as of others."""
     variety = np.asarray(last.get("cluster_variety", np.ones(len(order))))[order]
     fidelity = np.asarray(last.get("cluster_fidelity", np.ones(len(order))))[order]
@@ -65,6 +75,6 @@ def _drawn_poorly(last: dict[str, Any], order: np.ndarray) -> list[str]:
         for k in poor
     )
     return [
-        f"the generator draws {len(poor)} of {len(order)} clusters poorly, {named}: raise "
-        "max_epochs or noise_dim, or lower learning_rate"
+        f"the generator draws {len(poor)} of {len(order)} clusters poorly, {named}: "
+        f"{more_epochs}, raise noise_dim or lower learning_rate"
     ]

@@ -97,8 +97,8 @@ device : str, default="auto"
 precision : {{"float32", "bf16"}}, default="float32"
     Of the forward passes in training: "bf16" is torch's automatic mixed precision.
 verbose : int or bool, default=0
-    Whether to show a progress bar of each stage and, after a minute of training, about how long
-    the whole fit may take.
+    Whether to show a progress bar of each stage, or in a file a line for each, and after a minute
+    of training about how long the whole fit may take.
 """,
 }
 ATTRIBUTES = """\

@@ -1,6 +1,7 @@
 """The base of both estimators: fit, partial_fit, and what a fitted one is asked."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -35,7 +36,13 @@ from gan_cluster._validation.parameters import (
     check_objective,
     restored_on_error,
 )
-from gan_cluster._validation.rows import Rows, as_given, check_rows, far_from_fitted
+from gan_cluster._validation.rows import (
+    Rows,
+    as_given,
+    check_rows,
+    far_from_fitted,
+    hint_of_images,
+)
 from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
@@ -202,6 +209,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
+            hint = hint_of_images(rows)
+            if self.verbose and hint:
+                print(hint, file=sys.stderr)
             schedule = self._schedule(rows, goes_on)
             schedule.checkpoint = self._checkpoint(rows, goes_on, schedule.length)
             net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
@@ -226,7 +236,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             raise schedule.interrupt
         if schedule.processes.rank == 0:
             order = self.model_.order
-            for message in failures(self.history_, self.tol, self.max_epochs, sizes, order):
+            messages = failures(self.history_, self.tol, self.max_epochs, sizes, order)
+            if messages and hint:
+                messages[0] += f". {hint}"
+            for message in messages:
                 warnings.warn(message, ConvergenceWarning, stacklevel=3)  # past the decorator
         return self
 
@@ -290,8 +303,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         """Look at each parameter by itself."""
         self._validate_params()
-        check_objective(objective_of(self.objective))
-        check_callbacks(self.callbacks)
+        objective = objective_of(self.objective)
+        check_objective(objective)
+        check_callbacks(self.callbacks, objective.is_consistent)
 
     def _check_rows(self, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
         rows = check_rows(self, X, reset=reset, min_rows=min_rows)

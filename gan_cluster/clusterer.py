@@ -1,6 +1,7 @@
 """InfoGANClusterer: clusters that a generator can draw and a recognition network can read."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin
@@ -145,6 +146,98 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         X = self._checked(X)
         return self.model_.probabilities(X)
 
+    def exemplars(self, X: Any, n_exemplars: int = 1) -> list[np.ndarray]:
+        """The rows that are most surely of each cluster.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Rows among which to look.
+        n_exemplars : int, default=1
+            How many of each cluster; of one that has fewer, all.
+
+        Returns
+        -------
+        indices : list of ndarray
+            Of each cluster, the indices of its rows in X, the surest first.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted; if ``n_exemplars`` is
+            not a positive integer.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+        >>> clusterer = InfoGANClusterer(n_clusters=3, max_epochs=40, random_state=0).fit(X)
+        >>> [len(indices) for indices in clusterer.exemplars(X, 5)]
+        [5, 5, 5]
+        """
+        n_exemplars = check_whole(n_exemplars, "n_exemplars", 1)
+        return [indices[:n_exemplars] for indices in by_certainty(self.predict_proba(X))]
+
+    def merge_clusters(self, clusters: Sequence[int]) -> Self:
+        """Make one cluster of several, without training.
+
+        All that is asked of the clusterer afterwards is of the merged one: it is read where one of
+        its parts would be, with their probabilities in sum, and drawn as often as they would be.
+        Clusters, and ``labels_`` with them, are numbered by size anew. ``model_`` becomes another
+        object, so that an extractor made from it stays as it was. A new ``fit`` starts with
+        ``n_clusters`` again.
+
+        Parameters
+        ----------
+        clusters : sequence of int
+            Two or more of them, by their numbers.
+
+        Returns
+        -------
+        self : object
+            The clusterer.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError, ValueError
+            If there are no such clusters, or fewer than two; all then stays as it was.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+        >>> clusterer = InfoGANClusterer(n_clusters=6, max_epochs=4, random_state=0).fit(X)
+        >>> clusterer.merge_clusters([1, 3, 4]).predict_proba(X).shape
+        (200, 4)
+        """
+        check_is_fitted(self)
+        last = self.model_.n_clusters - 1
+        merged = {check_whole(cluster, "clusters", 0, last) for cluster in clusters}
+        if len(merged) < 2:
+            raise ValueError(f"clusters={clusters!r}: give two or more of 0 .. {last}")
+        self.model_, self.labels_ = self.model_.joined(sorted(merged), self.labels_)
+        return self
+
     @property
     def _n_features_out(self) -> int:
         return self.model_.discriminator.adversarial.in_features
+
+
+def by_certainty(probabilities: np.ndarray) -> list[np.ndarray]:
+    """Indices of each cluster's rows, the surest first, from probabilities (n_samples, n_clusters).
+
+    >>> by_certainty(np.array([[0.6, 0.4], [0.9, 0.1]]))
+    [array([1, 0]), array([], dtype=int64)]
+    """
+    labels = probabilities.argmax(axis=1)
+    members = [np.flatnonzero(labels == cluster) for cluster in range(probabilities.shape[1])]
+    return [
+        indices[np.argsort(-probabilities[indices, cluster], kind="stable")]
+        for cluster, indices in enumerate(members)
+    ]

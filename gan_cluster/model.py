@@ -155,6 +155,17 @@ class Model:
             counts = np.bincount(self.clusters(X), minlength=self.n_clusters)
             self.order = np.argsort(-counts, kind="stable")
 
+    def joined(self, clusters: list[int], labels: np.ndarray) -> tuple["Model", np.ndarray]:
+        """A copy in which several clusters are one, numbered by size, and labels (n,) by it."""
+        model = self.to(self.device)
+        model.merges = False  # or ``partial_fit`` would make as many clusters as before
+        order = np.arange(self.n_clusters) if self.order is None else self.order
+        numbers = model.net.clusters.join([int(order[cluster]) for cluster in clusters])
+        labels = numbers[order[labels]]
+        sizes = np.bincount(labels, minlength=model.n_clusters)
+        model.order = np.argsort(-sizes, kind="stable")
+        return model, np.argsort(model.order)[labels]
+
     def probabilities(self, X: np.ndarray) -> np.ndarray:
         """Probability of each cluster for each row, of shape (n_samples, n_clusters)."""
         probabilities = self.map(lambda batch: self.net.label(batch).softmax(1), X)
@@ -232,11 +243,11 @@ class Model:
             put = torch.from_numpy(values).float().to(self.device)
             latent.continuous[rows, j - n_categorical] = put
         elif j == 0:
-            latent.categories[rows, 0] = self._values_of(values.astype(np.int64), rng)
+            latent.categories[rows, 0] = self.values_of(values.astype(np.int64), rng)
         else:
             latent.categories[rows, j] = torch.from_numpy(values).long().to(self.device)
 
-    def _values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
+    def values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
         """A value of the first code for each cluster: a random one of its own, or the usual one."""
         shares = self.net.clusters.code_shares
         assert shares is not None

@@ -1,6 +1,8 @@
 """What InfoGANClusterer finds, says, draws and remembers."""
 
+import copy
 import math
+import pickle
 import random
 
 import numpy as np
@@ -11,6 +13,7 @@ from skorch.callbacks import Callback
 from small import STEADY, clusterer, extractor
 from torch import nn
 
+from gan_cluster import load, save
 from gan_cluster.training import schedule
 
 LEARNS = {"max_epochs": 30, "width": 4, "learning_rate": 5e-3}
@@ -368,3 +371,92 @@ def test_partial_fit_keeps_the_numbers_of_its_clusters(blobs):
         model.partial_fit(blobs[0])
     before = model.labels_
     assert (model.partial_fit(blobs[0]).labels_ == before).mean() > 0.8
+
+
+def test_exemplars_are_the_surest_rows_of_each_cluster(blobs):
+    X, _ = blobs
+    model = clusterer(max_epochs=6).fit(X)
+    probabilities, labels = model.predict_proba(X), model.predict(X)
+    for cluster, indices in enumerate(model.exemplars(X, 4)):
+        members = np.flatnonzero(labels == cluster)
+        assert len(indices) == min(4, len(members))
+        assert set(indices) <= set(members)
+        best = np.sort(probabilities[members, cluster])[::-1][:4]
+        np.testing.assert_array_equal(probabilities[indices, cluster], best)
+    with pytest.raises(ValueError, match="n_exemplars == 0"):
+        model.exemplars(X, 0)
+
+
+@pytest.fixture(params=[1, 2], ids=["one code", "two codes"])
+def fine(request, blobs):
+    """Six clusters of one or of two values of the code each."""
+    settings = {"codes_per_cluster": request.param, "prior": "learned"}
+    return clusterer(n_clusters=6, max_epochs=10, **settings).fit(blobs[0])
+
+
+def test_merged_clusters_are_read_and_drawn_as_one(fine, blobs):
+    X, _ = blobs
+    labels, probabilities = fine.labels_, fine.predict_proba(X)
+    drawn = fine.generate(np.arange(6)[:, None], np.zeros(2))
+    old = fine.model_
+    assert fine.merge_clusters([4, 0, 2]) is fine
+    kinds = np.array([0, 1, 0, 2, 0, 3])  # of the clusters before
+    sizes = np.bincount(kinds[labels], minlength=4)
+    number = np.argsort(np.argsort(-sizes, kind="stable"))[kinds]
+    np.testing.assert_array_equal(fine.labels_, number[labels])
+    assert (np.diff(np.bincount(fine.labels_, minlength=4)) <= 0).all()
+    summed = np.zeros((len(X), 4))
+    np.add.at(summed.T, number, probabilities.T)
+    np.testing.assert_allclose(fine.predict_proba(X), summed, atol=1e-6)
+    np.testing.assert_array_equal(fine.predict(X), summed.argmax(1))
+    again = fine.generate(np.arange(4)[:, None], np.zeros(2))
+    for before in (1, 3, 5):
+        np.testing.assert_allclose(again[number[before]], drawn[before], rtol=1e-6)
+    rows = fine.sample(40, cluster=int(number[0]), random_state=0)
+    parts = [old.draw(np.full((1, 1), k), np.zeros((1, 2)), None) for k in (0, 2, 4)]
+    assert any(np.allclose(again[number[0]], part) for part in parts)
+    assert rows.shape == (40, 4)
+    assert fine.score(X) >= 0
+    with pytest.raises(ValueError, match=r"0 \.\. 3|<= 3"):
+        fine.sample(cluster=4)
+    assert old.n_clusters == 6
+
+
+def test_merged_clusters_are_kept_and_trained_on(fine, blobs, tmp_path):
+    X, _ = blobs
+    fine.merge_clusters([1, 2]).merge_clusters([0, 4])
+    expected = fine.predict_proba(X)
+    assert expected.shape == (120, 4)
+    save(fine, tmp_path)
+    for same in (load(tmp_path), pickle.loads(pickle.dumps(fine)), copy.deepcopy(fine)):
+        np.testing.assert_array_equal(same.predict_proba(X), expected)
+        np.testing.assert_array_equal(same.labels_, fine.labels_)
+        np.testing.assert_array_equal(
+            same.sample(5, random_state=0), fine.sample(5, random_state=0)
+        )
+    fine.partial_fit(X)
+    assert fine.predict_proba(X).shape == (120, 4)
+    np.testing.assert_array_equal(fine.labels_, fine.predict(X))
+    fine.set_params(warm_start=True).fit(X)
+    assert fine.predict_proba(X).shape == (120, 4)
+    assert fine.set_params(warm_start=False).fit(X).predict_proba(X).shape == (120, 6)
+
+
+def test_merging_while_codes_are_still_merged_anew_ends_that(blobs):
+    model = clusterer(n_clusters=4, codes_per_cluster=2).partial_fit(blobs[0])
+    model.merge_clusters([0, 1]).partial_fit(blobs[0])
+    assert model.predict_proba(blobs[0]).shape == (120, 3)
+
+
+def test_all_clusters_can_be_one(fine, blobs):
+    fine.merge_clusters(range(6))
+    assert not fine.labels_.any()
+    np.testing.assert_allclose(fine.predict_proba(blobs[0]), 1)
+
+
+@pytest.mark.parametrize("clusters", [[], [1], [2, 2], [0, 6], [-1, 0], [0, 1.5], [True, 0]])
+def test_clusters_that_cannot_be_merged_leave_all_as_it_was(fine, clusters):
+    before = dict(vars(fine))
+    with pytest.raises((TypeError, ValueError), match="clusters"):
+        fine.merge_clusters(clusters)
+    assert vars(fine) == before

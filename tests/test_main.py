@@ -5,10 +5,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 from sklearn.cluster import KMeans
-from sklearn.pipeline import make_pipeline
 
 import gan_cluster.__main__ as cli
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer
@@ -20,11 +20,7 @@ METHODS = ["kmeans", "features+kmeans", "infogan+consistency"]
 def small_methods(seed, device):
     gan = {"image_shape": (1, 8, 8), "random_state": seed, "device": device, "verbose": 1}
     small = gan | {"width": 2, "noise_dim": 2, "max_epochs": 1, "batch_size": 256}
-    return {
-        "kmeans": KMeans(10, random_state=seed),
-        "features+kmeans": make_pipeline(GANFeatureExtractor(**small), KMeans(10, random_state=0)),
-        "infogan+consistency": InfoGANClusterer(10, **small),
-    }
+    return KMeans(10, random_state=seed), InfoGANClusterer(10, **small)
 
 
 @pytest.fixture
@@ -52,7 +48,7 @@ def refuses(monkeypatch, capsys):
 def test_help_names_every_option():
     command = [sys.executable, "-m", "gan_cluster", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    for option in ("--seed", "--json PATH", "--output PNG", "--device"):
+    for option in ("--seed", "--json PATH", "--output PNG", "--report HTML", "--device"):
         assert option in done.stdout
     assert "python -m gan_cluster" in done.stdout
 
@@ -93,17 +89,35 @@ def test_picture_goes_to_the_working_folder_by_default(small, tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["clusters.png"]
 
 
+def test_a_page_is_written_where_one_is_asked_for(small, tmp_path, capsys):
+    page, picture = tmp_path / "clusters.html", tmp_path / "clusters.png"
+    assert cli.main(["--report", str(page), "--output", str(picture)]) == 0
+    assert "10 clusters of 1,797 rows" in page.read_text()
+    assert str(page) in capsys.readouterr().out
+
+
 def test_the_methods_are_the_defaults_but_for_the_data():
-    methods = cli.make_methods(5, "cpu")
-    assert list(methods) == METHODS
-    plain, pipeline, clusterer = methods.values()
+    kmeans, clusterer = cli.make_methods(5, "cpu")
     told = {"image_shape": (1, 8, 8), "random_state": 5, "device": "cpu", "verbose": 1}
     defaults = InfoGANClusterer().get_params()
     assert clusterer.get_params() == defaults | told | {"n_clusters": 10}
-    defaults = GANFeatureExtractor().get_params()
-    assert pipeline[0].get_params() == defaults | told | {"n_clusters": 10}
-    for kmeans in (plain, pipeline[1]):
-        assert kmeans.get_params() == KMeans(10, n_init=10, random_state=5).get_params()
+    assert kmeans.get_params() == KMeans(10, n_init=10, random_state=5).get_params()
+
+
+def test_one_training_is_read_in_two_ways(images, capsys):
+    kmeans, clusterer = small_methods(0, "cpu")
+    found = {name: labels for name, labels, _ in cli.run_methods(images, kmeans, clusterer)}
+    assert list(found) == METHODS
+    assert capsys.readouterr().err.count("learning to draw") == 1
+    np.testing.assert_array_equal(found["infogan+consistency"], clusterer.predict(images))
+    features = GANFeatureExtractor(10, **small_parameters(clusterer)).fit(images)
+    expected = KMeans(10, random_state=0).fit_predict(features.transform(images))
+    np.testing.assert_array_equal(found["features+kmeans"], expected)
+
+
+def small_parameters(clusterer):
+    names = "image_shape", "random_state", "width", "noise_dim", "max_epochs", "batch_size"
+    return {name: getattr(clusterer, name) for name in names}
 
 
 def test_a_link_stays_a_link(small, tmp_path):
@@ -145,7 +159,9 @@ def test_a_folder_without_write_permission_is_refused(refuses, tmp_path):
 
 def test_one_file_for_both_is_refused(refuses, tmp_path):
     path = tmp_path / "file"
-    refuses("--json", path, "--output", path, message="should be two files")
+    refuses(
+        "--json", path, "--output", path, message="--output and --json should be files of their own"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,3 +180,8 @@ def test_options_that_make_no_sense_are_refused(refuses, argv, message):
 def test_missing_matplotlib_names_the_extra(refuses, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     refuses(message="pip install 'gan-cluster[plot]'")
+
+
+def test_a_page_without_bokeh_names_the_extra(refuses, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    refuses("--report", tmp_path / "page", message="pip install 'gan-cluster[report]'")

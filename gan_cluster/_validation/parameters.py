@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from skorch.callbacks import Callback
+from skorch.callbacks import BatchScoring, Callback, EarlyStopping, EpochScoring
+from skorch.callbacks import Checkpoint as SavesBest
 
 from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE
 from gan_cluster.objectives import ADVERSARIAL_LOSSES
@@ -55,7 +56,13 @@ def check_architecture(
             f'architecture="{architecture}" needs images: set image_shape=(channels, height, '
             "width) or give X with four dimensions"
         )
-    _, height, width = image_shape
+    channels, height, width = image_shape
+    if width in (1, 3, 4) and min(channels, height) >= MIN_IMAGE_SIZE:
+        raise ValueError(
+            f"image_shape={image_shape} makes images of {height}x{width} with {channels} channels, "
+            "too small for convolutions. In image_shape channels come first: "
+            f"{(width, channels, height)}?"
+        )
     if min(height, width) < MIN_IMAGE_SIZE:
         raise ValueError(
             f"images of {height}x{width} are too small for convolutions, which need at least "
@@ -140,13 +147,38 @@ def check_augment(augment: Any, batch: torch.Tensor) -> None:
         )
 
 
-def check_callbacks(callbacks: Any) -> None:
-    """Raise a TypeError unless the training loop can call them."""
+def check_callbacks(callbacks: Any, is_consistent: bool) -> None:
+    """Raise an error unless the training loop can call them.
+
+    A TypeError if they are none of skorch's, a ValueError if they need a validation set, which
+    there is not; it names measures that epochs have by the objective.
+    """
+    has = (
+        "'agreement' and 'labels_changed'"
+        if is_consistent
+        else "'discriminator_loss' and 'generator_loss'"
+    )
+    known = f"each epoch has {has}, and history_ says what else"
+    records = any(
+        not type(callback).__module__.startswith("skorch.") for callback in callbacks or ()
+    )
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise TypeError(
                 f"callbacks should be instances of skorch.callbacks.Callback, got {callback!r}; "
                 "those of scikit-learn are set by set_callbacks"
+            )
+        name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+        if isinstance(callback, EpochScoring | BatchScoring):
+            raise ValueError(
+                f"callbacks: {name} scores a net that predicts y, and there is none: {known}; a "
+                "callback of your own, with on_epoch_end, can record more in net.history"
+            )
+        is_missing = isinstance(monitor, str) and monitor.startswith(("valid_", "train_"))
+        if isinstance(callback, EarlyStopping | SavesBest) and is_missing and not records:
+            raise ValueError(
+                f"callbacks: {name} watches monitor={monitor!r}, and there is no such measure, for "
+                f"nothing is held out to validate on: {known}"
             )
 
 

@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 import torch
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import assert_all_finite, validate_data
 from torch.utils.data import Dataset
 
+from gan_cluster.networks.dcgan import MIN_IMAGE_SIZE
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.storage import (
     BLOCK_ROWS,
@@ -26,6 +28,7 @@ UNIT_ROWS = 1_000  # by which is judged whether rows are in the units of fit
 BEYOND_IMAGES, FEW_BEYOND = 3.0, 0.01  # half ranges from the middle, and the share of such values
 BEYOND_COLUMNS = 30.0  # deviations from the mean, for the median of all values
 NARROW, FEW_ROWS = 0.02, 10  # of the same units: what hardly differs, in rows that are not few
+HINTED_BY = 1000  # rows, by which a table is taken for one of images
 
 
 class Rows(NamedTuple):
@@ -56,6 +59,11 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
+    if scipy.sparse.issparse(X):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required: make it dense by "
+            "X.toarray(), or where it is made, as by OneHotEncoder(sparse_output=False)"
+        )
     dtype = _dtype_of(X)
     image_shape = _declared_image_shape(estimator.image_shape)
     channels_last, row_shape = False, None
@@ -73,7 +81,9 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
             size = f", images of {fitted.image_shape}: give images of that size"
             raise ValueError(
                 f"X holds images of shape {row_shape}, but {type(estimator).__name__} was fitted "
-                f"on rows of shape {fitted.row_shape}" + (size if fitted.image_shape else "")
+                f"on rows of shape {fitted.row_shape}"
+                + (size if fitted.image_shape else "")
+                + _of_one_row(row_shape, len(array), fitted)
             )
         image_shape, channels_last = _native_image_shape(row_shape, image_shape)
         X = array.reshape(len(array), n_values)
@@ -96,6 +106,10 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         if X.dtype == object:  # as columns of categories or intervals become
             X = X.astype(np.float64)
     except (OverflowError, TypeError, ValueError) as error:
+        if not reset and isinstance(error, ValueError) and getattr(X, "ndim", 0) == 2:
+            one = _of_one_row(X.shape[1:], len(X), estimator.model_.layout)
+            if one and X.shape[1] != estimator.n_features_in_:
+                raise ValueError(str(error) + one) from error
         raise _explained(original, error) from error
     if X.dtype.kind in "mM":
         raise TypeError(f"X holds dates or durations ({X.dtype}): turn them into numbers")
@@ -117,6 +131,29 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
                 f"image_shape={fitted.image_shape}: give images with their axes in the same order"
             )
     return Rows(X, layout)
+
+
+def _of_one_row(row_shape: tuple[int, ...], n_rows: int, fitted: Layout) -> str:
+    """What to do where X, of so many rows of a shape, looks like one image alone."""
+    if fitted.image_shape is None:
+        return ""
+    channels, height, width = fitted.image_shape
+    of_one: list[tuple[int, ...]] = [fitted.image_shape, (height, width, channels)]
+    of_one += [(height, width)] if channels == 1 else []
+    return ". If X is one image, give X[None]" if (n_rows, *row_shape) in of_one else ""
+
+
+def hint_of_images(rows: Rows) -> str:
+    """A sentence where rows of a table may be images, as their number of columns is a square."""
+    n_features = rows.X.shape[1]
+    side = isqrt(n_features)
+    is_square = side >= MIN_IMAGE_SIZE and side**2 == n_features
+    if rows.layout.image_shape is not None or not is_square or rows.X[:HINTED_BY].min() < 0:
+        return ""
+    return (
+        f"X has {n_features} = {side} * {side} columns, none of them negative: if its rows are "
+        f"images, set image_shape=(1, {side}, {side})"
+    )
 
 
 def as_given(rows: np.ndarray, layout: Layout, names: Sequence[str] | None) -> Any:
@@ -230,7 +267,12 @@ def _native_image_shape(
         return last, True
     raise ValueError(
         f"X holds images of shape {tuple(sizes)}: set image_shape=(channels, height, width) to say "
-        f"whether that is image_shape={first} or, channels last, image_shape={last}"
+        f"whether that is image_shape={first} or, channels last, "
+        + (
+            f"image_shape={last}"
+            if last != first
+            else "np.moveaxis(X, -1, 1) with that image_shape"
+        )
     )
 
 

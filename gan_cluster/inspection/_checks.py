@@ -17,6 +17,11 @@ def check_estimator(display: type, estimator: Any, kind: type[BaseGAN] = BaseGAN
     library, or not of the kind that the display needs. Raises a NotFittedError if it is not fitted.
     """
     require_matplotlib(f"{display.__name__}.from_estimator")
+    check_fitted(estimator, kind)
+
+
+def check_fitted(estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
+    """Whether it is a fitted estimator of a kind; a TypeError or NotFittedError otherwise."""
     if not isinstance(estimator, kind):
         either = "" if kind is InfoGANClusterer else " or a GANFeatureExtractor"
         raise TypeError(

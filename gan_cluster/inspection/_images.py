@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
@@ -12,6 +14,7 @@ from gan_cluster.training.data import Layout
 LINE = 1
 GAP = 4
 BLANK = 1.0
+THUMBNAILS_AT_ONCE = 1000
 
 
 def image_layout(estimator: BaseGAN) -> Layout:
@@ -37,9 +40,41 @@ def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
     All parts are scaled by one range; NaN stays.
     """
     parts = tuple(np.asarray(part, dtype=np.float64) for part in parts)
-    known = np.concatenate([part[~np.isnan(part)] for part in parts])
-    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    low, high = value_range(*parts)
     return [_unflattened(layout, (part - low) / (high - low or 1.0)) for part in parts]
+
+
+def value_range(*parts: np.ndarray) -> tuple[float, float]:
+    """The least and the greatest value of all parts that is known; 0 and 1 if none is."""
+    ends = [(np.nanmin(part), np.nanmax(part)) for part in parts if not np.isnan(part).all()]
+    if not ends:
+        return 0.0, 1.0
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def thumbnails(
+    layout: Layout, rows: np.ndarray, limits: tuple[float, float], side: int
+) -> np.ndarray:
+    """Flat rows (n, n_features) as small images (n, height, width, 1 or 3) of bytes.
+
+    ``limits`` are the values of black and white; no side is longer than ``side`` pixels.
+    """
+    assert layout.image_shape is not None
+    channels, *size = layout.image_shape
+    shrinks = max(size) > side
+    height, width = (max(1, side * n // max(size)) for n in size) if shrinks else size
+    n_colours = 1 if channels == 1 else 3
+    small = np.empty((len(rows), height, width, n_colours), dtype=np.uint8)
+    low, high = limits
+    for start in range(0, len(rows), THUMBNAILS_AT_ONCE):
+        part = slice(start, start + THUMBNAILS_AT_ONCE)
+        shares = (rows[part].astype(np.float64) - low) / (high - low or 1.0)
+        images = torch.from_numpy(_unflattened(layout, shares)[..., :n_colours].clip(0, 1))
+        if shrinks:
+            maps = adaptive_avg_pool2d(images.permute(0, 3, 1, 2), (height, width))
+            images = maps.permute(0, 2, 3, 1)
+        small[part] = (images * 255).round().numpy()
+    return small
 
 
 def _unflattened(layout: Layout, rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.utils.validation import check_scalar
 
 from gan_cluster._validation.rows import check_rows
-from gan_cluster.clusterer import InfoGANClusterer
+from gan_cluster.clusterer import InfoGANClusterer, by_certainty
 from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_clusters
@@ -93,7 +93,7 @@ class ClusterDisplay(Display):
         check_scalar(n_members, "n_members", Integral, min_val=1)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         layout = image_layout(estimator)
-        rows, members = _members(estimator, X)
+        rows, members, _ = certain_members(estimator, X)
         drawn = [
             estimator.sample(n_samples, cluster=cluster, random_state=random_state)
             for cluster in range(len(members))
@@ -186,7 +186,7 @@ class MembersDisplay(Display):
         wanted = range(n_clusters) if clusters is None else clusters
         shown = check_numbers("clusters", wanted, n_clusters)
         layout = image_layout(estimator)
-        rows, members = _members(estimator, X)
+        rows, members, _ = certain_members(estimator, X)
         most = [members[cluster][:n_members] for cluster in shown]
         least = [members[cluster][n_members:][-n_members:] for cluster in shown]
         left, right = as_images(
@@ -201,16 +201,16 @@ class MembersDisplay(Display):
         label_clusters(ax, self.most, self.clusters)
 
 
-def _members(estimator: InfoGANClusterer, X: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The flat rows of X, and the indices of each cluster's members, the most certain first."""
+def certain_members(
+    estimator: InfoGANClusterer, X: Any
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """The flat rows of X, indices of each cluster's members, the most certain first, and how much.
+
+    The last are the probabilities (n_samples, n_clusters).
+    """
     rows = check_rows(estimator, X, reset=False).X
     probabilities = estimator.predict_proba(X)
-    labels = probabilities.argmax(axis=1)
-    members = [np.flatnonzero(labels == cluster) for cluster in range(probabilities.shape[1])]
-    return rows, [
-        indices[np.argsort(-probabilities[indices, cluster], kind="stable")]
-        for cluster, indices in enumerate(members)
-    ]
+    return rows, by_certainty(probabilities), probabilities
 
 
 def _different(rows: np.ndarray, members: np.ndarray, n: int) -> np.ndarray:

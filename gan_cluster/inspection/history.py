@@ -1,8 +1,8 @@
 """HistoryDisplay: how training went, epoch by epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import log, pi
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,13 +22,87 @@ INFORMATION = {
     "continuous_information": "bound of continuous codes, at most "
     f"{log(2 / pi) / 2:.2f} each at variance 1",
 }
-USAGE = "cluster_usage"
 DRAWN = {
     "cluster_variety": ("variety beside real rows", "variety in the worst cluster"),
     "cluster_fidelity": ("read as of their cluster", "read so in the worst cluster"),
 }
-MARKED = ".-"  # so that an epoch between two gaps is seen
+STYLES: dict[str, dict[str, Any]] = {  # a mark each, so that an epoch between gaps is seen
+    "mean": {"marker": "."},
+    "worst": {"marker": ".", "lw": 0.6},
+    "ceiling": {"ls": "--"},
+    "equal": {"ls": "--", "color": "0.3"},
+    "before": {"marker": ".", "color": "0.8"},
+}
 PART = 0.85  # of its place is filled by a panel
+
+
+class Curve(NamedTuple):
+    """One line of a panel: values (n_epochs,), NaN in an epoch that has none.
+
+    Its kind is a key of ``STYLES``. Curves of one ``colour``, a number, are of one measure.
+    """
+
+    label: str | None
+    values: np.ndarray
+    kind: str
+    colour: int
+
+
+def curves(history: Sequence[dict[str, Any]]) -> dict[str, list[Curve]]:
+    """What history has to show, by the unit that the curves of a panel share.
+
+    >>> [*curves([{"epoch": 1, "generator_loss": 0.7, "cluster_usage": [0.5, 0.5]}])]
+    ['loss', 'share of rows']
+    """
+    panels = {
+        "loss": _measures(history, LOSSES),
+        "nats": _measures(history, INFORMATION),
+        "share of rows": _shares(history),
+        "drawn rows": _of_drawn_rows(history),
+    }
+    return {unit: found for unit, found in panels.items() if found}
+
+
+def when_joined(history: Sequence[dict[str, Any]]) -> float | None:
+    """Between which epochs the generator joined; None if it was there from the first, or never."""
+    joined = [row["epoch"] for row in history if "generator_loss" in row]
+    return joined[0] - 0.5 if joined and joined[0] > history[0]["epoch"] else None
+
+
+def _measures(history: Sequence[dict[str, Any]], labels: dict[str, str]) -> list[Curve]:
+    has_categories = any(row.get("code_entropy") for row in history)
+    found: list[Curve] = []
+    for name, label in labels.items():
+        values = np.array([row.get(name, np.nan) for row in history], dtype=float)
+        values[~np.isfinite(values)] = np.nan
+        is_shown = has_categories or name not in ("mutual_information", "code_entropy")
+        if is_shown and not np.isnan(values).all():
+            kind = "ceiling" if name == "code_entropy" else "mean"
+            found.append(Curve(label, values, kind, len(found)))
+    return found
+
+
+def _shares(history: Sequence[dict[str, Any]]) -> list[Curve]:
+    usages = [row.get("cluster_usage", []) for row in history]
+    sizes = np.array([len(usage) for usage in usages])
+    found: list[Curve] = []
+    for size in np.unique(sizes[sizes > 0]):
+        shares = np.full((len(usages), size), np.nan)
+        shares[sizes == size] = [usage for usage in usages if len(usage) == size]
+        kind = "mean" if size == sizes[-1] else "before"
+        found += [Curve(None, share, kind, i) for i, share in enumerate(shares.T)]
+        found.append(Curve(None, np.where(sizes == size, 1 / size, np.nan), "equal", 0))
+    return found
+
+
+def _of_drawn_rows(history: Sequence[dict[str, Any]]) -> list[Curve]:
+    found: list[Curve] = []
+    for i, (name, (mean, worst)) in enumerate(DRAWN.items()):
+        if any(name in row for row in history):
+            values = [row.get(name, [np.nan]) for row in history]
+            found.append(Curve(mean, np.array([*map(np.mean, values)]), "mean", i))
+            found.append(Curve(worst, np.array([*map(np.min, values)]), "worst", i))
+    return [*found, Curve(None, np.ones(len(history)), "equal", 0)] if found else []
 
 
 @documented
@@ -129,59 +203,24 @@ class HistoryDisplay:
         require_matplotlib(f"{type(self).__name__}.plot")
         if not self.history:
             raise ValueError("history is empty: there is no epoch to show")
-        panels: dict[str, tuple[Callable, Any]] = {
-            "loss": (self._draw_lines, LOSSES),
-            "nats": (self._draw_lines, INFORMATION),
-            "share of rows": (self._draw_usage, [USAGE]),
-            "drawn rows": (self._draw_members, DRAWN),
-        }
-        names = {name for row in self.history for name in row}
-        panels = {name: panel for name, panel in panels.items() if names.intersection(panel[1])}
+        panels = curves(self.history)
         self.ax_ = _axes(ax, list(panels))
         self.figure_ = self.ax_[0].figure
-        epochs = np.array([row["epoch"] for row in self.history])
-        joined = [row["epoch"] for row in self.history if "generator_loss" in row]
-        for each, (name, (drawn, terms)) in zip(self.ax_, panels.items(), strict=True):
-            drawn(each, epochs, terms)
-            if joined and joined[0] > epochs[0]:
-                each.axvline(joined[0] - 0.5, color="0.5", linestyle="dotted")
-            each.set(ylabel=name, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
+        epochs = [row["epoch"] for row in self.history]
+        joined = when_joined(self.history)
+        for each, (unit, drawn) in zip(self.ax_, panels.items(), strict=True):
+            for curve in drawn:
+                style = {"color": f"C{curve.colour}", **STYLES[curve.kind]}
+                each.plot(epochs, curve.values, markersize=3, label=curve.label, **style)
+            if unit in ("share of rows", "drawn rows"):
+                each.set_ylim(bottom=0)
+            if any(curve.label for curve in drawn):
+                each.legend(loc="best", fontsize="small")
+            if joined is not None:
+                each.axvline(joined, color="0.5", linestyle="dotted")
+            each.set(ylabel=unit, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
         self.ax_[-1].set_xlabel("epoch")
         return self
-
-    def _draw_lines(self, ax: Any, epochs: np.ndarray, terms: dict[str, str]) -> None:
-        bound = "mutual_information", "code_entropy"  # 0 where no code is categorical
-        ceiling = [row.get("code_entropy") for row in self.history]
-        for term, label in terms.items():
-            values = np.array([row.get(term, np.nan) for row in self.history], dtype=float)
-            values[~np.isfinite(values)] = np.nan
-            if not np.isnan(values).all() and (term not in bound or any(ceiling)):
-                style = "--" if term == "code_entropy" else MARKED
-                ax.plot(epochs, values, style, markersize=3, label=label)
-        ax.legend(loc="best", fontsize="small")
-
-    def _draw_usage(self, ax: Any, epochs: np.ndarray, terms: list[str]) -> None:
-        usages = [row.get(USAGE, []) for row in self.history]
-        sizes = np.array([len(usage) for usage in usages])
-        for size in np.unique(sizes[sizes > 0]):
-            shares = np.full((len(usages), size), np.nan)
-            shares[sizes == size] = [usage for usage in usages if len(usage) == size]
-            grey = {} if size == sizes[-1] else {"color": "0.8"}
-            ax.plot(epochs, shares, MARKED, markersize=3, **grey)
-            equal = np.where(sizes == size, 1 / size, np.nan)
-            ax.plot(epochs, equal, "--", color="0.3")
-        ax.set_ylim(bottom=0)
-
-    def _draw_members(self, ax: Any, epochs: np.ndarray, terms: dict[str, tuple[str, str]]) -> None:
-        for i, (term, (mean, worst)) in enumerate(terms.items()):
-            values = [row.get(term, [np.nan]) for row in self.history]
-            if any(term in row for row in self.history):
-                style = {"color": f"C{i}", "markersize": 3}
-                ax.plot(epochs, [*map(np.mean, values)], MARKED, label=mean, **style)
-                ax.plot(epochs, [*map(np.min, values)], MARKED, label=worst, lw=0.6, **style)
-        ax.axhline(1, linestyle="--", color="0.3")
-        ax.set_ylim(bottom=0)
-        ax.legend(loc="best", fontsize="small")
 
 
 def _axes(ax: Any, panels: list[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.utils.validation import check_scalar
@@ -22,6 +22,32 @@ from gan_cluster.inspection._images import (
 from gan_cluster.inspection._points import draw_points
 
 BEYOND = "0.6"  # grey of values that training did not see
+
+
+class Traversal(NamedTuple):
+    """Drawn rows (n_rows, n_values, n_features), values of the code, and the rows' clusters."""
+
+    rows: np.ndarray
+    values: np.ndarray
+    clusters: list[int] | None
+
+
+def traversal(
+    estimator: BaseGAN, code: str, n_rows: int, n_values: int, limit: float, seed: int
+) -> Traversal:
+    """What is drawn of values of one code, while noise and the other codes of a row are held."""
+    place, sizes = estimator.code_names_.index(code), estimator.model_.code_sizes
+    values = np.linspace(-limit, limit, n_values)
+    if place < len(sizes):
+        values = np.arange(sizes[place], dtype=float)
+    codes, noise = draw_points(estimator, n_rows, np.random.RandomState(seed))
+    drawn = []
+    for value in values:
+        moved = codes.copy()
+        moved[:, place] = value
+        drawn.append(estimator.generate(moved, noise))
+    rows = np.reshape(drawn, (len(values), n_rows, -1)).swapaxes(0, 1)
+    return Traversal(rows, values, codes[:, 0].astype(int).tolist() if sizes and place else None)
 
 
 @documented
@@ -131,21 +157,9 @@ class TraversalDisplay(Display):
         if code not in names:
             raise ValueError(f"code={code!r} is none of those that there are: {names}")
         layout = image_layout(estimator)
-        place, sizes = names.index(code), estimator.model_.code_sizes
-        values = np.linspace(-limit, limit, n_values)
-        if place < len(sizes):
-            values = np.arange(sizes[place], dtype=float)
-        rng = np.random.RandomState(seeds(random_state, 1)[0])
-        codes, noise = draw_points(estimator, n_rows, rng)
-        drawn = []
-        for value in values:
-            moved = codes.copy()
-            moved[:, place] = value
-            drawn.append(estimator.generate(moved, noise))
-        rows = np.reshape(drawn, (len(values), n_rows, -1)).swapaxes(0, 1)
-        (images,) = as_images(layout, rows)
-        clusters = codes[:, 0].astype(int).tolist() if sizes and place else None
-        return cls(images, values, code, clusters).plot(ax=ax)
+        found = traversal(estimator, code, n_rows, n_values, limit, seeds(random_state, 1)[0])
+        (images,) = as_images(layout, found.rows)
+        return cls(images, found.values, code, found.clusters).plot(ax=ax)
 
     def _draw(self, ax: Any) -> None:
         ax = draw(self, grid(self.images), ax)

@@ -18,6 +18,19 @@ from gan_cluster.inspection._matplotlib import require_matplotlib
 from gan_cluster.metrics.clustering import check_labels, contingency
 
 
+def profile(rows: np.ndarray, labels: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means and quartiles of standardised columns in each cluster, NaN in an empty one."""
+    largest = np.abs(rows).max(axis=0)  # or squares of very large or small units would overflow
+    rows = StandardScaler().fit_transform(rows / np.where(largest == 0, 1.0, largest))
+    means = np.full((n_clusters, rows.shape[1]), np.nan)
+    quartiles = np.full((*means.shape, 2), np.nan)
+    for cluster in np.unique(labels):
+        members = rows[labels == cluster]
+        means[cluster] = members.mean(axis=0)
+        quartiles[cluster] = np.quantile(members, [0.25, 0.75], axis=0).T
+    return means, quartiles
+
+
 @documented
 class ProfileDisplay:
     """Picture of clusters of a table: how each column differs in a cluster from all rows.
@@ -87,15 +100,8 @@ class ProfileDisplay:
                 "this display shows the columns of a table, but the estimator was fitted to "
                 "images: use ClusterDisplay"
             )
-        rows = StandardScaler().fit_transform(check_rows(estimator, X, reset=False).X)
-        labels = estimator.predict(X)
-        n_clusters = estimator.model_.n_clusters
-        means = np.full((n_clusters, rows.shape[1]), np.nan)
-        quartiles = np.full((*means.shape, 2), np.nan)
-        for cluster in np.unique(labels):
-            members = rows[labels == cluster]
-            means[cluster] = members.mean(axis=0)
-            quartiles[cluster] = np.quantile(members, [0.25, 0.75], axis=0).T
+        rows, n_clusters = check_rows(estimator, X, reset=False).X, estimator.model_.n_clusters
+        means, quartiles = profile(rows, estimator.predict(X), n_clusters)
         names = _check_feature_names_in(estimator).tolist()
         return cls(means, quartiles, names).plot(ax=ax, include_values=include_values)
 

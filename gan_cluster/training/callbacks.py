@@ -44,6 +44,16 @@ def looks_at_steps(callback: Any) -> bool:
     return is_told and not isinstance(callback, FallingRates)
 
 
+def shows_bars() -> bool:
+    """Whether there is a terminal or a notebook in which a bar can move; a file is none."""
+    if any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__):
+        return True
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # it may be None, or closed
+        return False
+
+
 class Forecast:
     """About how long a fit takes, told once: after the first minute of epochs."""
 
@@ -80,6 +90,7 @@ class Progress(Callback):
     """A progress bar over the epochs of a stage with the mutual information that Q reads.
 
     Of the ``total`` epochs ``done`` were trained before, and ``later`` come in other stages.
+    It says at its end whether training came to rest. In a file that is one line, without a bar.
     Where nobody can see it, as after the end of a terminal, training goes on without.
     """
 
@@ -92,26 +103,32 @@ class Progress(Callback):
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         told: dict[str, Any] = {"total": self.total, "desc": self.label, "unit": "epoch"}
-        told["initial"] = self.done
-        unseen = getattr(sys.stderr, "closed", True)  # it may be None
+        told["initial"] = self.done_ = self.done
         try:
-            self.bar_ = tqdm(**told, disable=unseen)
+            self.bar_ = tqdm(**told, disable=not shows_bars())
         except OSError:
             self.bar_ = tqdm(**told, disable=True)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         row = net.history[-1]
         shown = {name: f"{row[name]:.2f}" for name in ("mutual_information",) if name in row}
+        self.done_ += 1
         with self._seen():
             self.bar_.set_postfix(shown, refresh=False)
             self.bar_.update()
-            left = self.total - self.bar_.n + self.later
-            said = self.forecast.after(row["seconds"], left)
-            if said and not self.bar_.disable:
+            said = self.forecast.after(row["seconds"], self.total - self.done_ + self.later)
+            if said and sys.stderr is not None:
                 self.bar_.write(said, file=sys.stderr)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        callbacks = [callback for _, callback in net.callbacks_]
+        rests = any(isinstance(each, Settled) and each.rests for each in callbacks)
+        ended = f"{self.label}, at rest" if rests else self.label
         with self._seen():
+            if not self.bar_.disable:
+                self.bar_.set_description(ended)
+            elif sys.stderr is not None:
+                print(f"{ended}: {self.done_} of {self.total} epochs", file=sys.stderr)
             self.bar_.close()
         del self.bar_
 
@@ -157,8 +174,13 @@ class Settled(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         self._look(net.history[-1])
-        if self.at_rest_ >= self.n_iter_no_change and self.epochs_ >= self.least:
+        if self.rests:
             raise StopTraining
+
+    @property
+    def rests(self) -> bool:
+        """Whether training has come to rest."""
+        return self.at_rest_ >= self.n_iter_no_change and self.epochs_ >= self.least
 
     def _look(self, row: dict) -> None:
         self.epochs_ += 1

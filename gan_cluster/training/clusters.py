@@ -94,6 +94,17 @@ class Clusters:
         self.seen.lerp_(torch.where(seen.isfinite().all(), seen, self.seen), rate)
         return self.seen
 
+    def join(self, clusters: list[int]) -> np.ndarray:
+        """Make one cluster of several, with their shares; what number each of all has then."""
+        is_gone = np.isin(np.arange(len(self)), np.sort(clusters)[1:])
+        numbers = np.cumsum(~is_gone) - 1
+        numbers[is_gone] = numbers[min(clusters)]
+        before = np.arange(self.n_codes) if self.groups is None else self.groups.numpy(force=True)
+        shares = np.bincount(numbers, self.shares.numpy(force=True))
+        self.groups = torch.as_tensor(numbers[before], device=self.device)
+        self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
+        return numbers
+
     def follow(self, marginal: torch.Tensor) -> None:
         """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
         if self.prior == "learned":

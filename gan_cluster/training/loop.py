@@ -61,9 +61,22 @@ class Loop(NeuralNet):
             self.notify("on_train_end", X=batches, y=None)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops."""
+        """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops.
+
+        Raises a ValueError if one looks for a measure that the epoch has not.
+        """
         try:
             super().notify(method_name, **cb_kwargs)
+        except (KeyError, ValueError) as error:
+            watched = {getattr(callback, "monitor", None) for _, callback in self.callbacks_}
+            for name in watched - self.history[-1].keys() if self.history else ():
+                if isinstance(name, str) and repr(name) in str(error):
+                    row = self.history[-1]
+                    raise ValueError(
+                        f"callbacks: monitor={name!r} is no measure of epoch {row['epoch']}, which "
+                        f"has {', '.join(sorted(row.keys() - {'batches', 'epoch'}))}"
+                    ) from error
+            raise
         except KeyboardInterrupt as stop:
             if method_name == "on_epoch_end":
                 raise StopTraining from stop

@@ -19,7 +19,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRSc
 from small import STEADY, clusterer, extractor
 from stopped import Crash, Crashes
 
-from gan_cluster.training import checkpoint, loop
+from gan_cluster.training import callbacks, checkpoint, loop
 from gan_cluster.training.callbacks import Settled, StopTraining
 
 both = pytest.mark.parametrize("make", [clusterer, extractor])
@@ -218,6 +218,13 @@ def test_the_trained_net_keeps_no_callback(blobs):
     np.testing.assert_array_equal(copy.predict(blobs[0]), model.labels_)
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """What is written is taken for a terminal's."""
+    monkeypatch.setattr(callbacks, "shows_bars", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
 @both
 def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, capsys):
     make(verbose=1).fit(blobs[0])
@@ -227,6 +234,7 @@ def test_verbose_shows_a_bar_with_the_information_that_q_reads(make, blobs, caps
     assert "mutual_information=" in shown
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_what_stops_training_from_outside_is_passed_on(error, blobs, capsys):
     class Interrupt(Counter):
@@ -251,6 +259,7 @@ def test_silent_by_default(make, blobs, capsys):
     assert captured.out == captured.err == ""
 
 
+@pytest.mark.usefixtures("terminal")
 def test_verbose_of_the_game_alone(blobs, capsys):
     extractor(objective="gan", verbose=True).fit(blobs[0])
     shown = capsys.readouterr().err
@@ -282,6 +291,35 @@ def test_after_a_minute_it_is_said_how_long_the_whole_fit_may_take(
     assert "about 24 minutes" in shown  # 57 * 25 seconds
     clusterer(**settings).fit(blobs[0])
     assert "25 epochs are left at most" in capsys.readouterr().err  # after three more
+
+
+def test_a_file_has_a_line_for_each_stage_and_no_bar(blobs, capsys):
+    clusterer(verbose=1, tol=0.0).fit(blobs[0])
+    assert (
+        capsys.readouterr().err
+        == "forming clusters 1/1: 1 of 1 epochs\nlearning to draw: 1 of 1 epochs\n"
+    )
+
+
+@pytest.mark.parametrize("bars", [False, True])
+def test_a_stage_that_came_to_rest_says_so(bars, blobs, capsys, monkeypatch):
+    monkeypatch.setattr(callbacks, "shows_bars", lambda: bars)
+    model = clusterer(verbose=1, tol=1.0, n_iter_no_change=2, max_epochs=40).fit(blobs[0])
+    shown = capsys.readouterr().err
+    assert model.n_iter_ < 40
+    assert "forming clusters 1/1, at rest: " in shown
+    if not bars:
+        assert shown.startswith("forming clusters 1/1, at rest: 2 of 20 epochs\n")
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "expected"), [(lambda: True, True), (lambda: False, False)]
+)
+def test_bars_are_for_terminals(is_terminal, expected, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = is_terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert callbacks.shows_bars() is expected
 
 
 @pytest.mark.parametrize(
@@ -327,6 +365,9 @@ def _broken():
 
 class BreaksLater(io.StringIO):
     """A terminal that ends after some lines."""
+
+    def isatty(self):
+        return True
 
     def write(self, text):
         if self.tell() > 200:

@@ -9,6 +9,7 @@ import torch
 from small import clusterer
 
 from gan_cluster.codes import LatentCode
+from gan_cluster.training.clusters import Clusters
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +92,9 @@ def test_a_cluster_is_generated_from_its_most_usual_code(blobs):
     usage = np.array([0.3, 0.1, 0.3, 0.2, 0.1, 0.0])
     clusters.regroup(torch.tensor([0, 1, 1, 2, 2, 2]), usage)
     model.model_.order = np.arange(3)
-    usual = model.model_._values_of(np.array([2, 0, 1, 1]), None)
+    usual = model.model_.values_of(np.array([2, 0, 1, 1]), None)
     assert usual.tolist() == [3, 0, 2, 2]
-    drawn = model.model_._values_of(np.full(3000, 2), torch.Generator().manual_seed(0))
+    drawn = model.model_.values_of(np.full(3000, 2), torch.Generator().manual_seed(0))
     np.testing.assert_allclose(drawn.bincount(minlength=6)[3:] / 3000, [2 / 3, 1 / 3, 0], atol=0.03)
 
 
@@ -124,3 +125,18 @@ def test_partial_fit_sees_that_the_prior_changed(blobs):
     model.set_params(prior=pd.Series([0.5, 0.3, 0.2])).partial_fit(blobs[0])
     with pytest.raises(ValueError, match="prior changed"):
         model.set_params(prior=np.array([0.4, 0.4, 0.2])).partial_fit(blobs[0])
+
+
+@pytest.mark.parametrize("groups", [None, [0, 0, 1, 2, 3, 3]])
+def test_clusters_that_are_joined_have_their_codes_and_shares(groups):
+    clusters = Clusters(6 if groups else 4, "uniform", torch.device("cpu"))
+    if groups:
+        clusters.regroup(torch.tensor(groups), np.full(6, 1 / 6))
+    before = {k: set(clusters.members(k)) for k in range(4)}
+    numbers = clusters.join([3, 1])
+    np.testing.assert_array_equal(numbers, [0, 1, 2, 1])
+    assert set(clusters.members(0)) == before[0]
+    assert set(clusters.members(1)) == before[1] | before[3]
+    assert set(clusters.members(2)) == before[2]
+    np.testing.assert_allclose(clusters.shares, [0.25, 0.5, 0.25])
+    assert len(clusters) == 3
