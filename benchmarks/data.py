@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import train_test_split
+from tables import MADE_IMAGES, TABLES
 
 
 class DataSet(NamedTuple):
@@ -30,11 +31,15 @@ KNOWN: dict[str, tuple[tuple[int, int, int] | None, str | None, int]] = {
     "fashion_mnist": ((1, 28, 28), "Fashion-MNIST", 60_000),
     "pendigits": (None, "pendigits", 7_494),
     "coil20": ((1, 32, 32), None, 0),
+    "umist": ((1, 32, 32), None, 0),
+    "orl": ((1, 32, 32), None, 0),
     "cifar10": ((3, 32, 32), "CIFAR_10", 50_000),
 }
 # ten draws of class shares, as in Elastic-InfoGAN (arXiv:1910.01112): uniform weights from 0.2 to 1
 SHARES = json.loads((Path(__file__).parent / "unbalanced_mnist.json").read_text())
 UNBALANCED_ROWS = {"train": 20_000, "test": 3_000}
+KNOWN |= dict.fromkeys(TABLES, (None, None, 0))
+KNOWN |= dict.fromkeys(MADE_IMAGES, ((1, 16, 16), None, 0))
 KNOWN |= {f"mnist_unbalanced_{i}": KNOWN["mnist"] for i in range(len(SHARES))}
 
 
@@ -62,6 +67,9 @@ def load(name: str, home: Path | None) -> DataSet:
     if name == "digits":
         X, y = load_digits(return_X_y=True)
         return DataSet(*_interleave(train_test_split(X, y, test_size=0.25, random_state=0)), shape)
+    if name in TABLES or name in MADE_IMAGES:  # fitted and scored on all rows
+        X, y = (TABLES | MADE_IMAGES)[name]()
+        return DataSet(X, y, X, y, shape)
     if home is None:
         if openml_name is None:
             raise FileNotFoundError(f"{name} is not at OpenML: give its folder by --data-home")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from data import DataSet
 from probe import LinearProbe
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
 from sklearn.mixture import GaussianMixture
@@ -63,6 +63,18 @@ def _umap(data: DataSet, seed: int) -> Any:
     except ImportError as error:
         raise ImportError("umap+kmeans needs pip install 'gan-cluster[benchmark]'") from error
     return _scaled(data, UMAP(n_components=10, random_state=seed), _kmeans(data, seed))
+
+
+def _umap_hdbscan(data: DataSet, seed: int) -> Any:
+    return _scaled(data, _umap(data, seed)[-2], HDBSCAN(copy=True))
+
+
+def _labels_of_fit(model: Any, X: np.ndarray) -> np.ndarray:
+    """Of methods that label no new rows: for data sets without test rows alone."""
+    labels = model[-1].labels_
+    if len(labels) != len(X):
+        raise ValueError("this method labels no rows but those of fit")
+    return labels
 
 
 def _clustpy(name: str) -> Callable[[DataSet, int], Any]:
@@ -205,6 +217,11 @@ METHODS: dict[str, Method] = {
         )
     ),
     "umap+kmeans": Method(_umap),
+    "umap+hdbscan": Method(_umap_hdbscan, _labels_of_fit),
+    "agglomerative": Method(
+        lambda data, seed: _scaled(data, AgglomerativeClustering(data.n_clusters)), _labels_of_fit
+    ),
+    "hdbscan": Method(lambda data, seed: _scaled(data, HDBSCAN(copy=True)), _labels_of_fit),
     "dec": Method(_clustpy("DEC")),
     "idec": Method(_clustpy("IDEC")),
     "vade": Method(_clustpy("VaDE")),

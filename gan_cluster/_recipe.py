@@ -110,13 +110,10 @@ def resolve_networks(
 ) -> Recipe:
     """A recipe without how long is trained: all that a model which was saved needs."""
     given, parameters = parameters, _with_whole_numbers(parameters)
-    objective, n_clusters, sizes = _objective_and_codes(parameters, encoding.shape)
+    objective, n_clusters, sizes, in_turn = _objective_and_codes(parameters, encoding.shape)
     learned = objective.continuous_variance == "learned"
     n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
     prior = check_prior(parameters["prior"], n_clusters, objective.is_consistent)
-    per_cluster: Any = objective_of(parameters["objective"]).codes_per_cluster
-    if per_cluster == "auto":
-        per_cluster = CODES_IN_TURN if objective.is_consistent else 1
     finds_sizes = prior == "auto" and objective.is_consistent
     trained = {name: given[name] for name in given.keys() - FREE - READ_BY}
     if isinstance(trained["objective"], Objective):  # which may be changed in place
@@ -127,7 +124,7 @@ def resolve_networks(
         encoding=encoding,
         n_clusters=n_clusters,
         code=LatentCode(parameters["noise_dim"], sizes, n_continuous, learned),
-        codes_in_turn=per_cluster if isinstance(per_cluster, tuple) else (per_cluster,),
+        codes_in_turn=in_turn,
         objective=objective,
         prior=prior if prior != "auto" else "learned" if finds_sizes else "uniform",
         mixtures=finds_sizes and len(encoding.shape) < 3 and n_clusters > 1,
@@ -239,8 +236,11 @@ def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, 
 
 def _objective_and_codes(
     parameters: Parameters, shape: tuple[int, ...]
-) -> tuple[Objective, int, tuple[int, ...]]:
-    """The objective without any "auto", the number of clusters, and sizes of categorical codes."""
+) -> tuple[Objective, int, tuple[int, ...], tuple[int, ...]]:
+    """The objective without any "auto", the number of clusters, and sizes of categorical codes.
+
+    And how many values of the first code each cluster has, in the runs in turn.
+    """
     objective = objective_of(parameters["objective"])
     others, n_clusters = check_code_sizes(parameters["categorical_codes"]), parameters["n_clusters"]
     if n_clusters is None and others:
@@ -281,10 +281,14 @@ def _objective_and_codes(
         )
     if objective.n_neighbors == "auto":
         objective.n_neighbors = NEIGHBORS[is_table]
-    if objective.codes_per_cluster == "auto":
-        objective.codes_per_cluster = CODES_IN_TURN[0] if objective.is_consistent else 1
+    in_turn: tuple[Any, ...] = (objective.codes_per_cluster,)
+    if in_turn == ("auto",):
+        in_turn = CODES_IN_TURN if objective.is_consistent else (1,)
+        if objective.contrast_temperature:
+            in_turn = in_turn[::-1]  # there is one run, and two codes were measured
+        objective.codes_per_cluster = in_turn[0]
     n_codes = n_clusters * objective.codes_per_cluster
-    return objective, n_clusters, (n_codes, *others) if n_clusters else ()
+    return objective, n_clusters, (n_codes, *others) if n_clusters else (), in_turn
 
 
 def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]:

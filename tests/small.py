@@ -8,6 +8,7 @@ from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
 
 SMALL = {
     "n_clusters": 3,
+    "prior": "uniform",
     "noise_dim": 2,
     "width": 2,
     "max_epochs": 2,

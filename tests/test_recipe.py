@@ -150,7 +150,7 @@ def test_restarts_keep_the_net_with_the_best_score(n_init, blobs, monkeypatch):
         nets.append(net)
         return np.eye(3) / 3 if len(nets) == 2 else np.full((3, 3), 1 / 9)
 
-    monkeypatch.setattr("gan_cluster.training.schedule.neighbor_joint", joint)
+    monkeypatch.setattr("gan_cluster.training.judging.neighbor_joint", joint)
     model = clusterer(n_init=n_init, max_epochs=4).fit(blobs[0])
     assert len(nets) == n_init
     assert model.model_.net is nets[1]
@@ -180,7 +180,11 @@ def test_codes_are_merged_into_clusters_midway(blobs):
 
 @pytest.mark.parametrize(
     ("given", "codes", "near"),
-    [({}, 12, 10), ({"image_shape": (1, 8, 8)}, 6, 5), ({"image_shape": (1, 8, 8), **MLP}, 12, 10)],
+    [
+        ({}, 12, 10),
+        ({"image_shape": (1, 8, 8)}, 12, 5),
+        ({"image_shape": (1, 8, 8), **MLP}, 12, 10),
+    ],
 )
 def test_what_auto_stands_for(given, codes, near, images, monkeypatch):
     asked = []
@@ -272,14 +276,14 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
 @pytest.mark.parametrize(
     ("model", "n_runs", "steps", "epochs", "more"),
     [
-        (InfoGANClusterer(10), 3, 469, (2, 8, 8), 8),
-        (InfoGANClusterer(10), 3, 10, (90, 90, 90), 90),
-        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 3, 10, (90, 65, 65), 65),
+        (InfoGANClusterer(10), 4, 469, (2, 8, 8), 8),
+        (InfoGANClusterer(10), 4, 10, (90, 90, 90), 90),
+        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 4, 10, (90, 65, 65), 65),
         (InfoGANClusterer(10, n_init=5, max_epochs=5), 5, 469, (2, 3, 8), 5),
         (InfoGANClusterer(10, objective="infogan"), 1, 469, (16, 0, 8), 16),
         (InfoGANClusterer(10, objective="infogan"), 1, 10, (180, 0, 90), 180),
         (InfoGANClusterer(10, objective="infogan", n_init=2, max_epochs=5), 2, 469, (5, 0, 8), 5),
-        (GANFeatureExtractor(10), 3, 469, (2, 8, 8), 8),
+        (GANFeatureExtractor(10), 4, 469, (2, 8, 8), 8),
         (GANFeatureExtractor(objective="gan"), 1, 469, (16, 0, 8), 16),
         (GANFeatureExtractor(objective="gan", n_init=4), 1, 469, (16, 0, 8), 16),
         (GANFeatureExtractor(None, n_continuous=1, n_init=4), 1, 469, (16, 0, 8), 16),

@@ -6,6 +6,7 @@ from gan_cluster.training import merging
 from gan_cluster.training.merging import (
     _NearSearch,
     _Search,
+    criterion,
     grouped,
     information,
     merge_codes,
@@ -40,7 +41,7 @@ def test_grouped_sums_over_members(joint):
 
 
 @pytest.mark.parametrize("kind", [_Search, _NearSearch])
-def test_gains_are_differences_of_information(kind, joint):
+def test_gains_are_differences_of_the_criterion(kind, joint):
     search = kind(joint, np.arange(8) % 3, 3)
     search.move(5, 0)
     for code in range(8):
@@ -48,7 +49,7 @@ def test_gains_are_differences_of_information(kind, joint):
         for target in range(3):
             moved = search.groups.copy()
             moved[code] = target
-            values.append(information(grouped(joint, moved, 3)))
+            values.append(criterion(grouped(joint, moved, 3)))
         targets, gains = search.gains(code)
         assert targets.tolist() == [0, 1, 2]
         np.testing.assert_allclose(np.diff(gains), np.diff(values), atol=1e-12)
@@ -89,7 +90,7 @@ def test_many_codes_are_merged_as_well_as_few(rng, monkeypatch):
     for few in (100, 10):
         monkeypatch.setattr(merging, "FEW", few)
         merged = merge_codes(joint, 20, np.random.RandomState(0))
-        near_only.append(information(grouped(joint, merged, 20)))
+        near_only.append(criterion(grouped(joint, merged, 20)))
     assert near_only[1] > 0.99 * near_only[0]
 
 
