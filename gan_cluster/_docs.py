@@ -54,7 +54,7 @@ depth : int, default=None
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
     What is learned. "consistency" is InfoGAN whose labels also have to agree between a real row
     and its changed twin; "infogan" is InfoGAN as in its paper; "gan" is a GAN without a code{gan}.
-    An :class:`~gan_cluster.objectives.Objective` has every weight, which a search reaches by
+    An :class:`~gan_cluster.Objective` has every weight, which a search reaches by
     ``objective__balance_weight`` and so on.
 """,
     "training": """\

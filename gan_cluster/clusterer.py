@@ -48,7 +48,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     See Also
     --------
     GANFeatureExtractor : Features of the same networks, for KMeans or a classifier.
-    gan_cluster.objectives.Objective : All weights of the objective.
+    Objective : All weights of the objective.
 
     Notes
     -----

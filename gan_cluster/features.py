@@ -77,7 +77,7 @@ class GANFeatureExtractor(BaseGAN):
     See Also
     --------
     InfoGANClusterer : Reads clusters off the same networks directly.
-    gan_cluster.objectives.Objective : All weights of the objective.
+    Objective : All weights of the objective.
 
     References
     ----------
