@@ -65,6 +65,7 @@ PLOT = """## {title}
 ```{{eval-rst}}
 .. plot::
     :alt: {alt}
+    :filename-prefix: {name}
 
     import plots
     plots.{name}()

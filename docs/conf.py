@@ -73,6 +73,9 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
+html_sidebars = {
+    page: [] for page in ("install", "gallery/plot_quickstart", "benchmarks", "faq", "changelog")
+}
 html_context = {
     "github_user": OWNER,
     "github_repo": REPOSITORY,
@@ -85,7 +88,9 @@ html_theme_options = {
     "use_edit_page_button": True,
     "show_prev_next": True,
     "header_links_before_dropdown": 7,
-    "show_toc_level": 2,
+    "show_toc_level": 1,
+    "navbar_persistent": ["search-button"],
+    "secondary_sidebar_items": ["page-toc", "edit"],
     "navbar_end": ["version", "theme-switcher", "navbar-icon-links"],
     "external_links": [{"name": "Issues", "url": f"{FORGE}/issues"}],
     "icon_links": [{"name": "Source", "url": FORGE, "icon": "fa-brands fa-github"}],
