@@ -1,4 +1,4 @@
-"""GANFeatureExtractor: what a discriminator learned to see, as columns for the next step."""
+"""GANFeatureExtractor: features of a discriminator, as columns for the next step."""
 
 import os
 from collections.abc import Sequence
