@@ -1,4 +1,4 @@
-"""Tables of all committed results, as docs/benchmarks.md.
+"""The page docs/benchmarks.md: plots of committed results, and tables of all of them.
 
 python benchmarks/table.py
 """
@@ -16,19 +16,75 @@ HEAD = """# Benchmarks
 
 Made by `python benchmarks/table.py` from the files in `benchmarks/results/`; there is no number
 here that is not in one of them. No method sees a label in training, stopping or restarts, but for
-those named probe or labels. The library's defaults, one set for all data, were chosen by what they
-reach on data sets of this page. ACC is the accuracy of the best matching of clusters and classes
-(Hungarian method), for probes plain accuracy; mean, standard deviation, worst and best are over
-seeds. Each is fitted on train and scored on test, two fits or more at a time, each on one core: so
-their seconds are up to three times as long as alone. Those of the file alone are of both cores and
-nothing beside. Methods are those of `benchmarks/methods.py`: `infogan+consistency` is
-`InfoGANClusterer` with its defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults
-and `KMeans`.
+those named probe or labels. The library's defaults are one set for all data. They were chosen by
+what they reach on data sets of this page.
 """
-PLAIN = """## {title}
+PLOTS = {
+    "accuracy": (
+        "Beside other methods",
+        """Accuracy is that of the best matching of clusters and classes (Hungarian method): a dot
+is the mean over seeds, a line goes from the worst to the best. Each method is fitted on train and
+scored on test; COIL-20 has no test rows and is scored on all. Each data set has the methods that
+were run on it. k-means takes less than a second where others take minutes; UMAP followed by k-means
+is as good on pendigits, and steadier.""",
+        "Accuracy and seconds of up to ten methods on six data sets.",
+    ),
+    "parts": (
+        "What each part is worth",
+        """Single runs, without restarts, three seeds each. The consistency term and its balance
+carry the accuracy. The generator adds little to it: what it adds are drawn members.""",
+        "Accuracy without each part of the method on digits, MNIST and pendigits.",
+    ),
+    "choosing": (
+        "Does the score choose well?",
+        """`score` sees no labels, and restarts (`n_init`) are chosen by it. Each dot is a single
+run: the further up at the right end, the better the choice.""",
+        "The score of single runs without labels beside their accuracy.",
+    ),
+    "drawn": (
+        "Are drawn members like real ones?",
+        """Beside drawn rows stand real ones that training did not see, measured alike. By fidelity,
+a drawn row is right if the real rows nearest to it are of the cluster that it was drawn for.""",
+        "Fidelity and coverage of drawn rows beside held-out real rows.",
+    ),
+    "sizes": (
+        "Clusters of unequal size",
+        "Ten splits of MNIST whose classes have unequal shares, one seed each.",
+        "Accuracy with a uniform and with a learned prior on ten unbalanced splits of MNIST.",
+    ),
+    "memory": (
+        "Rows larger than memory",
+        "Memory of a fit, beyond what the import of the library holds.",
+        "Peak memory by the number of rows.",
+    ),
+}
+PLOT = """## {title}
 
 {note}
 
+```{{eval-rst}}
+.. plot::
+    :alt: {alt}
+    :filename-prefix: {name}
+
+    import plots
+    plots.{name}()
+```
+"""
+TABLES = """\
+## All tables
+
+ACC is the accuracy of the plots, for probes plain accuracy; mean, standard deviation, worst and
+best are over seeds. Two fits or more ran at a time, each on one core: so their seconds are up to
+three times as long as alone. Those of the file alone are of both cores and nothing beside. Methods
+are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its defaults,
+`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`.
+"""
+FOLDED = """<details>
+<summary>{title}</summary>
+
+{text}
+</details>
 """
 MAIN_JOB = "digits, all rows"
 NOTES = {
@@ -61,8 +117,7 @@ MEASURED = {
 }
 SCALINGS = ("whitened, unit rows", "unit rows", "unit channels", "as they are")
 COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds | file |"
-CHOICE = """## Does the score choose well?
-
+CHOICE = """\
 `n_init` keeps the training with the best label-free score. Of the runs in `single_runs`, each a
 single training: the rank correlation (Spearman) of their scores with ACC, their mean ACC, and the
 mean ACC of the best-scored of three, over all triples.
@@ -74,8 +129,7 @@ OPTIONS, GENERATED = "options", "generation"
 DRAWN = ["data", "recipe", "seeds", "acc", "fidelity", "fidelity_worst", "real_fidelity"]
 DRAWN += ["real_fidelity_worst", "variety", "coverage", "real_coverage", "frechet", "real_frechet"]
 DRAWN += ["cpu_seconds"]
-DRAWN_HEAD = """## generation
-
+DRAWN_HEAD = """\
 What the clusterer draws of its clusters with its defaults, beside held-out real rows (`real_`):
 means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In rows marked "before"
 the generator played against the discriminator that reads clusters; those of MNIST had two
@@ -84,8 +138,7 @@ a cluster were drawn equally often, also those that no real row has. Below, what
 change in images.
 
 """
-TRIED = """## options
-
+TRIED = """\
 Options of the objective beside its default, the first of each study (`benchmarks/options.py`; mnist
 is the first 10,000 rows of train). Means over seeds, of ACC also the worst; "acc" of "features" is
 that of k-means on them. Fidelity is the share of drawn rows whose nearest real rows are of the
@@ -100,14 +153,12 @@ averages of the first commit (`decay`) started from random weights, those of lat
 |{rule}
 """
 READINGS = "readings_"
-READ = """## What to read off a discriminator
-
+READ = """\
 The same trained networks, each a single training of the objective named first, read at other
 layers, in other poolings and scalings: mean ACC over three seeds of k-means++ on test, fitted on
 the first 20,000 rows of train (`benchmarks/readings.py`).
 """
-SOURCES = """## Where the numbers come from
-
+SOURCES = """\
 Games of `protocols`, of `readings_*` and of the probe in `game_cifar10` took R1 in every step;
 later ones take it in every eighth.
 
@@ -156,7 +207,7 @@ def readings(data: str, rows: list[dict]) -> str:
     for line, acc in found.items():
         means = [f"{statistics.mean(acc[name]):.3f}" if name in acc else "" for name in SCALINGS]
         lines.append(" | ".join([line, *means]))
-    return f"### {data}\n\n" + "".join(f"| {line} |\n" for line in lines)
+    return f"**{data}**\n\n" + "".join(f"| {line} |\n" for line in lines)
 
 
 def choice(rows: list[dict]) -> list[str]:
@@ -176,7 +227,7 @@ def choice(rows: list[dict]) -> list[str]:
 def measured(name: str, rows: list[dict]) -> str:
     """The section of a file whose rows are no accuracies, a column for each of their keys."""
     shown = [rows[0], rows[-1]] if name == "soak" else rows
-    return PLAIN.format(title=name, note=MEASURED[name]) + _table(shown)
+    return f"{MEASURED[name]}\n\n{_table(shown)}"
 
 
 def _table(rows: list[dict]) -> str:
@@ -247,22 +298,25 @@ def page() -> str:
         }
         sources += [f"| {name} | {' | '.join(each)} | {versions} |" for each in sorted(made)]
     head = f"{COLUMNS}\n|{' --- |' * (COLUMNS.count('|') - 1)}\n"
-    parts = [HEAD]
+    tables = {}
     for data, rows in sections.items():
         note = f"{NOTES[data]}\n\n" if data in NOTES else ""
-        parts.append(f"## {data}\n\n{note}{head}" + "\n".join(summary(rows, data)) + "\n")
-    parts.append(READ)
-    for name, result in results.items():
-        if name.startswith(READINGS):
-            parts.append(readings(name.removeprefix(READINGS), result["rows"]))
-    parts += [measured(name, results[name]["rows"]) for name in MEASURED if name in results]
-    if GENERATED in results:
-        parts.append(drawn(results[GENERATED]["rows"]))
-    if OPTIONS in results:
-        parts.append(tried(results[OPTIONS]))
-    parts.append(CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n")
-    parts.append(SOURCES + "\n".join(sources) + "\n")
-    return "\n".join(parts)
+        tables[data] = f"{note}{head}" + "\n".join(summary(rows, data)) + "\n"
+    read = [name for name in results if name.startswith(READINGS)]
+    of_layers = [readings(name.removeprefix(READINGS), results[name]["rows"]) for name in read]
+    tables["What to read off a discriminator"] = "\n".join([READ, *of_layers])
+    tables |= {name: measured(name, results[name]["rows"]) for name in MEASURED if name in results}
+    tables["generation"] = drawn(results[GENERATED]["rows"])
+    tables["options"] = tried(results[OPTIONS])
+    tables["choosing"] = CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n"
+    tables["Where the numbers come from"] = SOURCES + "\n".join(sources) + "\n"
+
+    plots = [
+        PLOT.format(name=name, title=title, note=note, alt=alt)
+        for name, (title, note, alt) in PLOTS.items()
+    ]
+    folded = [FOLDED.format(title=title, text=text) for title, text in tables.items()]
+    return "\n".join([HEAD, *plots, TABLES, *folded])
 
 
 if __name__ == "__main__":

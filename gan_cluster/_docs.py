@@ -16,17 +16,18 @@ image_shape : tuple of int (channels, height, width), default=None
     Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
     there it says which axis holds the channels.
 prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), default="auto"
-    Sizes of the clusters as shares, which balance aims at and the generator draws from: equal
-    ones, given ones in any order, or a running mean of those that formed clusters have. "auto"
-    is "learned" with the consistency term and "uniform" without. Of a table it also tries
-    k-means and a mixture of Gaussians, and where one of them explains rows better than the
-    clusters that formed, by near rows and on rows held out, Q learns its clusters.
+    Sizes of the clusters, as shares. "uniform" asks for equal sizes, "learned" estimates them
+    in training, and an array gives them, in any order. Training keeps clusters near these
+    sizes, and the generator draws clusters with these probabilities. "auto" is "learned" with
+    the consistency term and "uniform" without. For a table, "auto" also tries k-means and a
+    mixture of Gaussians. Where their clusters explain the rows better, the network learns those.
 random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"
-    How many runs form clusters; the generator joins the run with the best :meth:`score`. "auto"
-    is 3, and 1 where runs start from one trunk that has looked at rows, which leaves less to
-    luck, and without the consistency term, where each run would be a whole training.
+    How many runs form clusters. The one with the best :meth:`score` is kept, and the generator
+    learns to draw its clusters. "auto" is 3. It is 1 for photographs, where all runs would start
+    from one pretrained network, and without the consistency term, where each run would be a
+    whole training.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
@@ -38,15 +39,15 @@ noise_dim : int, default=62
 """,
     "networks": """\
 architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
-    "auto" is "mlp" for tables and "dcgan" (arXiv:1511.06434) for images, but "resnet" for those
-    of three channels and at least 32 pixels on both sides, unless the game is all there is:
-    Q then reads a residual trunk (arXiv:1512.03385), and the rest is as of "dcgan". A pair
-    (generator, discriminator) gives networks of your own: classes or functions, called as
-    ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances, which
-    are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for images,
-    standardised for tables; the discriminator gives features (n, ...), on which the heads are
-    put. Weights with ``requires_grad=False`` stay as they are; a module of which all are frozen
-    always runs in evaluation mode.
+    "auto" is "mlp" for tables and "dcgan" (arXiv:1511.06434) for images. With the consistency
+    term it is "resnet" for images of three channels and at least 32 pixels on both sides. In
+    "resnet", Q has a residual trunk (arXiv:1512.03385), and the other networks are as in
+    "dcgan". A pair (generator, discriminator) gives networks of your own: classes or functions,
+    called as ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances,
+    which are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for
+    images, standardised for tables. The discriminator gives features (n, ...), which the
+    output layers read. Weights with ``requires_grad=False`` stay as they are, and a module
+    of which all are frozen always runs in evaluation mode.
 width : int, default=16
     Channels of the first convolution; fully connected layers have 16 times as many units.
 depth : int, default=None
@@ -58,34 +59,36 @@ depth : int, default=None
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
     What is learned. "consistency" is InfoGAN whose labels also have to agree between a real row
     and its changed twin; "infogan" is InfoGAN as in its paper; "gan" is a GAN without a code{gan}.
-    An :class:`~gan_cluster.objectives.Objective` has every weight, which a search reaches by
+    An :class:`~gan_cluster.Objective` has every weight, which a search reaches by
     ``objective__balance_weight`` and so on.
 """,
     "training": """\
 max_epochs : int or "auto", default="auto"
-    Passes over X: of one training while clusters form, and of the best once the generator has
-    joined. "auto" gives the first 900 steps, the second 650 on images, 900 on tables and at least
-    eight epochs; of a number, at most half go to the first. Without the consistency term all
-    are one game, of 16 epochs at least. Where a trunk looks at rows before, as the objective's
-    ``contrast_temperature`` says, it has 15,000 steps or 100 epochs, or half of a number.
+    Passes over X, in both stages together: one run while clusters form, then the training of the
+    generator. At most half of a number go to the first stage. "auto" gives 900 steps to the first
+    and 650 (images) or 900 (tables) to the second, which has eight epochs at least. Without
+    the consistency term there is one stage, of 16 epochs at least. Photographs have contrastive
+    learning before (``contrast_temperature`` of the objective), of 15,000 steps or 100 epochs,
+    or half of a number.
 batch_size : int, default=128
-    Rows a step, clipped to n_samples.
+    Number of rows in a step; at most n_samples are used.
 learning_rate : float, pair of float or "auto", default="auto"
-    Adam's learning rate, or that of the discriminator with Q and that of the generator, which a
-    discriminator of its own shares with the consistency term. "auto" is then 1e-3 and 2e-3; for
-    InfoGAN as in its paper 2e-4 and 1e-3, and 1e-3 for both with a gradient penalty.
+    Adam's learning rate: one number, or a pair for the discriminator with Q and for the generator.
+    With the consistency term, the conditional discriminator learns at the generator's rate, and
+    "auto" is (1e-3, 2e-3). Without it, "auto" is 1e-3 for both with a gradient penalty, and
+    (2e-4, 1e-3) for InfoGAN as in its paper.
 tol : float, default=0.02
-    Training is at rest while no larger share of the labels changes in an epoch, and the bound
-    on the information gains no larger share of its ceiling.
+    An epoch counts as stable if at most this share of the labels changed in it, and if the bound
+    on the information rose by at most this share of its highest possible value.
 n_iter_no_change : int or None, default=10
-    Epochs at rest, in a row, after which training stops; None never stops it.
+    Training stops after this many stable epochs in a row; None never stops it early.
 warm_start : bool, default=False
-    Whether ``fit`` of a fitted estimator goes on from where it is, with the optimizers as they
-    were, for ``max_epochs`` or the epochs of the second stage.
+    Whether ``fit`` trains a fitted estimator further instead of starting anew: for ``max_epochs``,
+    or for the epochs of the second stage.
 checkpoint_dir : path-like, default=None
-    A folder for the state of ``fit``. After a crash, fit again with the same folder, parameters
-    and X goes on where the last one stood and ends as that would have. The state is written
-    after each epoch, but never for more than a tenth of the time.
+    A folder for the state of ``fit``. After a crash, call ``fit`` again with the same folder,
+    parameters and X: it goes on from there, to the same result. The state is written after each
+    epoch, but writing takes at most a tenth of the time.
 callbacks : list of skorch callbacks, default=None
     Called by the training loop: those that look at the history, change the rates or the
     gradients of ``net.optimizer_``, or stop early. There is no validation set to score.
@@ -95,7 +98,7 @@ callbacks : list of skorch callbacks, default=None
 device : str, default="auto"
     "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
 precision : {{"float32", "bf16"}}, default="float32"
-    Of the forward passes in training: "bf16" is torch's automatic mixed precision.
+    Precision of the forward passes in training; "bf16" is PyTorch's automatic mixed precision.
 verbose : int or bool, default=0
     Whether to show a progress bar of each stage, or in a file a line for each, and after a minute
     of training about how long the whole fit may take.

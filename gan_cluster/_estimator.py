@@ -92,7 +92,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
     _doc_link_template = (
-        "https://gan-cluster.readthedocs.io/en/stable/api.html#{estimator_module}.{estimator_name}"
+        "https://gan-cluster.readthedocs.io/en/stable/generated/gan_cluster.{estimator_name}.html"
     )
     _parameter_constraints: ClassVar[dict] = {
         "n_clusters": [POSITIVE],

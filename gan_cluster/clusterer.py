@@ -21,11 +21,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     Four parameters are what a user sets: ``n_clusters``, ``image_shape`` where rows are images,
     ``prior`` where clusters differ in size, and ``random_state``.
 
-    A generator draws rows from noise and a latent code; a discriminator tells them from real
-    rows; a recognition network Q on the discriminator's trunk reads the code back [1]_. The
-    first categorical code is the cluster. On real rows Q's label has to agree with that of a
-    changed twin while clusters keep their sizes [2]_, so that Q is also right where the generator
-    is not. No label is used anywhere.
+    A generator draws rows from noise and a latent code. A discriminator tells them from real
+    rows. A recognition network Q, which shares the discriminator's first layers, reads the code
+    back [1]_. The first categorical code is the cluster. Q also has to give a real row and a
+    changed copy of it, its twin, the same label, while clusters keep their sizes [2]_. So Q reads
+    real rows well even where the generator draws poorly. No label is used anywhere.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     See Also
     --------
     GANFeatureExtractor : Features of the same networks, for KMeans or a classifier.
-    gan_cluster.objectives.Objective : All weights of the objective.
+    Objective : All weights of the objective.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""GANFeatureExtractor: what a discriminator learned to see, as columns for the next step."""
+"""GANFeatureExtractor: features of a discriminator, as columns for the next step."""
 
 import os
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class GANFeatureExtractor(BaseGAN):
     See Also
     --------
     InfoGANClusterer : Reads clusters off the same networks directly.
-    gan_cluster.objectives.Objective : All weights of the objective.
+    Objective : All weights of the objective.
 
     References
     ----------

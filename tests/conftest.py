@@ -4,6 +4,7 @@ import os
 import signal
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,9 @@ from sklearn.datasets import load_digits, make_blobs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # errors are for ours: packages that are imported have theirs
+    from gan_cluster import _recipe
     from gan_cluster.training.net import AdversarialNet
+    from gan_cluster.training.recipe import Length
 
 torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
 
@@ -76,3 +79,16 @@ def no_training(monkeypatch):
         pytest.fail("a training step ran")
 
     monkeypatch.setattr(AdversarialNet, "train_step", train_step)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Trainings of one epoch a stage; searches in threads, where this holds, too."""
+
+    def shortened(**length):
+        few = {name: min(1, length[name]) for name in ("looking", "drawing")}
+        return Length(**{**length, **few, "forming": 1, "more": 1})
+
+    monkeypatch.setattr(_recipe, "Length", shortened)
+    with joblib.parallel_config(backend="threading"):
+        yield

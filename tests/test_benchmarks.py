@@ -319,7 +319,7 @@ def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
 
     rows = [{"kind": "file", "rows": 1000, "peak_mb": 12.3456}, {"kind": "memory", "rows": 2000}]
     found = table.measured("memory", rows)
-    assert found.startswith("## memory\n\nRows larger than memory")
+    assert found.startswith("Rows larger than memory")
     assert "| kind | rows | peak_mb |\n| --- | --- | --- |\n" in found
     assert found.endswith("| file | 1000 | 12.35 |\n| memory | 2000 |  |\n")
     rounds = [{"round": i, "held_mb": 300.0 + i} for i in range(5)]

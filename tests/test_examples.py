@@ -3,28 +3,11 @@
 import runpy
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
-from gan_cluster import _recipe
-from gan_cluster.training.recipe import Length
-
 pytest.importorskip("matplotlib")
 EXAMPLES = Path(__file__).parent.parent / "examples"
-
-
-@pytest.fixture
-def short(monkeypatch):
-    """Trainings of one epoch a stage; searches in threads, where this holds, too."""
-
-    def shortened(**length):
-        few = {name: min(1, length[name]) for name in ("looking", "drawing")}
-        return Length(**{**length, **few, "forming": 1, "more": 1})
-
-    monkeypatch.setattr(_recipe, "Length", shortened)
-    with joblib.parallel_config(backend="threading"):
-        yield
 
 
 @pytest.mark.filterwarnings("ignore")  # of clusters that an epoch leaves empty

@@ -1,0 +1,86 @@
+"""
+Quickstart
+==========
+
+Five minutes, from images without labels to clusters that you can look at. You need nothing but
+:doc:`the package </install>`: the images, 1,797 handwritten digits of 8x8 pixels, come with
+scikit-learn.
+"""
+
+# %%
+# Fit
+# ---
+# Say how many clusters you want, and what shape a row has if it is an image. All else has defaults.
+# The last 297 images are put aside, to play the new ones later. This takes about 20 seconds.
+
+import matplotlib.pyplot as plt
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+
+from gan_cluster import InfoGANClusterer
+from gan_cluster.inspection import ClusterDisplay, ConfusionDisplay, MembersDisplay
+from gan_cluster.metrics import clustering_accuracy
+
+digits = load_digits()
+X, X_new = digits.data[:1500], digits.data[1500:]
+clusterer = InfoGANClusterer(n_clusters=10, image_shape=(1, 8, 8), random_state=0)
+clusterer.fit(X)
+print(clusterer.labels_[:12])
+
+# %%
+# What is each cluster?
+# ---------------------
+# A row is a cluster. Real members are on the left. On the right the generator has drawn new ones,
+# which shows what it takes the cluster to be.
+
+clusters = ClusterDisplay.from_estimator(clusterer, X)
+
+# %%
+# New rows
+# --------
+# ``predict`` and ``predict_proba`` label images that training did not see, and ``sample`` draws as
+# many new members as you like.
+
+print(clusterer.predict(X_new)[:12])
+print(clusterer.predict_proba(X_new).shape)
+print(clusterer.sample(8, cluster=3).shape)
+
+# %%
+# Where is it sure, and where not? The right half has the images that were hardest to assign: look
+# here first for mistakes.
+
+members = MembersDisplay.from_estimator(clusterer, X)
+
+# %%
+# Is it any good?
+# ---------------
+# ``score`` needs no labels. It is high if images that are near each other share a cluster, at most
+# log(10) = 2.30 for ten clusters. Use it to compare settings.
+
+print(f"score: {clusterer.score(X_new):.2f}")
+
+# %%
+# Here the digits are known, so we can see what was found, beside k-means on pixels. A row is a
+# cluster, a column a digit. Accuracy is the share of new images that are in the cluster of their
+# digit.
+
+y_new = digits.target[1500:]
+rivals = {
+    "k-means": KMeans(10, random_state=0).fit(X).predict(X_new),
+    "InfoGANClusterer": clusterer.predict(X_new),
+}
+figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+for ax, (name, labels) in zip(axes, rivals.items(), strict=True):
+    ConfusionDisplay.from_predictions(y_new, labels, ax=ax)
+    ax.set_title(f"{name}: accuracy {clustering_accuracy(y_new, labels):.3f}")
+
+clusters.figure_.savefig("quickstart_clusters.png")
+members.figure_.savefig("quickstart_members.png")
+figure.savefig("quickstart_confusion.png")
+plt.show()
+
+# %%
+# Next
+# ----
+# :doc:`/how_to/index` has recipes for your kind of data, :doc:`/how_to/saving` keeps the model, and
+# :doc:`/parameters` says what to change if clusters are not what you need.
