@@ -569,9 +569,9 @@ def test_json_that_is_no_model_is_found_out(text, saved):
 
 
 def test_a_later_format_says_which_it_is(saved):
-    _told(saved, b'{"format": 5, "model": {}}')
+    _told(saved, b'{"format": 6, "model": {}}')
     with pytest.raises(
-        CorruptModelError, match="it is of format 5, and this version reads format 4"
+        CorruptModelError, match="it is of format 6, and this version reads format 5"
     ):
         load(saved)
 
@@ -605,13 +605,13 @@ def test_a_model_of_an_older_format_is_refused_with_what_to_do():
     with pytest.raises(
         CorruptModelError,
         match=r"saved_0_1 holds a model.json: it is of an older format, and this version reads "
-        "format 4: before the first release .* has to be fitted and saved again",
+        "format 5: before the first release .* has to be fitted and saved again",
     ):
         load(HERE / "saved_0_1")
 
 
 def test_a_model_that_was_saved_before_is_read():
-    folder = HERE / "saved_format_4"
+    folder = HERE / "saved_format_5"
     expected = json.loads((folder / "expected.json").read_text())
     model = load(folder)
     np.testing.assert_array_equal(model.predict(np.array(expected["X"])), expected["labels"])

@@ -214,8 +214,8 @@ def resolved(images):
 @pytest.mark.parametrize(
     ("objective", "codes", "penalty", "rates", "n_runs"),
     [
-        ("consistency", (40,), 0.1, (1e-3, 2e-3), 3),
-        (Objective(), (40,), 0.1, (1e-3, 2e-3), 3),
+        ("consistency", (40,), 0.1, (1e-3, 2e-3), 4),
+        (Objective(), (40,), 0.1, (1e-3, 2e-3), 4),
         ("infogan", (10,), 0, (2e-4, 1e-3), 1),
         (Objective(consistency_weight=0), (10,), 0, (2e-4, 1e-3), 1),
         (Objective(**STEADY), (10,), 1, (1e-3, 1e-3), 1),

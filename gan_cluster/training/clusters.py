@@ -103,6 +103,7 @@ class Clusters:
         shares = np.bincount(numbers, self.shares.numpy(force=True))
         self.groups = torch.as_tensor(numbers[before], device=self.device)
         self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
+        self.seen, self.teacher = self.shares.clone(), None
         return numbers
 
     def follow(self, marginal: torch.Tensor) -> None:

@@ -134,8 +134,9 @@ def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ends = [(rows.min(), rows.max()) for rows in _chunks(X)]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     inner_low, middle, inner_high = _reach(spread_rows(X, SAMPLED_ROWS))
-    reach = OUTLYING * (inner_high / 2 - inner_low / 2)
-    if reach > 0 and max(high - middle, middle - low) > reach:
+    reach = inner_high / 2 - inner_low / 2
+    farthest = max(high / OUTLYING - middle / OUTLYING, middle / OUTLYING - low / OUTLYING)
+    if 0 < reach < farthest:
         low, high = inner_low, inner_high
     half = max(high / 2 - low / 2, np.finfo(np.float64).smallest_subnormal)
     return np.array([low / 2 + high / 2]), np.array([half])

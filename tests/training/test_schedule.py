@@ -350,7 +350,7 @@ class Room(nn.Module):
     [
         (70, "batch_size=40 needs more memory than 'cpu' has: batch_size=20 would fit"),
         (15, "batch_size=40 needs more memory than 'cpu' has: batch_size=5 would fit"),
-        (2, "batch_size=40 needs more memory than 'cpu' has, and no smaller one would fit: lower"),
+        (3, "batch_size=40 needs more memory than 'cpu' has, and no smaller one would fit: lower"),
     ],
 )
 def test_too_little_memory_is_said_with_what_would_fit(n_rows, said, blobs):
