@@ -12,7 +12,7 @@ from gan_cluster.training.random import torch_generator
 
 @pytest.fixture
 def table():
-    return np.random.RandomState(0).normal([5, -2], [3, 0.05], (23, 2))
+    return np.random.RandomState(0).normal([5, -2], [3, 0.3], (23, 2))
 
 
 def _encoding(X, shape=None, channels_last=False):
