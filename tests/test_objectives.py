@@ -229,7 +229,9 @@ def test_weights_are_searched(make, blobs):
 
 @both
 def test_objectives_are_searched(make, blobs):
-    grid = {"objective": ["consistency", "infogan", Objective(consistency_weight=0, gradient_penalty=1)]}
+    grid = {
+        "objective": ["consistency", "infogan", Objective(consistency_weight=0, gradient_penalty=1)]
+    }
     search = GridSearchCV(make(max_epochs=8), grid, cv=2, error_score="raise").fit(blobs[0])
     assert len(set(search.cv_results_["mean_test_score"])) == 3
     assert search.best_params_["objective"] in grid["objective"]

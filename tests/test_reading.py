@@ -134,7 +134,7 @@ def test_twins_by_a_function(pictures):
 @pytest.mark.parametrize("augment", ["auto", "none"])
 def test_near_rows_stand_for_twins_of_tables(augment):
     blobs, classes = make_blobs(300, n_features=4, centers=3, cluster_std=0.1, random_state=0)
-    X = np.hstack([blobs, np.random.RandomState(0).normal(size=(300, 12))])
+    X = np.hstack([blobs, np.random.RandomState(0).normal(size=(300, 12))]) * np.logspace(0, 6, 16)
     settings = {**BARE, "width": 4, "normalize": None, "augment": augment}
 
     def agreement(n_components):

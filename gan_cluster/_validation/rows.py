@@ -24,9 +24,10 @@ from gan_cluster.training.storage import (
 )
 
 CHANNEL_COUNTS = (1, 3, 4)
-UNIT_ROWS = 1_000  # by which is judged whether rows are in the units of fit
+UNIT_ROWS = 200  # by which is judged whether rows are in the units of fit
 BEYOND_IMAGES, FEW_BEYOND = 3.0, 0.01  # half ranges from the middle, and the share of such values
 BEYOND_COLUMNS = 30.0  # deviations from the mean, for the median of all values
+AT_THE_END = 0.9  # of the same units, from the middle
 NARROW, FEW_ROWS = 0.02, 10  # of the same units: what hardly differs, in rows that are not few
 HINTED_BY = 1000  # rows, by which a table is taken for one of images
 
@@ -299,11 +300,12 @@ def far_from_fitted(X: np.ndarray, encoding: Encoding) -> str | None:
     if len(encoding.shape) == 3:
         span = float(seen.max() - seen.min())
         is_beyond = float(np.mean(np.abs(seen) > BEYOND_IMAGES)) > FEW_BEYOND
-        is_narrow = len(seen) > 1 and 0 < span < NARROW
+        is_narrow = len(seen) > 1 and 0 < span < NARROW and abs(seen.mean()) > AT_THE_END
     else:
         deviation = float(seen[:, encoding.scale > 0].std(0).max(initial=0))
         is_beyond = bool(np.median(np.abs(seen)) > BEYOND_COLUMNS)
-        is_narrow = len(seen) >= FEW_ROWS and 0 < deviation < NARROW
+        off = float(np.abs(seen.mean(0)).max(initial=0))
+        is_narrow = len(seen) >= FEW_ROWS and 0 < deviation < NARROW and off > AT_THE_END
     if not (is_beyond or is_narrow):
         return None
     low, high = encoding.ends

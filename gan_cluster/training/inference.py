@@ -104,8 +104,11 @@ def merge_clusters(
 
     Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
     """
-    joint = code_joint(net, encoding, X, near)
+    joint, sure = code_joint(net, encoding, X, near), neighbor_joint(net, encoding, X, near)
     groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
+    if not np.bincount(groups, sure.sum(0), n_clusters).all():  # of a net that is hardly trained
+        joint = sure
+        groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
     if known is not None:
         shared = np.zeros((n_clusters, n_clusters))
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))

@@ -19,7 +19,7 @@ from gan_cluster.inspection import (
 )
 from gan_cluster.inspection._images import GAP, LINE
 
-SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 2, "batch_size": 32, "random_state": 0}
+SMALL = {"noise_dim": 2, "width": 2, "max_epochs": 8, "batch_size": 32, "random_state": 0}
 DISPLAYS = [name for name in inspection.__all__ if name.endswith("Display")]
 LAYOUTS = ["flat", "channels first", "channels last", "no channels", "mlp"]
 

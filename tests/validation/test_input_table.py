@@ -5,7 +5,10 @@ import pytest
 from inputs import ALIKE, CASES, PAGE, SAME, WORKS, page, usual
 from small import clusterer, extractor
 
-pytestmark = pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X has feature names:UserWarning"),
+    pytest.mark.filterwarnings("ignore:X lies far outside:UserWarning"),
+]
 both = pytest.mark.parametrize("make", [clusterer, extractor])
 WORKING = SAME, ALIKE, WORKS
 ALL = [

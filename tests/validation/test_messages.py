@@ -102,7 +102,7 @@ def test_how_many_epochs_more_is_said(blobs):
         clusterer(max_epochs=1).fit(blobs[0])
     model = clusterer(max_epochs="auto", n_iter_no_change=None, tol=0.0, batch_size=120)
     with pytest.warns(ConvergenceWarning) as told:
-        model.set_params(learning_rate=0.5).fit(blobs[0])
+        model.set_params(learning_rate=0.05).fit(np.random.RandomState(0).normal(size=(120, 4)))
     n = model.n_iter_
     assert any(
         f'raise max_epochs from "auto", {n} here, to {2 * n}' in str(w.message) for w in told

@@ -129,10 +129,11 @@ def test_images_are_the_same_in_all_units(unit, images):
     np.testing.assert_allclose(drawn / unit, expected, atol=0.1)
 
 
-def test_a_row_far_away_has_finite_results(blobs):
+def test_a_row_far_away_has_finite_results_and_a_warning(blobs):
     model = clusterer().fit(blobs[0])
-    assert np.isfinite(model.predict_proba(np.full((1, 4), 1e300))).all()
-    assert np.isfinite(model.transform(np.full((1, 4), -1e300))).all()
+    for read, far in ((model.predict_proba, 1e300), (model.transform, -1e300)):
+        with pytest.warns(UserWarning, match="X lies far outside the rows of fit"):
+            assert np.isfinite(read(np.full((1, 4), far))).all()
 
 
 def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
