@@ -40,8 +40,8 @@ numbers, categories = ["dose", "response", "blood"], ["clinic"]
 patients[numbers] = patients[numbers].mask(rng.uniform(size=(len(kind), 3)) < 0.05)
 
 # %%
-# Gaps become the median, numbers are standardised and categories become columns of 0 and 1. The same
-# columns go to k-means.
+# Gaps become the median, numbers are standardised and categories become columns of 0 and 1. The
+# same columns go to k-means.
 
 columns = make_column_transformer(
     (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),

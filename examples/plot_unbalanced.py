@@ -43,8 +43,8 @@ for name, found in labels.items():
     print(f"{name:8} accuracy {acc:.3f}  NMI {nmi:.3f}  ARI {ari:.3f}")
 
 # %%
-# Sizes first: nearly equal ones are what the uniform prior asks for and gets; learned ones come near
-# those of the classes. The rarest class, the nines with 16 images, is too small to be found by any.
+# Sizes first: nearly equal ones are what the uniform prior asks for and gets; learned ones come
+# near those of the classes. The rarest class, the nines with 16 images, is too small for any.
 
 figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
 for name, groups in {"classes": y, **labels}.items():
@@ -54,8 +54,8 @@ axes[0].legend()
 
 # %%
 # A row is a cluster, a column a digit. A column with two dark cells is a class that was cut. Zeros,
-# fours, eights, twos, ones and threes are cut under the uniform prior. With the default only the ones
-# are, which are written in two ways.
+# fours, eights, twos, ones and threes are cut under the uniform prior. With the default only the
+# ones are, which are written in two ways.
 
 for ax, prior in zip(axes[1:], ("uniform", "auto"), strict=True):
     ConfusionDisplay.from_predictions(y, labels[prior], ax=ax)

@@ -11,6 +11,8 @@ from sklearn.preprocessing import OneHotEncoder
 from skorch.callbacks import BatchScoring, Callback, Checkpoint, EarlyStopping, EpochScoring
 from small import IMAGE, STEADY, clusterer, extractor
 
+from gan_cluster._convergence import failures
+
 CASES = {
     "channels last in image_shape": (
         {"image_shape": (16, 16, 3)},
@@ -100,13 +102,8 @@ def test_other_numbers_of_columns_are_not_taken_for_an_image(images, blobs):
 def test_how_many_epochs_more_is_said(blobs):
     with pytest.warns(ConvergenceWarning, match="raise max_epochs from 1 to 2"):
         clusterer(max_epochs=1).fit(blobs[0])
-    model = clusterer(max_epochs="auto", n_iter_no_change=None, tol=0.0, batch_size=120)
-    with pytest.warns(ConvergenceWarning) as told:
-        model.set_params(learning_rate=0.05).fit(np.random.RandomState(0).normal(size=(120, 4)))
-    n = model.n_iter_
-    assert any(
-        f'raise max_epochs from "auto", {n} here, to {2 * n}' in str(w.message) for w in told
-    )
+    (told,) = failures([{"labels_changed": 0.5}] * 90, 0.02, "auto", np.array([60, 60]))
+    assert 'raise max_epochs from "auto", 90 here, to 180' in told
 
 
 @pytest.mark.usefixtures("no_training")
