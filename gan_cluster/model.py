@@ -299,7 +299,7 @@ class Model:
         recipe = self.recipe.on(device)
         with usual_modes():
             net = recipe.make_net(0, torch_generator(0, device))
-            restore_net(net, *net_state(self.net))
+            restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing = self.net.playing
         return Model(recipe, net, self.rng, self.order, self.merges)
 
@@ -352,7 +352,7 @@ class Model:
         recipe = recipe.with_codes(len(tensors["clusters.usage"]))
         _check_shapes(recipe, tensors)
         net = recipe.make_net(0, torch_generator(0, recipe.device))
-        restore_net(net, document, tensors)
+        restore_net(net, document, tensors, recipe.encoding.shape)
         rng = torch_generator(0)
         rng.set_state(tensors["random.batch"])
         order = tensors["order"].numpy() if "order" in tensors else None

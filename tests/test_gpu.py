@@ -123,6 +123,17 @@ def test_a_model_that_is_pickled_stays_on_the_gpu_as_it_was():
     assert copy.partial_fit(X).n_iter_ == model.partial_fit(X).n_iter_ == 3
 
 
+def test_a_mixture_that_teaches_is_where_the_model_is(tmp_path):
+    X = load_digits().data[:200, 10:20]
+    model = clusterer(prior="auto").fit(X)
+    assert model.model_.net.clusters.teacher.weights.device.type == "cuda"
+    save(model, tmp_path)
+    for same in (load(tmp_path, device="cuda"), pickle.loads(pickle.dumps(model))):
+        assert same.partial_fit(X).n_iter_ == 3
+    moved = load(tmp_path, device="cpu").partial_fit(X)
+    assert moved.model_.net.clusters.teacher.weights.device.type == "cpu"
+
+
 def test_callbacks_of_scikit_learn_read_each_epoch():
     X, y = load_digits(return_X_y=True)
     monitor = ScoringMonitor(scoring="adjusted_rand_score")

@@ -60,6 +60,7 @@ SETTINGS = {
     ),
     "learned variance": (clusterer, {"n_continuous": 2, "continuous_variance": "learned"}),
     "learned prior": (clusterer, {"prior": "learned"}),
+    "taught by a mixture": (clusterer, {"prior": "auto", "n_init": 2, "codes_per_cluster": "auto"}),
     "no clusters": (extractor, {"n_clusters": None, "n_continuous": 2}),
     "features": (extractor, {"layers": "all", "pooling": "max", "image_shape": (1, 8, 8)}),
     "gan": (extractor, {"objective": "gan"}),
@@ -526,6 +527,36 @@ def test_a_model_that_could_not_be_used_is_not_read(name, value, saved):
     _folder.write_model(saved, document, {**tensors, name: value})
     with pytest.raises(CorruptModelError, match="does not fit together"):
         load(saved)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weights": torch.tensor([0.5, 0.5])}, "no shares"),
+        ({"weights": torch.tensor([0.5, 0.5, 0.0])}, "no shares"),
+        ({"weights": torch.tensor([0.5, 0.5, torch.nan])}, "no finite numbers"),
+        ({"means": torch.full((3, 4), torch.inf)}, "no finite numbers"),
+        ({"means": torch.zeros(3, 4, dtype=torch.float64)}, "no finite numbers"),
+        ({"means": torch.zeros(3)}, "does not fit"),
+        ({"means": torch.zeros(3, 5)}, "do not fit each other"),
+        ({"factors": -torch.eye(4).repeat(3, 1, 1)}, "none of covariances"),
+        ({"factors": torch.ones(3)}, "does not fit"),
+        ({"center": torch.zeros(5)}, "none of such rows"),
+        ({"center": torch.zeros(7), "axes": torch.zeros(7, 4)}, "none of such rows"),
+        ({"axes": torch.eye(4)[:3]}, "do not fit each other"),
+        ({"colours": torch.zeros(1)}, "does not fit"),
+        ({"means": None}, "does not fit"),
+    ],
+)
+def test_a_forged_mixture_is_found_out(given, message, blobs, tmp_path):
+    save(clusterer(prior="auto", max_epochs=1).fit(blobs[0]), tmp_path)
+    document, tensors = _folder.read_model(tmp_path)
+    assert "teacher.weights" in tensors
+    tensors |= {f"teacher.{name}": part for name, part in given.items()}
+    kept = {name: part for name, part in tensors.items() if part is not None}
+    _folder.write_model(tmp_path, document, kept)
+    with pytest.raises(CorruptModelError, match=message):
+        load(tmp_path)
 
 
 def test_links_are_not_followed(saved, tmp_path):

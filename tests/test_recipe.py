@@ -410,3 +410,47 @@ def test_small_integers_of_numpys_do_not_overflow(settings):
     models = [clusterer(**given).fit(X) for given in (settings, small)]
     np.testing.assert_array_equal(*(model.transform(X) for model in models))
     assert models[0].model_.net.code == models[1].model_.net.code
+
+
+def test_codes_for_each_cluster_are_tried_in_turn(resolved):
+    recipe = resolved(InfoGANClusterer(10))
+    assert recipe.codes_in_turn == (4, 2)
+    sizes = [recipe.of_run(number).code.categorical for number in range(4)]
+    assert sizes == [(40,), (20,), (40,), (20,)]
+    assert recipe.with_codes(40) == recipe
+    for n_codes in (10, 30, 0):
+        with pytest.raises(ValueError, match=f"{n_codes} codes are not those of 10 clusters"):
+            recipe.with_codes(n_codes)
+    given = resolved(InfoGANClusterer(10, objective=Objective(codes_per_cluster=3)))
+    assert {given.of_run(number).code.categorical for number in range(3)} == {(30,)}
+    bare = resolved(GANFeatureExtractor(objective="gan"))
+    assert bare.of_run(0) == bare.with_codes(0) == bare
+
+
+def test_a_model_is_of_the_codes_of_its_run(blobs):
+    model = clusterer(codes_per_cluster="auto", n_init=2).fit(blobs[0]).model_
+    assert model.net.code == model.recipe.code
+    assert model.recipe.code.categorical[0] in (12, 6)
+
+
+@pytest.mark.parametrize(("n_clusters", "epochs"), [(12, 90), (25, 180), (50, 360)])
+def test_many_codes_have_more_time_to_form(n_clusters, epochs, resolved):
+    X = np.random.RandomState(0).normal(size=(1280, 3))
+    assert resolved(InfoGANClusterer(n_clusters), X).length.forming == epochs
+
+
+@pytest.mark.parametrize(
+    ("model", "prior", "tried"),
+    [
+        (InfoGANClusterer(3), "learned", True),
+        (InfoGANClusterer(3, prior="learned"), "learned", False),
+        (InfoGANClusterer(3, prior="uniform"), "uniform", False),
+        (InfoGANClusterer(1), "learned", False),
+        (InfoGANClusterer(3, objective="infogan"), "uniform", False),
+        (InfoGANClusterer(3, image_shape=(1, 8, 8)), "learned", False),
+        (InfoGANClusterer(3, image_shape=(1, 8, 8), architecture="mlp"), "learned", True),
+    ],
+)
+def test_mixtures_are_tried_on_tables_whose_sizes_are_not_known(model, prior, tried, resolved):
+    recipe = resolved(model)
+    assert (recipe.prior, recipe.mixtures) == (prior, tried)

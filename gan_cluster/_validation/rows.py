@@ -302,7 +302,8 @@ def far_from_fitted(X: np.ndarray, encoding: Encoding) -> str | None:
         is_beyond = float(np.mean(np.abs(seen) > BEYOND_IMAGES)) > FEW_BEYOND
         is_narrow = len(seen) > 1 and 0 < span < NARROW and abs(seen.mean()) > AT_THE_END
     else:
-        deviation = float(seen[:, encoding.scale > 0].std(0).max(initial=0))
+        apart = seen - seen[:1]  # exactly 0 where a column is constant
+        deviation = float(apart[:, encoding.scale > 0].std(0).max(initial=0))
         is_beyond = bool(np.median(np.abs(seen)) > BEYOND_COLUMNS)
         off = float(np.abs(seen.mean(0)).max(initial=0))
         is_narrow = len(seen) >= FEW_ROWS and 0 < deviation < NARROW and off > AT_THE_END

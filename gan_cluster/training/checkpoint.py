@@ -193,7 +193,7 @@ def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Te
     net, batches = run
     batches.rng.set_state(tensors.pop("batches.rng"))
     labels = tensors.pop("batches.labels")
-    restore_net(net, document, tensors)
+    restore_net(net, document, tensors, batches.encoding.shape)
     if labels.shape != batches.labels.shape or labels.dtype != batches.labels.dtype:
         raise ValueError("labels are not of these rows")
     if not ((labels >= -1) & (labels < max(1, len(net.clusters)))).all():

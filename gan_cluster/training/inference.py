@@ -85,7 +85,7 @@ def code_joint(
     net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
 ) -> np.ndarray:
     """The same of values of the first code, by their probabilities: unsure rows count in part."""
-    found = map_rows(net, encoding, X, lambda batch: net.label(batch).softmax(1))
+    found = map_rows(net, encoding, X, lambda batch: net.read_first(batch).softmax(1))
     codes = csr_array(np.where(found < UNLIKELY, 0, found))
     of_near = sum(codes[column] for column in near.T)
     joint = (codes.T @ of_near).toarray().astype(np.float64)

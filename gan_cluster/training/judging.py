@@ -90,8 +90,8 @@ class Jury:
         if mixture is None:
             return
         n_clusters, clusters = self.recipe.n_clusters, net.clusters
-        clusters.regroup(None)
-        codes = map_rows(net, self.recipe.encoding, self.rows, lambda b: net.label(b).softmax(1))
+        encoding = self.recipe.encoding
+        codes = map_rows(net, encoding, self.rows, lambda b: net.read_first(b).softmax(1))
         of_mixture = np.eye(n_clusters, dtype=np.float32)[self._labels(mixture)]
         shared = codes.T @ of_mixture
         groups = shared.argmax(1)

@@ -1,7 +1,8 @@
 """Clusters by a mixture of Gaussians, and whether they explain rows better than those of a net."""
 
+import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import log_softmax, xlogy
 from sklearn.cluster import KMeans
 from sklearn.covariance import oas
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 
@@ -18,6 +20,7 @@ from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
 RIDGE = 0.01  # added to variances, of columns of variance 1
+TIGHTEST = 1e-12  # variance at least of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference says nothing
 FEW_ROWS = 128  # of each cluster, in the mean
 SURPRISE = 5.0  # nats at most for a row whose cluster is not the one expected
@@ -38,7 +41,8 @@ class View(NamedTuple):
         seen = principal_axes(X, encoding, np.arange(len(X)))
         if seen is None:
             center = np.zeros(rows.shape[1])
-            axes = np.eye(rows.shape[1])[:, rows.std(0) > 0]
+            varies = rows.std(0) > 0
+            axes = np.eye(rows.shape[1])[:, varies | ~varies.any()]
         else:
             center, axes = seen.mean_.astype(np.float64), seen.components_.T.astype(np.float64)
         return cls(center, axes, (rows - center) @ axes)
@@ -85,8 +89,9 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) ->
 def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndarray:
     """Of each row -log p(cluster | row), by Gaussians that were fitted on other folds."""
     surprises = np.empty(len(rows))
-    for known, new in KFold(FOLDS, shuffle=True, random_state=0).split(rows):
-        density = np.full((len(new), n_clusters), -np.inf)
+    folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=0)
+    for known, new in folds.split(rows):
+        density = np.full((len(new), n_clusters), np.finfo(np.float64).min)  # -inf has no softmax
         for cluster, size in enumerate(np.bincount(labels[known], minlength=n_clusters)):
             if size > 1:
                 members = rows[known][labels[known] == cluster]
@@ -103,14 +108,21 @@ def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndar
 def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     """From the simplest on: k-means, as a mixture of equal spheres, and one of Gaussians."""
     rows, d = view.rows, view.rows.shape[1]
-    found = KMeans(n_clusters, n_init=N_INIT, random_state=0).fit(rows)
+    found = _fitted(KMeans(n_clusters, n_init=N_INIT, random_state=0), rows)
     centers = found.cluster_centers_
-    sharpness = np.sqrt(rows.size / max(found.inertia_, np.finfo(np.float32).tiny))
+    sharpness = np.sqrt(rows.size / max(found.inertia_, TIGHTEST * rows.size))
     spheres = np.broadcast_to(sharpness * np.eye(d), (n_clusters, d, d))
     yield _module(view, np.full(n_clusters, 1 / n_clusters), centers, spheres)
-    fitted = GaussianMixture(n_clusters, reg_covar=RIDGE, means_init=centers, random_state=0)
-    fitted.fit(rows)
+    start = GaussianMixture(n_clusters, reg_covar=RIDGE, means_init=centers, random_state=0)
+    fitted = _fitted(start, rows)
     yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
+
+
+def _fitted(model: Any, rows: np.ndarray) -> Any:
+    """Fitted without a warning: whether its clusters are any good is judged later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(rows)
 
 
 def chosen(

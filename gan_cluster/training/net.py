@@ -131,7 +131,7 @@ class AdversarialNet(Players):
         for name in OF_CLUSTERS:
             setattr(self.clusters, name, state[name])
         if "teacher" in state:
-            self.clusters.teacher = Mixture(**state["teacher"])
+            self.clusters.teacher = Mixture(**state["teacher"]).to(self.device)
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
         rows, partners = batch[:2]
@@ -338,9 +338,13 @@ class AdversarialNet(Players):
         """Logits of the clusters (n, n_clusters) from Q's output."""
         return self.clusters.logits(self.code.logits(output)[0])
 
+    def read_first(self, rows: Tensor) -> Tensor:
+        """Logits of the values of the first code (n, n_codes), whatever clusters they make."""
+        return self.code.logits(self.discriminator_(rows).code)[0]
+
     def label(self, rows: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) of a batch of rows."""
-        return self.cluster_logits(self.discriminator_(rows).code)
+        return self.clusters.logits(self.read_first(rows))
 
     def twins(self, rows: Tensor, rng: torch.Generator) -> Tensor:
         """Rows changed in a way that should not change their label."""

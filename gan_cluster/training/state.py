@@ -1,5 +1,6 @@
 """All that a net has learned, as what JSON and safetensors hold, and back."""
 
+from math import prod
 from typing import Any
 
 import torch
@@ -32,9 +33,12 @@ def net_state(net: AdversarialNet) -> State:
 
 
 def restore_net(
-    net: AdversarialNet, document: dict[str, Any], tensors: dict[str, torch.Tensor]
+    net: AdversarialNet,
+    document: dict[str, Any],
+    tensors: dict[str, torch.Tensor],
+    shape: tuple[int, ...],
 ) -> None:
-    """Load what :func:`net_state` gave into a net that was just made.
+    """Load what :func:`net_state` gave into a net that was just made, of rows of that shape.
 
     Raises a ValueError, LookupError, RuntimeError or TypeError if it does not fit the net.
     """
@@ -48,7 +52,7 @@ def restore_net(
     of_clusters = {name: tensors[f"clusters.{name}"] for name in OF_CLUSTERS}
     groups = tensors.get("clusters.groups")
     _check_clusters(groups=groups, n_codes=net.clusters.n_codes, **of_clusters)
-    _check_teacher(state.get("teacher", {}), len(of_clusters["shares"]))
+    _check_teacher(state.get("teacher", {}), len(of_clusters["shares"]), prod(shape))
     state |= {name: value.to(net.device) for name, value in of_clusters.items()}
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
     net.restore(state)
@@ -72,13 +76,17 @@ def _check_clusters(groups: torch.Tensor | None, n_codes: int, **of_clusters: to
         raise ValueError("clusters.groups are no groups of codes")
 
 
-def _check_teacher(parts: dict[str, torch.Tensor], n_clusters: int) -> None:
-    """Raise a ValueError unless these can be parts of a mixture of so many components."""
+def _check_teacher(parts: dict[str, torch.Tensor], n_clusters: int, n_features: int) -> None:
+    """Raise a ValueError or KeyError unless these can be parts of a mixture of such rows."""
     for name, part in parts.items():
         if part.dtype != torch.float32 or not part.isfinite().all():
             raise ValueError(f"teacher.{name} are no finite numbers")
     if parts and (parts["weights"].shape != (n_clusters,) or not (parts["weights"] > 0).all()):
         raise ValueError("teacher.weights are no shares of the clusters")
+    if parts and len(parts["center"]) != n_features:
+        raise ValueError("teacher.center is none of such rows")
+    if parts and not (parts["factors"].diagonal(dim1=-2, dim2=-1) > 0).all():
+        raise ValueError("teacher.factors are none of covariances")
 
 
 def _optimizer_state(

@@ -62,6 +62,10 @@ FITS = {
         {"contrast_temperature": 0.5, "augment": jittered, "n_init": 2, "codes_per_cluster": 2},
     ),
     "learned prior": (clusterer, {"prior": "learned"}),
+    "taught by a mixture, codes in turn": (
+        clusterer,
+        {"prior": "auto", "n_init": 2, "codes_per_cluster": "auto"},
+    ),
     "continuous codes alone": (
         extractor,
         {"n_clusters": None, "n_continuous": 3, "ema_decay": 0.9},
@@ -87,6 +91,27 @@ def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path, each_epoch):
     _same(again, whole, X)
     assert counts[1].epochs_ == max(0, counts[0].epochs_ - (epoch - 1))
     _same(again.partial_fit(X), whole.partial_fit(X), X)
+
+
+def test_the_mixture_that_teaches_is_part_of_the_state(tmp_path, each_epoch):
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal([2, 2], 0.1, (60, 2))])
+    settings = {"n_clusters": 2, "prior": "auto", "max_epochs": 4}
+    whole = clusterer(**settings).fit(X)
+    assert whole.model_.net.clusters.teacher is not None
+    settings["checkpoint_dir"] = tmp_path
+    with pytest.raises(Crash):
+        clusterer(callbacks=[Crashes(4)], **settings).fit(X)
+    kept, again = read_model(tmp_path)[1], clusterer(**settings).fit(X)
+    for name, part in whole.model_.net.clusters.teacher.state_dict().items():
+        assert torch.equal(kept[f"run0.teacher.{name}"], part)
+    _same(again, whole, X)
+    _same(again.partial_fit(X), whole.partial_fit(X), X)
+    document, tensors = read_model(tmp_path)
+    tensors["run0.teacher.weights"] = torch.zeros(2)
+    write_model(tmp_path, document, tensors)
+    with pytest.raises(CorruptModelError, match=r"teacher\.weights"):
+        clusterer(**settings).fit(X)
 
 
 def test_a_fit_that_is_done_is_not_done_again(blobs, tmp_path, monkeypatch):

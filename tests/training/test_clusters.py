@@ -9,7 +9,9 @@ import torch
 from small import clusterer
 
 from gan_cluster.codes import LatentCode
-from gan_cluster.training.clusters import Clusters
+from gan_cluster.objectives import imbalance
+from gan_cluster.training.clusters import ROWS_EACH, Clusters
+from gan_cluster.training.processes import ALONE
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +142,35 @@ def test_clusters_that_are_joined_have_their_codes_and_shares(groups):
     assert set(clusters.members(2)) == before[2]
     np.testing.assert_allclose(clusters.shares, [0.25, 0.5, 0.25])
     assert len(clusters) == 3
+
+
+def test_a_batch_that_shows_all_clusters_is_enough():
+    clusters = Clusters(4, "uniform", torch.device("cpu"))
+    marginal = torch.tensor([0.7, 0.1, 0.1, 0.1])
+    assert clusters.seen_with(marginal, 4 * ROWS_EACH, ALONE) is None
+    torch.testing.assert_close(clusters.seen, torch.full((4,), 0.25))
+
+
+def test_shares_are_seen_over_as_many_batches_as_it_takes():
+    clusters = Clusters(4, "uniform", torch.device("cpu"))
+    marginal = torch.tensor([0.7, 0.1, 0.1, 0.1])
+    for k in range(1, 4):  # a quarter of the labels that are asked for
+        seen = clusters.seen_with(marginal, ROWS_EACH, ALONE)
+        expected = marginal + 0.75**k * (0.25 - marginal)
+        torch.testing.assert_close(seen, expected)
+    before = seen.clone()
+    torch.testing.assert_close(clusters.seen_with(marginal * torch.nan, 1, ALONE), before)
+    clusters.regroup(None)
+    torch.testing.assert_close(clusters.seen, torch.full((4,), 0.25))
+
+
+def test_a_batch_has_the_gradient_of_its_part_of_what_is_seen():
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(10, 5, generator=rng).requires_grad_()
+    prior, before = torch.randn(2, 5, generator=rng).softmax(1)
+    rate = 0.3
+    whole = (1 - rate) * before + rate * logits.softmax(1).mean(0)
+    (expected,) = torch.autograd.grad((whole * (whole / prior).log()).sum(), logits)
+    part = imbalance(logits.softmax(1).mean(0), prior, whole.detach())
+    (found,) = torch.autograd.grad(part, logits)
+    torch.testing.assert_close(rate * found, expected)

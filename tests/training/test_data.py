@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_cluster.training.batches import Batches, fixed_batches, held_rows
-from gan_cluster.training.data import Encoding
+from gan_cluster.training.data import FAR, Encoding
 from gan_cluster.training.neighbors import nearest_rows, search_on_cpu, search_on_gpu
 from gan_cluster.training.random import torch_generator
 
@@ -193,3 +193,38 @@ def test_a_search_by_all_distances_finds_the_same_rows(table):
 
 def test_the_cpu_holds_no_second_copy_of_the_rows(table):
     assert held_rows(table, _encoding(table), "cpu") is None
+
+
+@pytest.mark.parametrize("far", [1e6, -1e6, 1e300])
+def test_one_pixel_far_off_leaves_the_scale_of_images(far):
+    images = np.random.RandomState(0).randint(0, 256, (200, 64)).astype(float)
+    expected = _encoding(images, (1, 8, 8)).encode(images)
+    images[7, 3] = far
+    found = _encoding(images, (1, 8, 8)).encode(images)
+    is_far = torch.arange(200 * 64).view(expected.shape) == 7 * 64 + 3
+    torch.testing.assert_close(found[~is_far], expected[~is_far], atol=0.05, rtol=0)
+    assert found[is_far] == np.sign(far) * FAR
+
+
+@pytest.mark.parametrize("far", [1e6, -1e6, 1e150])
+def test_one_value_far_off_leaves_the_scale_of_its_column(far):
+    X = np.random.RandomState(0).normal([5, -2], [300, 0.3], (500, 2))
+    expected = _encoding(X).encode(X)
+    X[7, 1] = far
+    found = _encoding(X).encode(X)
+    torch.testing.assert_close(found[:, 0], expected[:, 0])
+    assert found[7, 1] == np.sign(far) * FAR
+    others = np.arange(500) != 7
+    torch.testing.assert_close(found[others, 1], expected[others, 1], atol=0.3, rtol=0.2)
+
+
+def test_columns_of_one_kind_keep_their_relative_scales_and_those_of_units_do_not():
+    rows, of_one_kind = np.random.RandomState(0).normal(size=(200, 4)), [1, 1.5, 2, 0]
+    batch = _encoding(rows * of_one_kind).encode(rows * of_one_kind)
+    deviation = batch.std(0, correction=0) / (rows * of_one_kind).std(0)[0]
+    expected = (rows * of_one_kind).std(0) / (rows * of_one_kind).std(0)[0]
+    np.testing.assert_allclose(deviation / deviation[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(batch[:, :3].square().mean(), 1, atol=0.05)
+    of_units = rows * [1, 1000, 0.01, 0]
+    batch = _encoding(of_units).encode(of_units)
+    np.testing.assert_allclose(batch.std(0, correction=0), [1, 1, 1, 0], rtol=1e-5)

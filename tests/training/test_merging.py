@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from gan_cluster.training import merging
+from gan_cluster.training import inference, merging
 from gan_cluster.training.merging import (
     _NearSearch,
     _Search,
@@ -117,3 +117,21 @@ def test_every_cluster_has_a_code_even_where_codes_are_unused():
     joint = np.zeros((6, 6))
     joint[0, 0] = 1
     assert set(merge_codes(joint, 3, np.random.RandomState(0))) == {0, 1, 2}
+
+
+def test_a_cluster_that_two_codes_share_is_not_split_for_equal_sizes():
+    joint = np.array([[0.4, 0.05, 0], [0.05, 0.4, 0], [0, 0, 0.1]])
+    equal, right = np.array([0, 1, 1]), np.array([0, 0, 1])
+    assert information(grouped(joint, equal, 2)) > information(grouped(joint, right, 2))
+    assert criterion(grouped(joint, equal, 2)) < criterion(grouped(joint, right, 2))
+    groups = merge_codes(joint, 2, np.random.RandomState(0))
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_unsure_rows_count_in_part(monkeypatch):
+    found = np.array([[0.6, 0.4, 0], [0.1, 0.895, 0.005], [0, 0, 1]], dtype=np.float32)
+    monkeypatch.setattr(inference, "map_rows", lambda *a: found)
+    joint = inference.code_joint(None, None, None, np.array([[1, 2], [0, 2], [0, 1]]))
+    kept = np.where(found < 0.01, 0, found)
+    expected = sum(np.outer(kept[i], kept[j]) for i in range(3) for j in range(3) if i != j)
+    np.testing.assert_allclose(joint, expected / expected.sum(), rtol=1e-6)

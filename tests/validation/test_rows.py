@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from small import clusterer, extractor
 
+from gan_cluster._validation.rows import far_from_fitted
 from gan_cluster.training import neighbors
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.random import torch_generator
@@ -153,3 +154,42 @@ def test_near_rows_of_wide_data_are_found_in_little_memory(monkeypatch):
     same = np.arange(300) % 150
     np.testing.assert_array_equal(np.sort(near, axis=1) % 150, np.tile(same, (2, 1)).T)
     assert max(sizes) == 110
+
+
+def _far(fitted, X, shape=None):
+    encoding = Encoding.from_data(fitted, shape or fitted.shape[1:], channels_last=False)
+    return far_from_fitted(X, encoding)
+
+
+PIXELS = np.random.RandomState(0).randint(0, 256, (50, 64)).astype(np.uint8)
+COLUMNS = np.random.RandomState(0).normal([500, 3], [10, 0.1], (50, 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (64,)])
+def test_rows_in_other_units_than_those_of_fit_are_told_of(shape):
+    other = PIXELS / 255
+    assert "from 0 to 1, and those of fit from about" in _far(PIXELS, other, shape)
+    assert "in the same units" in _far(other, PIXELS, shape)
+    assert _far(PIXELS, PIXELS[:5] // 2, shape) is None
+
+
+def test_columns_in_other_units_are_told_of():
+    assert _far(COLUMNS, COLUMNS * 1000)
+    assert _far(COLUMNS, COLUMNS / 1000)
+    assert _far(COLUMNS, COLUMNS[:20] + np.array([20, 0.2])) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (64,)])
+def test_one_row_or_a_constant_one_tells_nothing_of_units(shape):
+    for rows in (PIXELS[:1], np.full((3, 64), 128), np.zeros((1, 64)), np.full((30, 64), 255)):
+        assert _far(PIXELS, rows, shape) is None
+    assert _far(PIXELS, PIXELS[:1] / 255, shape) is None
+
+
+def test_an_estimator_warns_of_other_units_once_it_is_fitted():
+    model = clusterer(image_shape=(1, 8, 8)).fit(PIXELS)
+    model.predict(PIXELS)
+    model.partial_fit(PIXELS)
+    for method in ("predict", "transform", "score"):
+        with pytest.warns(UserWarning, match="X lies far outside the rows of fit"):
+            getattr(model, method)(PIXELS / 255)
