@@ -81,11 +81,11 @@ def neighbor_joint(
     return (joint + joint.T) / max(1, 2 * pairs.size)
 
 
-def code_joint(
-    net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
-) -> np.ndarray:
-    """The same of values of the first code, by their probabilities: unsure rows count in part."""
-    found = map_rows(net, encoding, X, lambda batch: net.read_first(batch).softmax(1))
+def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The same of values of the first code, from their probabilities (n_samples, n_codes).
+
+    So unsure rows count in part for each.
+    """
     codes = csr_array(np.where(found < UNLIKELY, 0, found))
     of_near = sum(codes[column] for column in near.T)
     joint = (codes.T @ of_near).toarray().astype(np.float64)
@@ -104,10 +104,12 @@ def merge_clusters(
 
     Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
     """
-    joint, sure = code_joint(net, encoding, X, near), neighbor_joint(net, encoding, X, near)
+    found = map_rows(net, encoding, X, lambda batch: net.read_first(batch).softmax(1))
+    sure = found.argmax(1)
+    joint = code_joint(found, near)
     groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
-    if not np.bincount(groups, sure.sum(0), n_clusters).all():  # of a net that is hardly trained
-        joint = sure
+    if len(np.unique(groups[sure])) < n_clusters:  # the net is hardly trained
+        joint = code_joint(np.eye(found.shape[1], dtype=np.float32)[sure], near)
         groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
     if known is not None:
         shared = np.zeros((n_clusters, n_clusters))
