@@ -229,6 +229,7 @@ METHODS: dict[str, Method] = {
     "infogan": Method(extractor(**INFOGAN), _code),
     "infogan+consistency": Method(_clusterer()),
     "features+kmeans": Method(_features()),
+    "uniform-prior": Method(_clusterer(prior="uniform")),
     "learned-prior": Method(_clusterer(prior="learned")),
     # the clusterer's defaults with one training, and what is left without each part of them
     "single": Method(_clusterer(n_init=1)),

@@ -175,7 +175,7 @@ def sizes() -> plt.Figure:
     found = rows("unbalanced")
     splits = sorted({row["data"] for row in found})
     acc = {(row["data"], row["method"]): row["acc"] for row in found}
-    pairs = np.array([[acc[s, "infogan+consistency"], acc[s, "learned-prior"]] for s in splits])
+    pairs = np.array([[acc[s, "uniform-prior"], acc[s, "learned-prior"]] for s in splits])
     figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
     for y, (uniform, learned) in enumerate(pairs[pairs[:, 1].argsort()]):
         ax.plot([uniform, learned], [y, y], color="0.8", zorder=0)

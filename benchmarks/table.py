@@ -78,7 +78,8 @@ ACC is the accuracy of the plots, for probes plain accuracy; mean, standard devi
 best are over seeds. Two fits or more ran at a time, each on one core: so their seconds are up to
 three times as long as alone. Those of the file alone are of both cores and nothing beside. Methods
 are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its defaults,
-`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`.
+`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a file's commit: the files sizes and tables have
+those of today; others are older and asked for clusters of equal sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>
@@ -91,7 +92,8 @@ NOTES = {
     MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
     "them (`benchmarks/main_job.py`).",
     "coil20": "There are no test rows: fitted and scored on all.",
-    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each.",
+    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the four "
+    "first of the file sizes.",
 }
 # results that are no accuracies: what each file measured
 MEASURED = {
