@@ -78,8 +78,9 @@ ACC is the accuracy of the plots, for probes plain accuracy; mean, standard devi
 best are over seeds. Two fits or more ran at a time, each on one core: so their seconds are up to
 three times as long as alone. Those of the file alone are of both cores and nothing beside. Methods
 are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its defaults,
-`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a file's commit: the files sizes and tables have
-those of today; others are older and asked for clusters of equal sizes.
+`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a
+file's commit: the files sizes and tables have those of today; others are older and asked for
+clusters of equal sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>
