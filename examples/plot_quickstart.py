@@ -11,7 +11,7 @@ scikit-learn.
 # Fit
 # ---
 # Say how many clusters you want, and what shape a row has if it is an image. All else has defaults.
-# The last 297 images are put aside, to play the new ones later. This takes about 20 seconds.
+# The last 297 images are put aside, to play the new ones later. This takes half a minute.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
