@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
 from gan_cluster.training.data import Encoding
-from gan_cluster.training.merging import merge_codes
+from gan_cluster.training.merging import label_joint, merge_codes
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
@@ -75,10 +75,7 @@ def neighbor_joint(
 ) -> np.ndarray:
     """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
     labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
-    size = len(net.clusters)
-    pairs = labels[:, None] * size + labels[near]
-    joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
-    return (joint + joint.T) / max(1, 2 * pairs.size)
+    return label_joint(labels, near, len(net.clusters))
 
 
 def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -39,6 +39,17 @@ def criterion(joint: np.ndarray) -> float:
     return information(joint) + UNEQUAL * float(xlogy(marginal, marginal).sum())
 
 
+def label_joint(labels: np.ndarray, near: np.ndarray, size: int) -> np.ndarray:
+    """Joint distribution (size, size) of the label of a row and that of a near row, symmetric.
+
+    >>> label_joint(np.array([0, 0, 1]), np.array([[1], [0], [0]]), 2).round(2).tolist()
+    [[0.67, 0.17], [0.17, 0.0]]
+    """
+    pairs = labels[:, None] * size + labels[near]
+    joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
+    return (joint + joint.T) / max(1, 2 * pairs.size)
+
+
 def grouped(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
     """The joint distribution of groups, from that of their members.
 

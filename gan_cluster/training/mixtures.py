@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold
 
 from gan_cluster.networks.mixture import Mixture
 from gan_cluster.training.data import Encoding
+from gan_cluster.training.merging import label_joint
 from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
@@ -77,9 +78,7 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) ->
     entropy = -float(xlogy(shares, shares).sum())
     if entropy == 0:
         return np.zeros(len(labels))
-    pairs = labels[:, None] * k + labels[near]
-    joint = np.bincount(pairs.ravel(), minlength=k**2).reshape(k, k)
-    joint = (joint + joint.T) / (2 * pairs.size)
+    joint = label_joint(labels, near, k)
     common = joint[labels[:, None], labels[near]]
     marginal = joint.sum(0)
     by_near = np.log(common / (marginal[labels][:, None] * marginal[labels[near]])).mean(1)
