@@ -12,6 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch, check_scalar, gen_batches
 
+from gan_cluster._extras import require
 from gan_cluster._seeds import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
@@ -97,7 +98,7 @@ def load_image_folder(
     >>> photographs.target_names, photographs.target
     (['sea', 'wood'], array([0, 1]))
     """
-    _require_pillow()
+    require("load_image_folder", "images", "Pillow", "PIL")
     sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
     if len(sides) != 2:
         raise ValueError(f"image_size={image_size!r} should be a number, or height and width")
@@ -122,15 +123,6 @@ def load_image_folder(
         target=target,
         target_names=target_names,
     )
-
-
-def _require_pillow() -> None:
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "load_image_folder needs Pillow: python -m pip install 'gan-cluster[images]'"
-        ) from error
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from gan_cluster._estimator import BaseGAN
+from gan_cluster._extras import require
 from gan_cluster._folder import write_file
 from gan_cluster.features import GANFeatureExtractor
 from gan_cluster.model import Model
@@ -72,13 +73,7 @@ def export_onnx(estimator: BaseGAN, path: str | os.PathLike) -> dict[str, Path]:
     >>> bool(np.allclose(probabilities, clusterer.predict_proba(X), atol=1e-4))
     True
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "export_onnx needs onnx and onnxscript: python -m pip install 'gan-cluster[onnx]'"
-        ) from error
+    require("export_onnx", "onnx", "onnx and onnxscript", "onnx", "onnxscript")
     if not isinstance(estimator, BaseGAN):
         raise TypeError(
             "estimator should be an InfoGANClusterer or a GANFeatureExtractor, got "

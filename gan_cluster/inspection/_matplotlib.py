@@ -2,15 +2,12 @@
 
 from typing import Any
 
+from gan_cluster._extras import require
+
 
 def require_matplotlib(caller: str) -> None:
     """Raise an ImportError that names the extra where matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib: python -m pip install 'gan-cluster[plot]'"
-        ) from error
+    require(caller, "plot", "matplotlib")
 
 
 def check_axes(ax: Any) -> None:

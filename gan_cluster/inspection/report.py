@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import _check_feature_names_in, check_scalar
 
+from gan_cluster._extras import require
 from gan_cluster._folder import write_file
 from gan_cluster._seeds import seeds
 from gan_cluster.clusterer import InfoGANClusterer
@@ -216,12 +217,7 @@ class ClusterReport:
 
 def require_bokeh(caller: str) -> None:
     """Raise an ImportError that names the extra where bokeh is missing."""
-    try:
-        import bokeh  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs bokeh: python -m pip install 'gan-cluster[report]'"
-        ) from error
+    require(caller, "report", "bokeh")
 
 
 def _flat(rows: Any) -> np.ndarray:
