@@ -405,7 +405,7 @@ def test_attacks_are_counted_and_none_does_harm(monkeypatch, tmp_path):
         limits = row["case"].startswith(("merging", "a forged"))  # a busy machine may pass them
         assert row["tried"] > 0
         assert limits or row["failed"] == 0, row
-    assert all(row["peak_mb"] >= 0 for row in rows if "forged" in row["case"])
+    assert all({"peak_mb", "file_mb"} <= set(row) for row in rows if "forged" in row["case"])
 
     torn = {"model.safetensors": b"half"}
 
