@@ -18,14 +18,16 @@ image_shape : tuple of int (channels, height, width), default=None
 prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), default="auto"
     Sizes of the clusters, as shares. "uniform" asks for equal sizes, "learned" estimates them
     in training, and an array gives them, in any order. Training keeps clusters near these
-    sizes, and the generator draws clusters with these probabilities. "auto" is "learned" with
-    the consistency term and "uniform" without. For a table, "auto" also tries k-means and a
-    mixture of Gaussians. Where their clusters explain the rows better, the network learns those.
+    sizes, and the generator draws clusters with these probabilities. "auto" is "uniform" without
+    the consistency term. With it, "auto" tries both on a copy of the network, and takes equal
+    sizes unless rows then change their cluster clearly more often when they are slightly changed.
+    For a table, "auto" also tries k-means and a mixture of Gaussians. Where their clusters explain
+    the rows better, the network learns those.
 random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"
     How many runs form clusters. The one with the best :meth:`score` is kept, and the generator
-    learns to draw its clusters. "auto" is 3. It is 1 for photographs, where all runs would start
+    learns to draw its clusters. "auto" is 4. It is 1 for photographs, where all runs would start
     from one pretrained network, and without the consistency term, where each run would be a
     whole training.
 """,

@@ -35,6 +35,7 @@ from gan_cluster.training.recipe import (
     LOOKING_STEPS,
     STAGE_CODES,
     STAGE_STEPS,
+    TRIAL_STEPS,
     Length,
     Recipe,
 )
@@ -127,6 +128,7 @@ def resolve_networks(
         codes_in_turn=in_turn,
         objective=objective,
         prior=prior if prior != "auto" else "learned" if finds_sizes else "uniform",
+        finds_sizes=finds_sizes and n_clusters > 1,
         mixtures=finds_sizes and len(encoding.shape) < 3 and n_clusters > 1,
         architecture=_architecture(parameters, layout)[0],
         width=parameters["width"],
@@ -326,6 +328,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_runs=n_init if recipe.n_clusters else 1,  # nothing could choose
         looking=looking,
         forming=forming,
+        trying=min(ceil(TRIAL_STEPS / n_steps), forming),
         drawing=drawing,
         settling=settling,
         more=drawing if max_epochs == "auto" and drawing else forming + drawing,

@@ -281,13 +281,14 @@ class Model:
         """Put all that training changes back as it was, should it end early."""
         net = self.net
         state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
+        forming = net.forming
         numbers, order = net.rng.get_state(), self.rng.get_state()
         merges, n_epochs = self.merges, len(net.history)
         try:
             yield
         except BaseException:
             net.restore(state)
-            net.clusters.groups, net.playing = groups, playing
+            net.clusters.groups, net.playing, net.forming = groups, playing, forming
             net.rng.set_state(numbers)
             self.rng.set_state(order)
             self.merges = merges
@@ -300,7 +301,7 @@ class Model:
         with usual_modes():
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
-        net.playing = self.net.playing
+        net.playing, net.forming = self.net.playing, self.net.forming
         return Model(recipe, net, self.rng, self.order, self.merges)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -67,8 +67,8 @@ class Objective:
     codes_per_cluster : int or "auto", default="auto"
         The first code starts with this many values for each cluster. Once clusters have formed,
         or after the game, they are merged so that near rows say most of each other's cluster
-        (Slonim, Friedman & Tishby, 2002). "auto" is 2 for images and 4 for tables, and 1 without
-        the consistency term.
+        (Slonim, Friedman & Tishby, 2002). "auto" is 4 and 2 in turn over the runs, 2 for
+        photographs, and 1 without the consistency term.
     info_weight : float, default=1.0
         Weight (lambda) of the bound on the information about the categorical codes; with the
         consistency term about those after the first.

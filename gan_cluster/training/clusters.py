@@ -22,7 +22,7 @@ class Clusters:
     n_codes : int
         Number of values of the code; 0 where there is none.
     prior : {"uniform", "learned"} or tuple of float
-        Shares of the clusters.
+        Shares of the clusters; learned ones follow the rows.
     device : torch.device
         Where training runs.
 
@@ -37,6 +37,8 @@ class Clusters:
         Shares of the values among real rows, a running mean.
     seen : Tensor of shape (n_clusters,)
         Shares of the clusters in the batches before, a running mean over as many as it takes.
+    follows : bool
+        Whether shares follow those that the rows have.
     teacher : Mixture or None
         What says, in the place of twins, of which cluster a row is.
     """
@@ -44,6 +46,7 @@ class Clusters:
     def __init__(self, n_codes: int, prior: str | tuple[float, ...], device: torch.device):
         self.n_codes = n_codes
         self.prior = prior
+        self.follows = prior == "learned"
         self.device = device
         self.teacher: Mixture | None = None
         equal = np.full(n_codes, 1 / max(1, n_codes))
@@ -71,7 +74,7 @@ class Clusters:
             sizes = np.bincount(groups.numpy(force=True), usage)
         size = self.n_codes if sizes is None else len(sizes)
         shares = np.full(size, 1 / max(1, size))
-        if self.prior == "learned" and sizes is not None:
+        if self.follows and sizes is not None:
             shares = np.maximum(sizes, 1e-6)
         elif isinstance(self.prior, tuple) and len(self.prior) == size:
             shares = np.array(self.prior)
@@ -106,9 +109,15 @@ class Clusters:
         self.seen, self.teacher = self.shares.clone(), None
         return numbers
 
+    def equalise(self) -> None:
+        """Give all clusters equal shares from now on."""
+        self.follows = False
+        self.shares = torch.full_like(self.shares, 1 / max(1, len(self)))
+        self.seen = self.shares.clone()
+
     def follow(self, marginal: torch.Tensor) -> None:
         """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
-        if self.prior == "learned":
+        if self.follows:
             seen = torch.where(marginal.isfinite().all(), marginal, self.shares)
             self.shares.lerp_(seen, FOLLOWING)
 

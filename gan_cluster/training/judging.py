@@ -16,11 +16,13 @@ from gan_cluster.training.inference import (
 from gan_cluster.training.merging import information
 from gan_cluster.training.mixtures import View, chosen, explained, mixtures
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.random import globally_seeded, torch_generator
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.storage import spread_rows
 
 JUDGED_ROWS = 10_000
 FINER = 0.01
+EARNED = 1.5  # times as often twins have to be of other clusters, if those are of equal sizes
 PART_ROWS = 1_000  # whose densities are looked at together
 
 
@@ -62,6 +64,21 @@ class Jury:
         shares = explained(self._read(net), self.near, self.view.rows, self.recipe.n_clusters)
         return float(shares.mean())
 
+    def disagreement(self, net: AdversarialNet) -> float:
+        """Share of rows whose twin is of another cluster; where no twin differs, of near rows."""
+        read = self._read(net)
+        if not self.recipe.changes_rows:
+            return float((read[:, None] != read[self.near]).mean())
+        rng = torch_generator(0, net.device)
+        with globally_seeded(0, self.recipe.runs_users_code):
+            twins = map_rows(
+                net,
+                self.recipe.encoding,
+                self.rows,
+                lambda batch: net.label(net.twins(batch, rng)).argmax(1),
+            )
+        return float((read != twins).mean())
+
     def better_mixture(self, net: AdversarialNet) -> Mixture | None:
         """A mixture whose clusters are to be taken in place of those of the net, if any."""
         if self.view is None:
@@ -81,14 +98,14 @@ class Jury:
             rows = self.recipe.encoding.encode(self.rows)
             return torch.cat([mixture(part).argmax(1) for part in rows.split(PART_ROWS)]).numpy()
 
-    def teach(self, net: AdversarialNet) -> None:
-        """If a mixture has better clusters, let Q learn them from now on.
+    def teach(self, net: AdversarialNet) -> bool:
+        """If a mixture has better clusters, let Q learn them from now on; whether it has.
 
         The net's codes are grouped as far as they tell those clusters.
         """
         mixture = self.better_mixture(net)
         if mixture is None:
-            return
+            return False
         n_clusters, clusters = self.recipe.n_clusters, net.clusters
         encoding = self.recipe.encoding
         codes = map_rows(net, encoding, self.rows, lambda b: net.read_first(b).softmax(1))
@@ -99,3 +116,4 @@ class Jury:
         groups[code] = cluster  # each has one at least
         clusters.regroup(torch.from_numpy(groups).to(net.device), codes.mean(0))
         clusters.teacher = mixture.to(net.device)
+        return True

@@ -72,6 +72,9 @@ class AdversarialNet(Players):
         What the values of the first code stand for, and their prior.
     playing : bool
         Whether there is a game at all, or the consistency term alone.
+    forming : bool
+        Whether clusters have yet to form: sizes do not follow the rows before, and exposure may be
+        what tells clusters apart.
     looking : bool
         Whether the observer learns to see, and nothing else is trained.
     """
@@ -90,7 +93,7 @@ class AdversarialNet(Players):
         self.prior = prior
         n_codes = code.categorical[0] if code.categorical else 0
         self.clusters = Clusters(n_codes, prior, self.rng.device)
-        self.playing, self.looking = True, False
+        self.playing, self.forming, self.looking = True, False, False
 
     def run_epoch(self, steps: Steps) -> None:
         self.step, _ = self.steps_  # once an epoch: a GPU is waited for
@@ -292,7 +295,7 @@ class AdversarialNet(Players):
             return 0.0
         taught = twin_logits.softmax(1)
         marginal = (labels.mean(0) + taught.mean(0)) / 2
-        if self.playing:
+        if not self.forming:
             self.clusters.follow(self.processes.mean(marginal.detach()))
         is_taught = self.clusters.teacher is not None
         agreed = F.cross_entropy(logits, taught) if is_taught else agreement(logits, twin_logits)
@@ -355,8 +358,7 @@ class AdversarialNet(Players):
             return rows
         if augment == "photo":
             return random_photo(rows, rng)
-        # while clusters form, exposure may be what tells them apart
-        return (random_view if self.playing else random_affine)(rows, rng)
+        return (random_affine if self.forming else random_view)(rows, rng)
 
     def _information(
         self, output: Tensor, latent: Latent, terms: dict[str, Tensor] | None = None

@@ -16,6 +16,7 @@ from gan_cluster.training.random import globally_seeded, torch_generator
 
 LOOKING_STEPS, LOOKING_EPOCHS = 15_000, 100  # at most, in which an observer learns to see
 STAGE_STEPS, STAGE_CODES = 900, 50  # in which clusters form: of so many codes at most
+TRIAL_STEPS = 900  # of clusters of equal sizes, and of others
 DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
 DRAWING_EPOCHS = 8
 GAME_EPOCHS = 16  # of the game alone
@@ -29,6 +30,7 @@ class Length:
     n_runs: int  # trainings of which the best is kept
     looking: int  # epochs before clusters form; 0 without that stage
     forming: int  # epochs of each; all there are where there is no second stage
+    trying: int  # epochs in which equal sizes of clusters, and others, are tried
     drawing: int  # epochs in which the generator joins the best; 0 without that stage
     settling: int  # epochs of that before it may end at rest: drawing gains long after labels rest
     more: int  # epochs that a fitted model goes on for
@@ -46,6 +48,7 @@ class Recipe:
     codes_in_turn: tuple[int, ...]  # for each cluster, of the runs; the first are those of `code`
     objective: Objective
     prior: str | tuple[float, ...]
+    finds_sizes: bool  # whether it is tried if clusters are of equal sizes
     mixtures: bool  # whether clusters of a mixture of Gaussians may be better than those that form
     architecture: str | tuple
     width: int

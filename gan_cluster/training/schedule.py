@@ -19,7 +19,7 @@ from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Settled
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.inference import view_of
-from gan_cluster.training.judging import Jury
+from gan_cluster.training.judging import EARNED, Jury
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
@@ -29,6 +29,7 @@ from gan_cluster.training.random import (
     torch_generator,
 )
 from gan_cluster.training.recipe import STAGE_STEPS, Recipe
+from gan_cluster.training.state import net_state, restore_net
 from gan_cluster.training.storage import Block, deal, read
 
 
@@ -41,6 +42,7 @@ class Stage:
     plays: bool  # whether the generator takes part, or the consistency term is all there is
     looks_near: bool  # whether twins may be made of near rows
     falls: bool  # whether learning rates fall to zero over the epochs
+    forms: bool = False  # whether clusters have yet to form
     looks: bool = False  # whether the observer learns to see, and nothing else
 
 
@@ -49,6 +51,7 @@ class Stages(NamedTuple):
 
     looking: Stage | None  # a trunk looks at rows, once for all runs
     forming: Stage  # clusters form, in each run; or the game alone, which is all there is
+    trying: Stage  # what the best run becomes with clusters of equal sizes, and of others
     drawing: Stage | None  # the generator joins the best run, and learns to draw
     going_on: Stage
 
@@ -62,11 +65,12 @@ def stages_of(recipe: Recipe) -> Stages:
     assert recipe.length is not None
     length, near = recipe.length, not recipe.changes_rows
     is_all = not length.drawing
-    looking = Stage("looking at rows", length.looking, False, False, falls=True, looks=True)
+    looking = Stage("looking at rows", length.looking, False, False, True, forms=True, looks=True)
     label = "training" if is_all else "forming clusters"
     return Stages(
         looking if length.looking else None,
-        Stage(label, length.forming, plays=is_all, looks_near=True, falls=is_all),
+        Stage(label, length.forming, is_all, looks_near=True, falls=is_all, forms=not is_all),
+        Stage("trying sizes", length.trying, False, near, falls=True),
         None if is_all else Stage("learning to draw", length.drawing, True, near, falls=True),
         Stage("training on", length.more, True, near, falls=True),
     )
@@ -170,7 +174,7 @@ class Schedule:
 
         After an interrupt it is the best so far, as it stands.
         """
-        looking, forming, drawing, _ = self.stages
+        looking, forming, _, drawing, _ = self.stages
         compared = len(self.runs) > 1
         judges = compared or self.recipe.merges or self.recipe.mixtures
         scores: list[float] = []
@@ -195,8 +199,8 @@ class Schedule:
                     break
             chosen = self.runs[int(np.argmax(scores))]
             if drawing is not None and not self._stopped:
-                if jury is not None and begun < len(self.runs):
-                    jury.teach(chosen.net)
+                if jury is not None and begun < len(self.runs) and not jury.teach(chosen.net):
+                    self._size(chosen, jury)
                 self._train(chosen, drawing, len(self.runs), scores)
         except KeyboardInterrupt as error:
             chosen = self.runs[int(np.argmax(scores)) if scores else 0]
@@ -210,7 +214,7 @@ class Schedule:
             chosen.net.refresh_statistics(chosen.batches)
             if not scores:
                 self._merge(chosen, jury)
-        chosen.net.playing, chosen.net.looking = True, False
+        chosen.net.playing, chosen.net.forming, chosen.net.looking = True, False, False
         return chosen
 
     def _show(self, net: AdversarialNet, begun: int) -> None:
@@ -251,7 +255,8 @@ class Schedule:
         """
         recipe, forms = self.recipe, self._forms(net)
         merges = merges and (forms or not recipe.objective.is_consistent)
-        stage = Stage("partial_fit", 1, not forms, forms or not recipe.changes_rows, falls=False)
+        near = forms or not recipe.changes_rows
+        stage = Stage("partial_fit", 1, not forms, near, falls=False, forms=forms)
         if batches is None:
             batches = self.batches(rng, stage.looks_near)
         known = net.clusters.groups
@@ -279,6 +284,30 @@ class Schedule:
         if self.recipe.merges and jury is not None:
             run.batches.regroup(jury.merge(run.net))
 
+    def _size(self, run: Run, jury: Jury) -> None:
+        """Make clusters of equal sizes, if twins are then nearly as often of one cluster.
+
+        Both are tried on copies of the run. Sizes that follow the rows let clusters that are hard
+        to tell apart become one, so that they have to be clearly better.
+        """
+        if not self.recipe.finds_sizes:
+            return
+        equal, free = (self._disagreement(run, jury, are_equal) for are_equal in (True, False))
+        if self.processes.agreed(equal <= EARNED * free):
+            run.net.clusters.equalise()
+
+    def _disagreement(self, run: Run, jury: Jury, are_equal: bool) -> float:
+        """How often twins are of different clusters, after some training of a copy."""
+        rng = torch_generator(0, self.recipe.device)
+        recipe = self.recipe.with_codes(run.net.clusters.n_codes)
+        net = recipe.make_net(0, rng, self.net_class)
+        restore_net(net, *net_state(run.net), recipe.encoding.shape)
+        if are_equal:
+            net.clusters.equalise()
+        batches = run.batches.reseeded(torch_generator(self.seeds[0]))
+        self._train(Run(net, batches), self.stages.trying)
+        return jury.disagreement(net)
+
     def _train(
         self,
         run: Run,
@@ -298,7 +327,8 @@ class Schedule:
                 before = len(net.history) - standing.done
                 write = self.checkpoint.writer(number, self.seeds, self.runs, list(scores))
                 net.keep = lambda ended: write(len(net.history) - before, ended)
-        net.playing, net.looking, net.processes = stage.plays, stage.looks, self.processes
+        net.playing, net.forming, net.looking = stage.plays, stage.forms, stage.looks
+        net.processes = self.processes
         net.callbacks = self._callbacks_of(run, stage, standing.done, self._later(number))
         if not standing.done:
             net.reset_rates()
@@ -338,7 +368,7 @@ class Schedule:
 
     def _callbacks_of(self, run: Run, stage: Stage, done: int, later: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)
-        callbacks = list(self.callbacks)
+        callbacks = [] if stage is self.stages.trying else list(self.callbacks)
         if stage.falls:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:

@@ -20,6 +20,7 @@ def net_state(net: AdversarialNet) -> State:
     trained = net.trained()
     optimizer = trained.pop("optimizer_")
     tensors = {f"clusters.{name}": trained.pop(name) for name in OF_CLUSTERS}
+    tensors["clusters.follows"] = torch.tensor(net.clusters.follows)
     tensors["random.step"] = net.rng.get_state()
     for part, weights in trained.items():
         tensors |= {f"{part}.{name}": value for name, value in weights.items()}
@@ -51,12 +52,16 @@ def restore_net(
             state[part][key] = value
     of_clusters = {name: tensors[f"clusters.{name}"] for name in OF_CLUSTERS}
     groups = tensors.get("clusters.groups")
+    follows = tensors.get("clusters.follows", torch.tensor(net.clusters.follows))
+    if follows.dtype != torch.bool or follows.shape:
+        raise ValueError("clusters.follows is neither true nor false")
     _check_clusters(groups=groups, n_codes=net.clusters.n_codes, **of_clusters)
     _check_teacher(state.get("teacher", {}), len(of_clusters["shares"]), prod(shape))
-    state |= {name: value.to(net.device) for name, value in of_clusters.items()}
+    state |= {name: value.to(net.device, copy=True) for name, value in of_clusters.items()}
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
     net.restore(state)
     net.clusters.groups = None if groups is None else groups.to(net.device)
+    net.clusters.follows = bool(follows)
     go_on_from(net.rng, tensors["random.step"])
     net.history.extend(history_rows(document["history"], tensors))
 
@@ -97,7 +102,9 @@ def _optimizer_state(
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".")
-            if key != "step":  # Adam needs its moments laid out as its weights are
+            if key == "step":
+                value = value.clone()  # Adam changes it in place
+            else:  # Adam needs its moments laid out as its weights are
                 value = torch.empty_like(weights[int(index)]).copy_(value)
             state.setdefault(int(index), {})[key] = value
     for kept in state.values():
