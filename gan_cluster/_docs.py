@@ -19,10 +19,10 @@ prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), d
     Sizes of the clusters, as shares. "uniform" asks for equal sizes, "learned" estimates them
     in training, and an array gives them, in any order. Training keeps clusters near these
     sizes, and the generator draws clusters with these probabilities. "auto" is "uniform" without
-    the consistency term. With it, "auto" tries both on a copy of the network, and takes equal
-    sizes unless rows then change their cluster clearly more often when they are slightly changed.
-    For a table, "auto" also tries k-means and a mixture of Gaussians. Where their clusters explain
-    the rows better, the network learns those.
+    the consistency term and "learned" with it for a table. For images it tries both on a copy
+    of the network, and takes equal sizes unless slight changes of images then change their
+    cluster clearly more often. For a table, "auto" also tries k-means and a mixture of Gaussians.
+    Where their clusters explain the rows better, the network learns those.
 random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"

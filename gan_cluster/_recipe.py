@@ -116,6 +116,7 @@ def resolve_networks(
     n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
     prior = check_prior(parameters["prior"], n_clusters, objective.is_consistent)
     finds_sizes = prior == "auto" and objective.is_consistent
+    has_twins = objective.augment != "none"
     trained = {name: given[name] for name in given.keys() - FREE - READ_BY}
     if isinstance(trained["objective"], Objective):  # which may be changed in place
         trained["objective"] = replace(trained["objective"])
@@ -128,7 +129,7 @@ def resolve_networks(
         codes_in_turn=in_turn,
         objective=objective,
         prior=prior if prior != "auto" else "learned" if finds_sizes else "uniform",
-        finds_sizes=finds_sizes and n_clusters > 1,
+        tries_sizes=finds_sizes and has_twins and n_clusters > 1,
         mixtures=finds_sizes and len(encoding.shape) < 3 and n_clusters > 1,
         architecture=_architecture(parameters, layout)[0],
         width=parameters["width"],

@@ -65,10 +65,7 @@ class Jury:
         return float(shares.mean())
 
     def disagreement(self, net: AdversarialNet) -> float:
-        """Share of rows whose twin is of another cluster; where no twin differs, of near rows."""
-        read = self._read(net)
-        if not self.recipe.changes_rows:
-            return float((read[:, None] != read[self.near]).mean())
+        """Share of rows whose twin is of another cluster."""
         rng = torch_generator(0, net.device)
         with globally_seeded(0, self.recipe.runs_users_code):
             twins = map_rows(
@@ -77,7 +74,7 @@ class Jury:
                 self.rows,
                 lambda batch: net.label(net.twins(batch, rng)).argmax(1),
             )
-        return float((read != twins).mean())
+        return float((self._read(net) != twins).mean())
 
     def better_mixture(self, net: AdversarialNet) -> Mixture | None:
         """A mixture whose clusters are to be taken in place of those of the net, if any."""

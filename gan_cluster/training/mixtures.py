@@ -24,6 +24,7 @@ RIDGE = 0.01  # added to variances, of columns of variance 1
 TIGHTEST = 1e-12  # variance at least of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference says nothing
 FEW_ROWS = 128  # of each cluster, in the mean
+ADVANTAGE = 0.05  # that a mixture of Gaussians has where Gaussians judge
 SURPRISE = 5.0  # nats at most for a row whose cluster is not the one expected
 FOLDS = 5
 
@@ -129,8 +130,8 @@ def chosen(
 ) -> int | None:
     """Which of simple labels to take in place of those that were found, or None.
 
-    The best explained ones; but where the difference is within the error of measurement, few rows
-    leave it to the simple ones and many to those that were found.
+    The best explained ones. Few rows leave it to the simple ones where the difference is within the
+    error of measurement; of many rows these have to be clearly better.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def chosen(
     best = int(np.argmax([share.mean() for share in shares]))
     gain = shares[best] - explained(found, near, rows, k)
     error = ERRORS * gain.std() / np.sqrt(len(rows))
-    least = -error if len(rows) < FEW_ROWS * k else error
+    least = -error if len(rows) < FEW_ROWS * k else error + ADVANTAGE
     return best if gain.mean() > least else None
 
 

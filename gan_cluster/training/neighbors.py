@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.data import CHUNK_BYTES, Encoding
@@ -29,10 +30,11 @@ def nearest_rows(
     """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
 
     Distances are Euclidean between what ``view`` makes of rows, or in the networks' units; there
-    rows of more than twice ``COMPONENTS`` features are reduced to their principal components first,
-    which takes noise away, too. Rows are dealt at random into blocks of at most ``NEIGHBOR_BLOCK``
-    and searched within theirs: the nearest of very many rows say less of what a cluster has in
-    common, and time would not grow linearly with X.
+    images of more than twice ``COMPONENTS`` values, and tables of as many columns of different
+    kinds, are reduced to their principal components first, which takes noise away, too. So many
+    columns of one kind are taken for an embedding, and compared by their cosine. Rows are dealt at
+    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
+    many rows say less of what a cluster has in common, and time would not grow linearly with X.
     A GPU searches where that is the device.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
@@ -62,7 +64,9 @@ def search_on_gpu(device: str | torch.device, rows: np.ndarray, n_neighbors: int
 def _reader(
     X: np.ndarray, encoding: Encoding, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What reads rows, given their indices, as their principal components where they are long."""
+    """What reads rows, given their indices: long ones by principal axes, or as directions."""
+    if _are_embedded(X, encoding):
+        return lambda indices: normalize(_encoded(X, encoding, indices), copy=False)
     seen = principal_axes(X, encoding, order)
 
     def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
@@ -71,6 +75,12 @@ def _reader(
             yield rows if seen is None else seen.transform(rows)
 
     return lambda indices: np.concatenate(list(parts(indices)))
+
+
+def _are_embedded(X: np.ndarray, encoding: Encoding) -> bool:
+    """Whether rows are long, and their columns of one kind without being an image's."""
+    is_long = len(encoding.shape) < 3 and min(X.shape) > 2 * COMPONENTS
+    return is_long and len(np.unique(encoding.scale[encoding.scale > 0])) == 1
 
 
 def principal_axes(X: np.ndarray, encoding: Encoding, order: np.ndarray) -> PCA | None:

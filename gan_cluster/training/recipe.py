@@ -48,7 +48,7 @@ class Recipe:
     codes_in_turn: tuple[int, ...]  # for each cluster, of the runs; the first are those of `code`
     objective: Objective
     prior: str | tuple[float, ...]
-    finds_sizes: bool  # whether it is tried if clusters are of equal sizes
+    tries_sizes: bool  # whether equal sizes of clusters are tried, and others
     mixtures: bool  # whether clusters of a mixture of Gaussians may be better than those that form
     architecture: str | tuple
     width: int

@@ -70,7 +70,7 @@ def stages_of(recipe: Recipe) -> Stages:
     return Stages(
         looking if length.looking else None,
         Stage(label, length.forming, is_all, looks_near=True, falls=is_all, forms=not is_all),
-        Stage("trying sizes", length.trying, False, near, falls=True),
+        Stage("trying sizes", length.trying, False, False, falls=True),
         None if is_all else Stage("learning to draw", length.drawing, True, near, falls=True),
         Stage("training on", length.more, True, near, falls=True),
     )
@@ -290,7 +290,7 @@ class Schedule:
         Both are tried on copies of the run. Sizes that follow the rows let clusters that are hard
         to tell apart become one, so that they have to be clearly better.
         """
-        if not self.recipe.finds_sizes:
+        if not self.recipe.tries_sizes:
             return
         equal, free = (self._disagreement(run, jury, are_equal) for are_equal in (True, False))
         if self.processes.agreed(equal <= EARNED * free):
