@@ -34,6 +34,8 @@ KNOWN: dict[str, tuple[tuple[int, int, int] | None, str | None, int]] = {
     "umist": ((1, 32, 32), None, 0),
     "orl": ((1, 32, 32), None, 0),
     "cifar10": ((3, 32, 32), "CIFAR_10", 50_000),
+    "cifar10_embedded": (None, None, 0),  # both written by embeddings.py
+    "cifar10_embedded_128": (None, None, 0),
 }
 # ten draws of class shares, as in Elastic-InfoGAN (arXiv:1910.01112): uniform weights from 0.2 to 1
 SHARES = json.loads((Path(__file__).parent / "unbalanced_mnist.json").read_text())

@@ -24,7 +24,6 @@ RIDGE = 0.01  # added to variances, of columns of variance 1
 TIGHTEST = 1e-12  # variance at least of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference says nothing
 FEW_ROWS = 128  # of each cluster, in the mean
-ADVANTAGE = 0.05  # that a mixture of Gaussians has where Gaussians judge
 SURPRISE = 5.0  # nats at most for a row whose cluster is not the one expected
 FOLDS = 5
 
@@ -50,7 +49,7 @@ class View(NamedTuple):
         return cls(center, axes, (rows - center) @ axes)
 
 
-def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: int) -> np.ndarray:
     """How well the cluster of each row is explained, by near rows and by the clusters' shapes.
 
     Of each row two pieces of information on its cluster are added, as shares of the entropy of all
@@ -61,7 +60,8 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) ->
     ----------
     labels : ndarray of int, shape (n_samples,)
     near : ndarray of int, shape (n_samples, n_neighbors)
-    rows : ndarray of shape (n_samples, d)
+    rows : ndarray of shape (n_samples, d) or None
+        Without them near rows alone count.
     k : int
         Number of clusters.
 
@@ -83,6 +83,8 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int) ->
     common = joint[labels[:, None], labels[near]]
     marginal = joint.sum(0)
     by_near = np.log(common / (marginal[labels][:, None] * marginal[labels[near]])).mean(1)
+    if rows is None:
+        return by_near / entropy
     return (by_near - np.log(shares[labels]) - _surprises(labels, rows, k)) / entropy
 
 
@@ -131,7 +133,8 @@ def chosen(
     """Which of simple labels to take in place of those that were found, or None.
 
     The best explained ones. Few rows leave it to the simple ones where the difference is within the
-    error of measurement; of many rows these have to be clearly better.
+    error of measurement, and many to those that were found. Of many rows near ones alone decide:
+    Gaussians judge their own kind too well.
 
     Parameters
     ----------
@@ -140,12 +143,13 @@ def chosen(
     near, rows, k
         As of :func:`explained`.
     """
-    shares = [explained(labels, near, rows, k) for labels in simple]
+    has_few = len(near) < FEW_ROWS * k
+    judging = rows if has_few else None
+    shares = [explained(labels, near, judging, k) for labels in simple]
     best = int(np.argmax([share.mean() for share in shares]))
-    gain = shares[best] - explained(found, near, rows, k)
-    error = ERRORS * gain.std() / np.sqrt(len(rows))
-    least = -error if len(rows) < FEW_ROWS * k else error + ADVANTAGE
-    return best if gain.mean() > least else None
+    gain = shares[best] - explained(found, near, judging, k)
+    error = ERRORS * gain.std() / np.sqrt(len(near))
+    return best if gain.mean() > (-error if has_few else error) else None
 
 
 def _module(view: View, weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> Mixture:
