@@ -47,24 +47,27 @@ with TemporaryDirectory() as folder:
 # a cluster of their own.
 
 scores = {"NMI": normalized_mutual_info_score, "ARI": adjusted_rand_score}
-figure, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for i, (space, found) in enumerate(labels.items()):
     for name, clusters in found.items():
         shown = "  ".join(f"{score} {scores[score](y, clusters):.3f}" for score in scores)
         noise = (clusters == -1).mean()
         print(f"{space:12}  {name:16}  {shown}  {clusters.max() + 1:2} clusters, {noise:.0%} noise")
     heights = [normalized_mutual_info_score(y, clusters) for clusters in found.values()]
-    axes[0].bar(np.arange(4) + 0.4 * i, heights, 0.4, label=space)
-axes[0].set_xticks(np.arange(4) + 0.2, last_steps)
-axes[0].set(ylabel="NMI", ylim=(0, 1))
-axes[0].legend(loc="lower right")
+    ax.bar(np.arange(4) + 0.4 * i, heights, 0.4, label=space)
+ax.set_xticks(np.arange(4) + 0.2, last_steps)
+ax.set(ylabel="NMI", ylim=(0, 1.15))
+ax.legend(loc="upper center", ncols=2)
 
 # %%
-# In pixels most digits lie too far apart for HDBSCAN to call them dense. In features it finds the
-# digits, and cuts the ones in two. It was not told how many there are, but the features were.
+# In pixels most digits lie too far apart for HDBSCAN to call them dense: it calls more than half of
+# them noise. In features it finds the digits, and cuts the ones in two. It was not told how many
+# clusters there are, but the features were.
 
-ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=axes[1])
-axes[1].set_title("HDBSCAN on GAN features")
+_, ax = plt.subplots(figsize=(7, 6), layout="constrained")
+confusion = ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=ax)
+ax.set_title("HDBSCAN on GAN features")
 
 figure.savefig("last_step.png")
+confusion.figure_.savefig("last_step_confusion.png")
 plt.show()

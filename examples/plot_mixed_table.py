@@ -3,12 +3,12 @@ A table of numbers, categories and gaps
 =======================================
 
 Tables hold more than numbers. scikit-learn's transformers turn categories into columns and fill
-gaps, and the clusterer is the last step of the pipeline. Here 900 made patients of three kinds are
-told apart by how two measurements go together and by a category, not by any column alone.
+gaps, and the clusterer is the last step of the pipeline. Here 900 made-up patients of three kinds
+are told apart by how two measurements go together and by a category, not by any column alone.
 """
 
 # %%
-# Of the third kind there are few. One value in twenty is missing.
+# The third kind is rare. One value in twenty is missing.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -56,7 +56,9 @@ for name, found in labels.items():
     print(f"{name:16} ARI {adjusted_rand_score(kind, found):.3f}")
 
 # %%
-# Dose against response, coloured by cluster.
+# Dose against response, coloured by kind and by cluster. The first two kinds are two bands that
+# cross. k-means compares distances and cuts both bands in the middle; the clusterer follows each
+# band from end to end. Both find the third kind.
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True, layout="constrained")
 for ax, (name, found) in zip(axes, {"kinds": kind, **labels}.items(), strict=True):

@@ -37,7 +37,8 @@ features = pipeline[:-1].transform(X)
 print(features.shape, pipeline[:-1].get_feature_names_out()[:3])
 
 # %%
-# Two principal components of either space, a colour a digit. Labels were used for nothing but
+# The first two principal components of both spaces; each digit has its colour. Groups that overlap
+# here may be apart in other directions: k-means uses all of them. Labels were used for nothing but
 # these colours and the accuracy in the titles.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")

@@ -46,20 +46,24 @@ for name, found in labels.items():
 # Sizes first: nearly equal ones are what the uniform prior asks for and gets; learned ones come
 # near those of the classes. The rarest class, the nines with 16 images, is too small for any.
 
-figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
-for name, groups in {"classes": y, **labels}.items():
-    axes[0].plot(np.sort(np.bincount(groups))[::-1], "o-", label=name)
-axes[0].set(xlabel="from the largest to the smallest", ylabel="images", ylim=(0, None))
-axes[0].legend()
+names = {"k-means": "k-means", "uniform": 'prior="uniform"', "auto": 'prior="auto"'}
+sizes, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+ax.plot(np.sort(np.bincount(y))[::-1], "ko-", label="classes")
+for name, found in labels.items():
+    ax.plot(np.sort(np.bincount(found))[::-1], "o--", label=names[name])
+ax.set(xlabel="clusters, from the largest to the smallest", ylabel="images", ylim=(0, None))
+ax.legend()
 
 # %%
 # A row is a cluster, a column a digit. A column with two dark cells is a class that was cut. Zeros,
 # fours, eights, twos, ones and threes are cut under the uniform prior. With the default only the
 # ones are, which are written in two ways.
 
-for ax, prior in zip(axes[1:], ("uniform", "auto"), strict=True):
+confusion, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+for ax, prior in zip(axes, ("uniform", "auto"), strict=True):
     ConfusionDisplay.from_predictions(y, labels[prior], ax=ax)
-    ax.set_title(f'prior="{prior}"')
+    ax.set_title(names[prior])
 
-figure.savefig("unbalanced.png")
+sizes.savefig("unbalanced_sizes.png")
+confusion.savefig("unbalanced_confusion.png")
 plt.show()

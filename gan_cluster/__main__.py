@@ -108,7 +108,7 @@ def check_options(seed: int, device: str, paths: Mapping[str, Path]) -> None:
     for path in paths.values():
         check_writable(path)
     if len({path.resolve() for path in paths.values()}) < len(paths):
-        raise ValueError(f"{' and '.join(paths)} should be files of their own")
+        raise ValueError(f"{' and '.join(paths)} should be different files")
 
 
 def check_writable(path: Path) -> None:
@@ -118,7 +118,7 @@ def check_writable(path: Path) -> None:
             raise FileNotFoundError(0, f"there is no folder {path.absolute().parent}")
         if path.exists():
             if not path.is_file():
-                raise FileExistsError(0, "it is there and is not a file")
+                raise FileExistsError(0, "it exists and is not a file")
             path.open("ab").close()
         else:  # its name may be too long
             path.resolve().open("xb").close()

@@ -14,8 +14,8 @@ def diverged(history: list[dict[str, Any]]) -> list[str]:
     if not epochs:
         return []
     return [
-        f"training diverged in epoch {epochs}: it was taken back, and went on more slowly or, the "
-        "second time, ended; lower learning_rate"
+        f"training diverged in epoch {epochs}: that epoch was undone, and training continued with "
+        "lower learning rates or, the second time, stopped; lower learning_rate"
     ]
 
 
@@ -36,18 +36,18 @@ def failures(
     n_empty = int((sizes * len(sizes) <= EMPTY * sizes.sum()).sum())
     if not messages and last.get("labels_changed", 0.0) > tol:
         messages.append(
-            f"{last['labels_changed']:.1%} of the labels still changed in the last epoch, "
-            f"more than tol={tol}: {more_epochs}"
+            f"training has not converged: {last['labels_changed']:.1%} of the labels still changed "
+            f"in the last epoch, more than tol={tol}; {more_epochs}"
         )
     if n_empty:
         messages.append(
-            f"{n_empty} of {len(sizes)} clusters are empty, or nearly: raise n_init or the "
+            f"{n_empty} of {len(sizes)} clusters are empty or nearly empty: raise n_init or the "
             "objective's balance_weight, or ask for fewer clusters"
         )
     if last.get("variety", 1.0) < LITTLE:
         messages.append(
-            f"the generator has collapsed, its rows vary {last['variety']:.0%} as much as real "
-            "ones: lower learning_rate or set the objective's gradient_penalty"
+            f"the generator has collapsed: its rows vary only {last['variety']:.0%} as much as "
+            "real ones; lower learning_rate or set the objective's gradient_penalty"
         )
     elif len(sizes) > 1:
         messages += _drawn_poorly(
@@ -71,10 +71,11 @@ def _drawn_poorly(last: dict[str, Any], order: np.ndarray, more_epochs: str) -> 
     if not len(poor):
         return []
     named = ", ".join(
-        f"{k} (variety {variety[k]:.0%} of real rows, {fidelity[k]:.0%} read as of it)"
+        f"cluster {k} (variety {variety[k]:.0%} of that of real rows, {fidelity[k]:.0%} assigned "
+        "to it)"
         for k in poor
     )
     return [
-        f"the generator draws {len(poor)} of {len(order)} clusters poorly, {named}: "
+        f"the generator draws {len(poor)} of {len(order)} clusters poorly: {named}; "
         f"{more_epochs}, raise noise_dim or lower learning_rate"
     ]

@@ -231,7 +231,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             sizes = self._sizes(rows.X)
             bridge.finish()
         if schedule.interrupt is not None:
-            message = f"fit was interrupted: this is its state after epoch {self.n_iter_}"
+            message = f"fit was interrupted: the estimator is fitted as after epoch {self.n_iter_}"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
             raise schedule.interrupt
         if schedule.processes.rank == 0:
@@ -333,8 +333,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return None
         if goes_on:
             raise ValueError(
-                "warm_start goes on from the estimator itself, which checkpoint_dir cannot: set "
-                "checkpoint_dir=None, or fit a new estimator"
+                "warm_start continues from this fitted estimator and cannot use checkpoint_dir: "
+                "set checkpoint_dir=None, or fit a new estimator"
             )
         named = identity(self.get_params(deep=False), rows)
         return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking))
@@ -381,8 +381,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         objective = params.get("objective", self.objective)
         if nested and not isinstance(objective, Objective):
             raise ValueError(
-                f"{nested[0]} is a weight, and objective={objective!r} is only a name: set "
-                f"objective=Objective() or another one, then its weights can be set and searched"
+                f"{nested[0]} is part of an Objective, and objective={objective!r} is only a name: "
+                "set objective=Objective() first, then its weights can be set and searched"
             )
         return super().set_params(**params)
 
@@ -508,7 +508,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if cluster is not None:
             if not np.isnan(values[:, 0]).all():
                 raise ValueError(
-                    f"cluster={cluster} and codes[:, 0] both say the cluster: leave one out, or "
+                    f"cluster={cluster} and codes[:, 0] both give the cluster: leave one out, or "
                     "set codes[:, 0] to NaN"
                 )
             values[:, 0] = cluster

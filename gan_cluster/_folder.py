@@ -57,19 +57,19 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
     text = json.dumps({"format": FORMAT, "model": document}).encode()
     if len(text) > MAX_DOCUMENT:
         raise ValueError(
-            f"what a file says beside its arrays takes {len(text) >> 20} MiB, and at most "
-            f"{MAX_DOCUMENT >> 20} are read again: give columns shorter names, or none"
+            f"the JSON document of the model takes {len(text) >> 20} MiB, and load accepts at most "
+            f"{MAX_DOCUMENT >> 20}: give columns shorter names, or none"
         )
     path = Path(folder, FILE)
     if os.path.lexists(path) and not _is_ours(path):
-        told = "it is not of this library and stays: give another folder"
+        told = "it was not written by gan-cluster and is kept: give another folder"
         raise FileExistsError(errno.EEXIST, told, os.fspath(path))
     whole = torch.contiguous_format  # copies, since tied weights share their memory
     parts = {name: v.clone(memory_format=whole) for name, v in tensors.items()}
     parts[DOCUMENT] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     payload = save_tensors({**parts, DIGEST: _digest(parts)})
     if _header_size(payload) > MAX_HEADER:
-        raise ValueError(f"{len(tensors)} arrays are more than a file holds that is read again")
+        raise ValueError(f"the model has {len(tensors)} arrays, more than load accepts")
     path.parent.mkdir(exist_ok=True)
     write_file(path, payload)
     _remove_dead_parts(path.parent)
@@ -94,18 +94,18 @@ def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]
         )
     payload = _read_file(path)
     if not _starts_as_ours(payload):
-        raise CorruptModelError(f"{path} is no model of this library, or names too many arrays")
+        raise CorruptModelError(f"{path} is not a gan-cluster model, or has too many arrays")
     tensors = _tensors_of(payload, path)
     digest, text = tensors.pop(DIGEST, None), tensors.get(DOCUMENT)
     if digest is None or text is None or not torch.equal(digest, _digest(tensors)):
-        raise CorruptModelError(f"{path} was changed: its digest is not its own")
+        raise CorruptModelError(f"{path} was changed: its checksum does not match its content")
     del tensors[DOCUMENT]
     body = _parsed(text.numpy().tobytes(), path)
     if body.get("format") != FORMAT:
         told = _to_save_again(f"format {str(body.get('format'))[:20]}")
         raise CorruptModelError(f"{path}: {told}")
     if not isinstance(body.get("model"), dict):
-        raise CorruptModelError(f"{path} is no model")
+        raise CorruptModelError(f"{path} is not a gan-cluster model")
     return body["model"], tensors
 
 
@@ -150,7 +150,7 @@ def _parsed(text: bytes, path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CorruptModelError(f"{path} is not JSON: {type(error).__name__}") from error
     if not isinstance(document, dict):
-        raise CorruptModelError(f"{path} is no model")
+        raise CorruptModelError(f"{path} is not a gan-cluster model")
     return document
 
 
@@ -200,7 +200,7 @@ def _says_where(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = f"{error.strerror}, what was there before stays"
+        told = f"{error.strerror}; what was there before is kept"
         raise OSError(error.errno, told, os.fspath(path)) from error
 
 

@@ -81,8 +81,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         super()._check_parameters()
         if not objective_of(self.objective).reads_clusters:
             raise ValueError(
-                "clusters are read off a categorical code, and no term of "
-                f"objective={self.objective!r} teaches one: raise consistency_weight or "
+                "clusters are the values of a categorical code, and no term of "
+                f"objective={self.objective!r} trains one: raise consistency_weight or "
                 "info_weight, or use GANFeatureExtractor and KMeans"
             )
 
@@ -122,7 +122,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         last = len(self.model_.code_sizes) - 1
         code = check_whole(code, "code", 0)
         if code > last:
-            raise ValueError(f"code={code}: the last one is {last}; categorical_codes has others")
+            raise ValueError(f"code={code}: the last one is {last}; categorical_codes adds more")
         X = self._checked(X)
         if code:
             return self.model_.posterior(X)[0][code].argmax(1)

@@ -147,8 +147,8 @@ def _image_files(folder: Path) -> list[Path]:
         other = known.setdefault(path.with_suffix(""), path)
         if other is not path:
             raise ValueError(
-                f"{str(other)!r} and {str(path)!r} have the same name: remove or rename one of "
-                "them, for they are most likely one image twice"
+                f"{str(other)!r} and {str(path)!r} have the same name: they are most likely the "
+                "same image twice; remove or rename one of them"
             )
     return paths
 
@@ -161,8 +161,8 @@ def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, list[s
         return None, []
     if outside:
         raise ValueError(
-            f"{str(outside[0])!r} lies beside sub-folders with images, which are taken for "
-            "classes: move it into one, or all images out of them"
+            f"{str(outside[0])!r} lies beside sub-folders with images, which are read as "
+            "classes: move it into one of them, or all images out of them"
         )
     names, target = np.unique([names[0] for names in parts], return_inverse=True)
     return target, names.tolist()
@@ -232,8 +232,8 @@ def _cached(
     end = _end_of(path, len(digest)) if path.exists() else MARK
     if not end.startswith(MARK):
         raise FileExistsError(
-            f"cache_file={str(path)!r} is there and was not written from a folder of images: it "
-            "stays; give another name"
+            f"cache_file={str(path)!r} exists, was not written by load_image_folder and is kept: "
+            "give another name"
         )
     if end != digest:
         part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")

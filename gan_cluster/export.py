@@ -210,8 +210,8 @@ def _exported(module: nn.Module, batch: dict[str, Tensor], results: list[str]) -
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise ValueError(
-            f"{', '.join(results)}: networks do what has no form in ONNX, so that they cannot be "
-            f"exported ({reason})"
+            f"{', '.join(results)}: cannot be exported, as networks use an operation that ONNX "
+            f"does not have ({reason})"
         ) from error
 
 

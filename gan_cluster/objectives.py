@@ -127,7 +127,7 @@ class Objective:
         names = [field.name for field in fields(self)]
         for name, value in params.items():
             if name not in names:
-                raise ValueError(f"Objective has no {name!r}: there are {', '.join(names)}")
+                raise ValueError(f"Objective has no parameter {name!r}, only {', '.join(names)}")
             setattr(self, name, value)
         return self
 

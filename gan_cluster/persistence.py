@@ -80,8 +80,8 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
     changed = changed_parameters(parameters, before).keys() - {"device"}
     if changed:
         raise ValueError(
-            f"{', '.join(sorted(changed))} changed since fit: a model is read as its parameters "
-            "say, and would be another; set them back, or fit again"
+            f"{', '.join(sorted(changed))} changed since fit, so the saved model would not be the "
+            "fitted one: set them back, or fit again"
         )
     model, tensors = estimator.model_.state()
     if reading is not None and reading.reduction is not None:
@@ -159,7 +159,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
     estimator.set_params(**parameters)
     fixed = sorted(READ_BY & parameters.keys())
     if fixed:
-        raise ValueError(f"{', '.join(fixed)} cannot be other than in fit: the model is read so")
+        raise ValueError(f"{', '.join(fixed)} has to be as in fit: the model depends on it")
     check_parameters(estimator)
     device = resolve_device(estimator.device)
     with usual_modes():

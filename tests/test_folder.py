@@ -68,7 +68,7 @@ def disk(request, tmp_path):
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-FULL = r"No space left on device, what was there before stays: '.*model.*'"
+FULL = r"No space left on device; what was there before is kept: '.*model.*'"
 
 
 def test_a_model_is_not_lost(disk, blobs):
@@ -171,7 +171,7 @@ def test_a_file_of_others_is_not_written_over(kind, tmp_path, blobs, no_training
         "a folder": lambda: target.mkdir(),
     }[kind]()
     before = target.lstat().st_mtime_ns
-    with pytest.raises(FileExistsError, match="it is not of this library and stays: give another"):
+    with pytest.raises(FileExistsError, match="it was not written by gan-cluster and is kept"):
         _folder.write_model(tmp_path, *_states(1)[0])
     with pytest.raises(_folder.CorruptModelError):
         clusterer(checkpoint_dir=tmp_path).fit(blobs[0])
@@ -185,7 +185,7 @@ def test_a_planted_part_is_not_written_through(tmp_path, monkeypatch):
     victim.write_text("of others")
     part = _folder.part_of(path)
     part.symlink_to(victim)
-    with pytest.raises(FileExistsError, match="what was there before stays"):
+    with pytest.raises(FileExistsError, match="what was there before is kept"):
         _folder.write_file(path, b"new")
     assert victim.read_text() == "of others"
     assert part.is_symlink()
@@ -215,15 +215,15 @@ def test_a_file_that_is_held_for_a_moment_is_waited_for(tmp_path, monkeypatch):
     assert _is_whole(tmp_path)
     tries.clear()
     monkeypatch.setattr(_folder, "WAITS", ())
-    with pytest.raises(PermissionError, match="what was there before stays"):
+    with pytest.raises(PermissionError, match="what was there before is kept"):
         _folder.write_model(tmp_path, *_states(1)[0])
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path):
     folder = tmp_path / "model"
     for document, tensors, message in [
-        ({"names": ["a" * 2**20] * 5}, {}, "5 MiB, and at most 4 are read again"),
-        ({}, {f"{i:080}": torch.zeros(1) for i in range(20_000)}, "20000 arrays are more"),
+        ({"names": ["a" * 2**20] * 5}, {}, "5 MiB, and load accepts at most 4"),
+        ({}, {f"{i:080}": torch.zeros(1) for i in range(20_000)}, "20000 arrays, more than load"),
     ]:
         with pytest.raises(ValueError, match=message):
             _folder.write_model(folder, document, tensors)

@@ -160,7 +160,7 @@ def test_a_folder_without_write_permission_is_refused(refuses, tmp_path):
 def test_one_file_for_both_is_refused(refuses, tmp_path):
     path = tmp_path / "file"
     refuses(
-        "--json", path, "--output", path, message="--output and --json should be files of their own"
+        "--json", path, "--output", path, message="--output and --json should be different files"
     )
 
 

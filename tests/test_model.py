@@ -146,7 +146,7 @@ def test_codes_that_cannot_be_are_named(codes, noise, message, model):
 
 
 def test_a_code_that_is_not_there_is_named(model, blobs):
-    with pytest.raises(ValueError, match="code=2: the last one is 1; categorical_codes has others"):
+    with pytest.raises(ValueError, match="code=2: the last one is 1; categorical_codes adds more"):
         model.predict(blobs[0], code=2)
 
 
@@ -182,7 +182,7 @@ def test_masked_codes_are_drawn(model):
 
 
 def test_a_cluster_is_said_once(model):
-    with pytest.raises(ValueError, match="both say the cluster"):
+    with pytest.raises(ValueError, match="both give the cluster"):
         model.sample(5, cluster=1, codes=[0, 0, 0, 0])
     given = model.sample(5, cluster=1, codes=[np.nan, 0, 0, 0], random_state=0)
     assert given.shape == (5, 4)

@@ -128,7 +128,7 @@ def test_a_model_is_read_as_it_was(images, tmp_path):
     model = extractor(image_shape=(1, 8, 8), objective="gan").fit(images)
     save(model, tmp_path)
     for other in ({"layers": "all"}, {"pooling": "avg"}, {"normalize": None}, {"n_components": 2}):
-        with pytest.raises(ValueError, match=f"{next(iter(other))} cannot be other than in fit"):
+        with pytest.raises(ValueError, match=f"{next(iter(other))} has to be as in fit"):
             load(tmp_path, **other)
     document, tensors = _folder.read_model(tmp_path)
     document["parameters"]["layers"] = "dense"  # as if "last" had stood for another layer

@@ -388,7 +388,7 @@ def test_codes_that_no_term_teaches_are_left_out(blobs):
 
 
 def test_a_prior_without_clusters_is_refused(blobs, no_training):
-    with pytest.raises(ValueError, match="prior says the sizes of clusters, and there are none"):
+    with pytest.raises(ValueError, match="prior gives the sizes of clusters, and there are none"):
         extractor(objective="gan", prior=[0.2, 0.3, 0.5]).fit(blobs[0])
 
 

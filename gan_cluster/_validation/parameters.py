@@ -71,7 +71,8 @@ def check_architecture(
     deepest = min(height, width).bit_length() - 1
     if depth is not None and depth > deepest:
         raise ValueError(
-            f"depth={depth} halves images of {height}x{width} away: set depth to at most {deepest}"
+            f"depth={depth} is too large for images of {height}x{width}: set depth to at most "
+            f"{deepest}"
         )
 
 
@@ -114,7 +115,7 @@ def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple
     A ValueError otherwise. It is learned by the consistency term, which alone reads real rows.
     """
     if not n_clusters and not isinstance(prior, str):
-        raise ValueError("prior says the sizes of clusters, and there are none: leave it out")
+        raise ValueError("prior gives the sizes of clusters, and there are none: leave it out")
     if isinstance(prior, str):
         if prior == "learned" and not is_consistent:
             raise ValueError('prior="learned" needs an objective with a consistency_weight above 0')
@@ -171,14 +172,14 @@ def check_callbacks(callbacks: Any, is_consistent: bool) -> None:
         name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
         if isinstance(callback, EpochScoring | BatchScoring):
             raise ValueError(
-                f"callbacks: {name} scores a net that predicts y, and there is none: {known}; a "
-                "callback of your own, with on_epoch_end, can record more in net.history"
+                f"callbacks: {name} needs a net that predicts y, and this one does not: {known}; "
+                "a callback of your own, with on_epoch_end, can record more in net.history"
             )
         is_missing = isinstance(monitor, str) and monitor.startswith(("valid_", "train_"))
         if isinstance(callback, EarlyStopping | SavesBest) and is_missing and not records:
             raise ValueError(
-                f"callbacks: {name} watches monitor={monitor!r}, and there is no such measure, for "
-                f"nothing is held out to validate on: {known}"
+                f"callbacks: {name} watches monitor={monitor!r}, which is not recorded: there is "
+                f"no validation set; {known}"
             )
 
 
@@ -188,8 +189,8 @@ def check_unchanged(parameters: dict[str, Any], before: dict[str, Any]) -> None:
     if changed:
         name, (old, value) = next(iter(changed.items()))
         raise ValueError(
-            f"{name} changed from {old!r} to {value!r}: this would go on with the training "
-            "that was begun; call fit to start anew, with warm_start=False"
+            f"{name} changed from {old!r} to {value!r}: training cannot continue with "
+            "another value; call fit with warm_start=False to start anew"
         )
 
 

@@ -51,19 +51,19 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
         X = spool(X)
     if isinstance(X, torch.Tensor):
         if X.layout != torch.strided:
-            raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense by X.to_dense()")
+            raise TypeError(f"X is a sparse tensor ({X.layout}): make it dense with X.to_dense()")
         X = as_array(X)
     if np.ma.is_masked(X):
         raise ValueError(
-            f"X is masked in {np.ma.count_masked(X)} places: fill them, as by X.filled(0), or drop "
-            "their rows"
+            f"X is masked in {np.ma.count_masked(X)} places: fill them, for instance with "
+            "X.filled(0), or drop their rows"
         )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     if scipy.sparse.issparse(X):
         raise TypeError(
-            "Sparse data was passed for X, but dense data is required: make it dense by "
-            "X.toarray(), or where it is made, as by OneHotEncoder(sparse_output=False)"
+            "Sparse data was passed for X, but dense data is required: make it dense with "
+            "X.toarray(), or where it is made, as with OneHotEncoder(sparse_output=False)"
         )
     dtype = _dtype_of(X)
     image_shape = _declared_image_shape(estimator.image_shape)

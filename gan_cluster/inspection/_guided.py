@@ -64,8 +64,8 @@ def _guided(trunk: nn.Module) -> Iterator[None]:
     rectifiers = [module for module in trunk.modules() if isinstance(module, RECTIFIERS)]
     if not rectifiers:
         raise ValueError(
-            "guided backpropagation goes by rectifiers, of which this discriminator has none: make "
-            f"its activations modules, one of {', '.join(kind.__name__ for kind in RECTIFIERS)}"
+            "guided backpropagation needs rectifiers, and this discriminator has none: make its "
+            f"activations modules, one of {', '.join(kind.__name__ for kind in RECTIFIERS)}"
         )
     handles = [module.register_forward_hook(guide) for module in rectifiers]
     try:

@@ -154,7 +154,7 @@ def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
             f'{list(discriminator.layers)}: fit images with architecture="dcgan"'
         )
     if layer is not None and layer not in names:
-        raise ValueError(f"layer={layer!r} is no convolution: there are {names}")
+        raise ValueError(f"layer={layer!r} is not a convolution: there are {names}")
     return layer or names[-1]
 
 

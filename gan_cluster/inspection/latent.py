@@ -155,7 +155,7 @@ class TraversalDisplay(Display):
             raise ValueError("there is no code to change: this estimator was fitted without one")
         code = names[0] if code is None else code
         if code not in names:
-            raise ValueError(f"code={code!r} is none of those that there are: {names}")
+            raise ValueError(f"code={code!r} does not exist: there are {names}")
         layout = image_layout(estimator)
         found = traversal(estimator, code, n_rows, n_values, limit, seeds(random_state, 1)[0])
         (images,) = as_images(layout, found.rows)

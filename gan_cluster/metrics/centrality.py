@@ -96,8 +96,8 @@ def _continuous_columns(estimator: Any, number: int) -> np.ndarray:
     columns = np.flatnonzero([name.startswith("continuous") for name in names])
     if len(columns) < 2:
         raise ValueError(
-            f"estimators[{number}] should have at least two continuous codes, one of them "
-            f"held, and has {len(columns)}: fit it with n_continuous"
+            f"estimators[{number}] should have at least two continuous codes, and has "
+            f"{len(columns)}: fit it with n_continuous"
         )
     return columns
 

@@ -360,8 +360,8 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     for k in range(factors.shape[1]):
         if any(np.bincount(factors[rows, k]).max() < 2 for rows in halves):
             raise ValueError(
-                f"factors[:, {k}] repeats no value in a half of {len(codes)} rows, within which "
-                "they are compared: give more"
+                f"factors[:, {k}] has no value twice in one half of {len(codes)} rows, and rows "
+                "of one value are compared: give more rows"
             )
     parts = []
     for rows, n in zip(halves, (n_votes // 2, n_votes - n_votes // 2), strict=True):
@@ -434,7 +434,7 @@ def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict
     """
     classes, target = np.unique(check_labels(y, "y"), return_inverse=True)
     if len(classes) < 2:
-        raise ValueError("y has one class only: there is nothing to read")
+        raise ValueError("y has one class only: there is nothing to predict")
     accuracies = {"guess": float(np.bincount(target).max() / len(target))}
     seed = numpy_generator(random_state).randint(2**31)
     for name, values in {"codes": codes, "noise": noise}.items():

@@ -327,10 +327,10 @@ def _checked(
     check_consistent_length(X, labels)
     check_consistent_length(drawn, drawn_labels)
     if X.shape[1] != drawn.shape[1]:
-        raise ValueError(f"X has {X.shape[1]} features and drawn {drawn.shape[1]}")
+        raise ValueError(f"X has {X.shape[1]} features, but drawn has {drawn.shape[1]}")
     unknown = np.setdiff1d(drawn_labels, labels).tolist()
     if unknown:
-        raise ValueError(f"no real row is of cluster {unknown[0]!r}, of which rows were drawn")
+        raise ValueError(f"no real row is in cluster {unknown[0]!r}, of which rows were drawn")
     return X, labels, drawn, drawn_labels
 
 

@@ -298,8 +298,8 @@ def _user_trunk_width(trunk: nn.Module, shape: tuple[int, ...]) -> int:
     taken = RESERVED & {name for name, _ in trunk.named_children()}
     if taken and isinstance(trunk, nn.Sequential):
         raise ValueError(
-            f"architecture: the discriminator's trunk calls layers {sorted(taken)}, which mean "
-            "something else here: give them other names"
+            f"architecture: the discriminator's trunk has layers named {sorted(taken)}, and these "
+            "names are reserved: give them other names"
         )
     wanted = "features of shape (n, ...)"
     for n in (2, 3):  # rows may be confused with as many channels

@@ -47,8 +47,8 @@ def choose_layers(
     unknown = [name for name in chosen if name not in names]
     if unknown or not chosen:
         raise ValueError(
-            f"layers={layers!r} names no layer {unknown}: there are {names}, and, each by itself, "
-            '"last" and "all"'
+            f"layers={layers!r} names no layer {unknown}: there are {names}, or, alone, "
+            '"last" or "all"'
         )
     return chosen
 

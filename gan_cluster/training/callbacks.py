@@ -69,9 +69,9 @@ class Forecast:
         self.is_told = True
         mean = self.seconds / self.epochs
         return (
-            f"{left} epochs are left at most, of all stages together: at {mean:.3g} s an epoch "
-            f"about {_spoken(mean * left)}. This is rough: epochs of other stages take another "
-            "time, and a stage ends early once it has come to rest."
+            f"At most {left} epochs are left, of all stages together: about "
+            f"{_spoken(mean * left)} at {mean:.3g} s an epoch. This is rough: epochs of other "
+            "stages may be faster or slower, and a stage stops early once it has converged."
         )
 
 
@@ -90,7 +90,7 @@ class Progress(Callback):
     """A progress bar over the epochs of a stage with the mutual information that Q reads.
 
     Of the ``total`` epochs ``done`` were trained before, and ``later`` come in other stages.
-    It says at its end whether training came to rest. In a file that is one line, without a bar.
+    It says at its end whether training has converged. In a file that is one line, without a bar.
     Where nobody can see it, as after the end of a terminal, training goes on without.
     """
 
@@ -123,7 +123,7 @@ class Progress(Callback):
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         callbacks = [callback for _, callback in net.callbacks_]
         rests = any(isinstance(each, Settled) and each.rests for each in callbacks)
-        ended = f"{self.label}, at rest" if rests else self.label
+        ended = f"{self.label}, converged" if rests else self.label
         with self._seen():
             if not self.bar_.disable:
                 self.bar_.set_description(ended)
@@ -149,10 +149,10 @@ class Settled(Callback):
     Parameters
     ----------
     tol : float
-        Share of labels that may change in an epoch at rest, and share of the code's entropy by
+        Share of labels that may change in a stable epoch, and share of the code's entropy by
         which the bound may pass its best value so far.
     n_iter_no_change : int
-        Number of epochs at rest, in a row, after which training stops.
+        Number of stable epochs, in a row, after which training stops.
     seen : sequence of dict, default=()
         Rows of history that the training which goes on has behind it.
     least : int, default=0
@@ -179,7 +179,7 @@ class Settled(Callback):
 
     @property
     def rests(self) -> bool:
-        """Whether training has come to rest."""
+        """Whether training has converged."""
         return self.at_rest_ >= self.n_iter_no_change and self.epochs_ >= self.least
 
     def _look(self, row: dict) -> None:

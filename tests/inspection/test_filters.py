@@ -189,7 +189,7 @@ def test_bad_input_is_named(model, images, blobs):
     with pytest.raises(ValueError, match=r'have none.*fit images with architecture="dcgan"'):
         show(clusterer(image_shape=IMAGE, architecture="mlp").fit(images), images)
     with pytest.raises(
-        ValueError, match=r"'dense' is no convolution: there are \['conv1', 'conv2'\]"
+        ValueError, match=r"'dense' is not a convolution: there are \['conv1', 'conv2'\]"
     ):
         show(model, images, "dense")
     with pytest.raises(ValueError, match=r"channels=\[9\]: give at least one of 0 \.\. 3"):

@@ -98,7 +98,7 @@ def test_without_a_cluster_the_first_code_is_changed(colours, ax):
 
 
 def test_bad_input_is_named(model, blobs, images):
-    with pytest.raises(ValueError, match="code='slant' is none of those that there are"):
+    with pytest.raises(ValueError, match="code='slant' does not exist: there are"):
         TraversalDisplay.from_estimator(model, "slant")
     with pytest.raises(NotFittedError):
         TraversalDisplay.from_estimator(clusterer())

@@ -224,7 +224,7 @@ def test_bins_are_two_or_more(n_bins, factors):
 
 def test_rows_too_few_to_be_paired_are_named():
     factors = np.column_stack([np.arange(4) // 2, np.arange(4) % 2])
-    with pytest.raises(ValueError, match=r"repeats no value in a half of 4 rows"):
+    with pytest.raises(ValueError, match=r"has no value twice in one half of 4 rows"):
         beta_vae_score(factors, factors, random_state=0)
 
 

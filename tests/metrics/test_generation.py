@@ -99,9 +99,9 @@ def test_clusters_may_have_names_and_copies_have_no_distance():
 @pytest.mark.parametrize("measure", [cluster_fidelity, *PAIRED])
 def test_rows_that_do_not_go_together_are_named(measure):
     X, labels = clusters_of(0, n=20)
-    with pytest.raises(ValueError, match="X has 2 features and drawn 1"):
+    with pytest.raises(ValueError, match="X has 2 features, but drawn has 1"):
         measure(X, labels, X[:, :1], labels)
-    with pytest.raises(ValueError, match="no real row is of cluster 2"):
+    with pytest.raises(ValueError, match="no real row is in cluster 2"):
         measure(X, labels, X, labels + 1)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         measure(X, labels[1:], X, labels)

@@ -89,7 +89,7 @@ def test_layers_of_the_users_sequential_trunk_have_its_names(images):
 @pytest.mark.parametrize("name", ["recognition", "posterior", "last", "all"])
 def test_names_that_mean_something_else_are_refused(name, blobs, no_training):
     trunk = nn.Sequential(OrderedDict([(name, nn.Linear(4, 3))]))
-    with pytest.raises(ValueError, match=f"calls layers .*{name}"):
+    with pytest.raises(ValueError, match=f"has layers named .*{name}"):
         extractor(architecture=(lambda latent, shape: nn.Linear(latent, 4), trunk)).fit(blobs[0])
 
 

@@ -286,11 +286,11 @@ def test_after_a_minute_it_is_said_how_long_the_whole_fit_may_take(
         clusterer(callbacks=[Crashes(33)], **settings).fit(blobs[0])
     shown = capsys.readouterr().err
     assert "looking at rows" in shown
-    assert shown.count("epochs are left at most") == 1
-    assert "57 epochs are left at most, of all stages together: at 25 s an epoch" in shown
-    assert "about 24 minutes" in shown  # 57 * 25 seconds
+    assert shown.count("epochs are left, of all stages") == 1
+    assert "At most 57 epochs are left, of all stages together: " in shown
+    assert "about 24 minutes at 25 s an epoch" in shown  # 57 * 25 seconds
     clusterer(**settings).fit(blobs[0])
-    assert "25 epochs are left at most" in capsys.readouterr().err  # after three more
+    assert "At most 25 epochs are left" in capsys.readouterr().err  # after three more
 
 
 def test_a_file_has_a_line_for_each_stage_and_no_bar(blobs, capsys):
@@ -302,14 +302,14 @@ def test_a_file_has_a_line_for_each_stage_and_no_bar(blobs, capsys):
 
 
 @pytest.mark.parametrize("bars", [False, True])
-def test_a_stage_that_came_to_rest_says_so(bars, blobs, capsys, monkeypatch):
+def test_a_stage_that_converged_says_so(bars, blobs, capsys, monkeypatch):
     monkeypatch.setattr(callbacks, "shows_bars", lambda: bars)
     model = clusterer(verbose=1, tol=1.0, n_iter_no_change=2, max_epochs=40).fit(blobs[0])
     shown = capsys.readouterr().err
     assert model.n_iter_ < 40
-    assert "forming clusters 1/1, at rest: " in shown
+    assert "forming clusters 1/1, converged: " in shown
     if not bars:
-        assert shown.startswith("forming clusters 1/1, at rest: 2 of 20 epochs\n")
+        assert shown.startswith("forming clusters 1/1, converged: 2 of 20 epochs\n")
 
 
 @pytest.mark.parametrize(

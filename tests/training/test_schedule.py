@@ -134,7 +134,7 @@ def test_an_interrupted_fit_is_of_use(batch, make, blobs):
     settings = {"n_init": 2, "max_epochs": 8, "codes_per_cluster": 2}
     model = make(callbacks=[Interrupt(batch)], **settings)
     with (
-        pytest.warns(ConvergenceWarning, match=r"interrupted: this is its state after epoch \d"),
+        pytest.warns(ConvergenceWarning, match=r"fitted as after epoch \d"),
         pytest.raises(KeyboardInterrupt),
     ):
         model.fit(X)
