@@ -18,12 +18,12 @@ from gan_cluster.training import usual
 from gan_cluster.training.usual import normals
 
 HERE = Path(__file__).parent
-FAR = {"max_epochs": 30, "learning_rate": 5e-3, "width": 4}
+LEARNS = {"max_epochs": 30, "learning_rate": 5e-3, "width": 4}
 
 
 @pytest.fixture(scope="module")
 def fitted(blobs):
-    return clusterer(**FAR).fit(blobs[0])
+    return clusterer(**LEARNS).fit(blobs[0])
 
 
 def test_far_rows_are_less_usual_than_new_ones_of_the_same_kind(fitted, blobs):
