@@ -77,7 +77,8 @@ order = np.argsort(clusterer.score_samples(rows))
 for ax, chosen, title in zip(
     lower.subplots(2, 1), (order[::-1][:16], order[:16]), ("most usual", "strangest"), strict=True
 ):
-    ax.imshow(np.hstack(rows[chosen].reshape(-1, 8, 8)), cmap="gray_r")
+    images = np.pad(rows[chosen].reshape(-1, 8, 8), ((0, 0), (0, 0), (1, 1)))
+    ax.imshow(np.hstack(images), cmap="gray_r")
     ax.set_title(title)
     ax.set_axis_off()
 
