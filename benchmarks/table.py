@@ -100,6 +100,9 @@ NOTES = {
 MEASURED = {
     "memory": "Rows larger than memory: `peak_mb` is beyond what the import of the library holds "
     "(`benchmarks/memory.py`).",
+    "outliers": "Rows unlike those fitted: area under the ROC curve of the score of test rows "
+    "against that of letters, noise and others; `outside` is the share of test rows that score "
+    "below 99 % of the training rows (`benchmarks/outliers.py`).",
     "speed": "Medians of alternating repeats, in seconds; `ratio` is ours by the reference's "
     "(`benchmarks/speed.py`). Those with `compile=True` had an option that is gone.",
     "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "

@@ -67,7 +67,7 @@ def _has_clusters(estimator: "BaseGAN") -> bool:
     return estimator.n_clusters is not None and named and objective_of(objective).reads_clusters
 
 
-def _of_model(name: str, doc: str) -> Any:
+def of_model(name: str, doc: str) -> Any:
     """A fitted attribute that the model has."""
 
     def get(self: "BaseGAN") -> Any:
@@ -83,12 +83,12 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Base of the estimators; they say what else is read off the model that a fit leaves."""
 
     model_: Model
-    generator_ = _of_model("generator", "From a latent batch to rows in [-1, 1] or scaled.")
-    discriminator_ = _of_model("discriminator", "With the recognition network Q.")
-    history_ = _of_model("history", "One dict an epoch.")
-    n_iter_ = _of_model("n_epochs", "Number of epochs trained.")
-    device_ = _of_model("device", "Where the networks are.")
-    code_names_ = _of_model("code_names", "Names of the codes, as ``generate`` takes them.")
+    generator_ = of_model("generator", "From a latent batch to rows in [-1, 1] or scaled.")
+    discriminator_ = of_model("discriminator", "With the recognition network Q.")
+    history_ = of_model("history", "One dict an epoch.")
+    n_iter_ = of_model("n_epochs", "Number of epochs trained.")
+    device_ = of_model("device", "Where the networks are.")
+    code_names_ = of_model("code_names", "Names of the codes, as ``generate`` takes them.")
     __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
     _doc_link_template = (

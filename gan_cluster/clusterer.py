@@ -9,7 +9,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._docs import documented
-from gan_cluster._estimator import BaseGAN
+from gan_cluster._estimator import BaseGAN, of_model
 from gan_cluster._recipe import objective_of
 from gan_cluster._validation.latent import check_whole
 
@@ -44,6 +44,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
         fit ended before the generator joined.
+    offset_ : float
+        Rows with a lower :meth:`score_samples` are less usual than 99 % of the training rows.
     [attributes]
 
     See Also
@@ -75,6 +77,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     ((200,), (5, 2))
     """
 
+    offset_ = of_model("offset", "The score that 1 % of the training rows are below.")
     __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route
 
     def _check_parameters(self) -> None:
@@ -90,6 +93,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """Number clusters by size, so that labels are consecutive whatever stayed empty."""
         self.model_.number_by_size(X)
         self.labels_ = self.model_.clusters(X)
+        self.model_.note_usual(X)
         self.mutual_information_ = self.history_[-1].get("mutual_information", 0.0)
 
     def _sizes(self, X: np.ndarray) -> np.ndarray:
@@ -131,6 +135,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each cluster by Q(c | x).
 
+        It says which of the clusters, and never none of them: rows that are like nothing that was
+        fitted often have a high one, too. Those are found by :meth:`score_samples`.
+
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
@@ -145,6 +152,53 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         """
         X = self._checked(X)
         return self.model_.probabilities(X)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """How usual each row is, by its distance from fitted rows in the networks' features.
+
+        Features are those of the trunk's end and of Q's hidden layer. The score is minus the
+        Mahalanobis distance from the nearest of the means that rows of each code have, under a
+        covariance that all share [1]_. The unit is the mean distance of training rows: usual rows
+        are at about -1, and one at -2 is twice as far off. Below ``offset_`` lie 1 % of the
+        training rows. What is needed is measured at the end of ``fit`` on at most 10,000 of them,
+        each part of these by the others, and by ``partial_fit`` on its last chunk.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            New rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            At most 0; the higher, the more usual.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit; for a model that was saved by a version without this method, or whose
+            features were not finite.
+        ValueError, TypeError
+            For rows that cannot be read, or not of the kind that was fitted.
+
+        References
+        ----------
+        .. [1] Lee, Lee, Lee & Shin (2018). A simple unified framework for detecting
+           out-of-distribution samples and adversarial attacks. arXiv:1807.03888.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, _ = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+        >>> clusterer = InfoGANClusterer(n_clusters=3, max_epochs=4, random_state=0).fit(X)
+        >>> is_outside = clusterer.score_samples([X[0], [30.0, -30.0]]) < clusterer.offset_
+        >>> is_outside.tolist()
+        [False, True]
+        """
+        X = self._checked(X)
+        return self.model_.usualness(X)
 
     def exemplars(self, X: Any, n_exemplars: int = 1) -> list[np.ndarray]:
         """The rows that are most surely of each cluster.

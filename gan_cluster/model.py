@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from gan_cluster._recipe import resolve_device
@@ -24,6 +25,7 @@ from gan_cluster.training.random import (
 )
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.state import State, net_state, restore_net
+from gan_cluster.training.usual import Usual
 
 LAYER_TENSORS = 12  # a hidden layer and its batch normalisation, in both networks
 
@@ -58,6 +60,8 @@ class Model:
     >>> model.n_clusters, model.code_names, model.probabilities(X).shape
     (3, ['cluster'], (178, 3))
     """
+
+    usual: Usual | None = None  # pickles of older versions have none
 
     def __init__(
         self,
@@ -171,6 +175,34 @@ class Model:
         probabilities = self.map(lambda batch: self.net.label(batch).softmax(1), X)
         return probabilities if self.order is None else probabilities[:, self.order]
 
+    @usual_modes()
+    def note_usual(self, X: np.ndarray) -> None:
+        """Note what is usual among rows like those that were trained on."""
+        self.usual = Usual.of(self.net, self.encoding, X)
+
+    def usualness(self, X: np.ndarray) -> np.ndarray:
+        """How usual each row is, as :meth:`InfoGANClusterer.score_samples` says; higher is more.
+
+        Raises a NotFittedError if nothing was noted of what is usual.
+        """
+        usual = self._noted
+        return self.map(lambda batch: usual.scores(self.net, batch), X).astype(np.float64)
+
+    @property
+    def offset(self) -> float:
+        """What usual rows seldom score below; a NotFittedError if nothing was noted of them."""
+        return float(self._noted.offset)
+
+    @property
+    def _noted(self) -> Usual:
+        if self.usual is None:
+            raise NotFittedError(
+                "it is not known what rows are usual: fit notes it at its end, if the networks' "
+                "features are finite, and models saved by older versions have none; fit again, or "
+                "train on by partial_fit"
+            )
+        return self.usual
+
     def posterior(self, X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         """Q(c | x): a list of probabilities, one array for each code, then mean and variance."""
         net = self.net
@@ -283,7 +315,7 @@ class Model:
         state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
         forming = net.forming
         numbers, order = net.rng.get_state(), self.rng.get_state()
-        merges, n_epochs = self.merges, len(net.history)
+        merges, usual, n_epochs = self.merges, self.usual, len(net.history)
         try:
             yield
         except BaseException:
@@ -291,7 +323,7 @@ class Model:
             net.clusters.groups, net.playing, net.forming = groups, playing, forming
             net.rng.set_state(numbers)
             self.rng.set_state(order)
-            self.merges = merges
+            self.merges, self.usual = merges, usual
             del net.history[n_epochs:]
             raise
 
@@ -302,7 +334,9 @@ class Model:
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing, net.forming = self.net.playing, self.net.forming
-        return Model(recipe, net, self.rng, self.order, self.merges)
+        model = Model(recipe, net, self.rng, self.order, self.merges)
+        model.usual = None if self.usual is None else self.usual.to(device)
+        return model
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
@@ -330,6 +364,8 @@ class Model:
         }
         if self.order is not None:
             tensors["order"] = torch.from_numpy(self.order)
+        if self.usual is not None:
+            tensors |= self.usual.state()
         document = {
             "layout": self.layout._asdict(),
             "encoding": {
@@ -359,7 +395,9 @@ class Model:
         order = tensors["order"].numpy() if "order" in tensors else None
         if order is not None and not np.array_equal(np.sort(order), np.arange(len(net.clusters))):
             raise ValueError("order is no order of the clusters")
-        return cls(recipe, net, rng, order, bool(document["merges"]))
+        model = cls(recipe, net, rng, order, bool(document["merges"]))
+        model.usual = Usual.from_state(net, tensors) if recipe.n_clusters else None
+        return model
 
 
 def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:

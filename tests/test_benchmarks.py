@@ -419,3 +419,31 @@ def test_attacks_are_counted_and_none_does_harm(monkeypatch, tmp_path):
     assert attack.interrupted_partial_fits(2, tmp_path / "other") == 2
     (tmp_path / "planted").mkdir()
     assert attack.planted_files(5, tmp_path / "planted") == 1
+
+
+@pytest.mark.parametrize("size", [8, 28])
+def test_letters_are_as_digits_are(size, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from outliers import letters
+
+    found = letters(12, size)
+    np.testing.assert_array_equal(found, letters(12, size))
+    assert not np.array_equal(found, letters(12, size, seed=1))
+    assert found.shape == (12, size * size)
+    assert found.min() == 0
+    assert found.max() == (16 if size == 8 else 255)
+    if size == 28:  # their mass is in the middle, as that of MNIST's digits
+        images = found.reshape(12, 28, 28)
+        middle = (images.sum((0, 1)) @ np.arange(28)) / images.sum()
+        assert middle == pytest.approx(13.5, abs=1)
+
+
+def test_rivals_and_other_rows_are_scored(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import outliers
+
+    monkeypatch.setattr(outliers, "N_OUTLIERS", 50)
+    row = outliers.run_row("wine", "elliptic-envelope", 0, None, None)
+    assert row["columns"] > 0.8
+    assert row["far"] > 0.8
+    assert 0 <= row["outside"] <= 0.05

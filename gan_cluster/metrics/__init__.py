@@ -1,7 +1,11 @@
 """Scores against classes of rows, factors behind a representation, and members of clusters."""
 
 from gan_cluster.metrics.centrality import model_centrality
-from gan_cluster.metrics.clustering import clustering_accuracy, purity
+from gan_cluster.metrics.clustering import (
+    clustering_accuracy,
+    expected_calibration_error,
+    purity,
+)
 from gan_cluster.metrics.disentanglement import (
     beta_vae_score,
     code_probe,
@@ -27,6 +31,7 @@ __all__ = [
     "clustering_accuracy",
     "code_probe",
     "dci",
+    "expected_calibration_error",
     "factor_vae_score",
     "generation_report",
     "model_centrality",

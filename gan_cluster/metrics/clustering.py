@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+
+from gan_cluster._validation.latent import check_whole
+
+SUM_TOLERANCE = 1e-3  # probabilities may be float32, or rounded
 
 
 def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
@@ -93,6 +97,72 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
     """
     counts = contingency(labels_true, labels_pred)
     return float(counts.max(axis=0).sum() / counts.sum())
+
+
+def expected_calibration_error(labels_true: Any, probabilities: Any, n_bins: int = 15) -> float:
+    """How far probabilities of clusters are from the share of rows that are right.
+
+    Rows are sorted into bins of equal width by the probability of their most probable cluster. The
+    error is the mean over rows of the difference between that probability and the share of right
+    rows in their bin [1]_. A row is right if its most probable cluster is matched with its class,
+    as by :func:`clustering_accuracy`.
+
+    Parameters
+    ----------
+    labels_true : array-like of shape (n_samples,)
+        Class of each row; numbers or strings.
+    probabilities : array-like of shape (n_samples, n_clusters)
+        Probability of each cluster, such as those of ``predict_proba``; rows sum to 1.
+    n_bins : int, default=15
+        Number of bins.
+
+    Returns
+    -------
+    error : float
+        Between 0 and 1, 0 if rows of any probability are right as often as it says.
+
+    Raises
+    ------
+    TypeError
+        If ``n_bins`` is no integer.
+    ValueError
+        If classes are such as :func:`clustering_accuracy` refuses; if probabilities have another
+        number of rows, are not finite, lie outside 0 to 1 or do not sum to 1; if ``n_bins`` is not
+        positive.
+
+    See Also
+    --------
+    clustering_accuracy : The share of all rows that are right.
+
+    References
+    ----------
+    .. [1] Guo, Pleiss, Sun & Weinberger (2017). On calibration of modern neural networks.
+       arXiv:1706.04599.
+
+    Examples
+    --------
+    Half of the rows whose cluster has a probability of .8 are right:
+
+    >>> from gan_cluster.metrics import expected_calibration_error
+    >>> sure, unsure = [1.0, 0.0], [0.2, 0.8]
+    >>> round(expected_calibration_error(["a", "a", "b", "a"], [sure, sure, unsure, unsure]), 3)
+    0.15
+    """
+    n_bins = check_whole(n_bins, "n_bins", 1)
+    probabilities = check_array(probabilities, dtype=np.float64, input_name="probabilities")
+    sums = probabilities.sum(axis=1)
+    if (probabilities < 0).any() or not np.allclose(sums, 1, rtol=0, atol=SUM_TOLERANCE):
+        raise ValueError("probabilities should lie between 0 and 1, and each row sum to 1")
+    true = check_labels(labels_true, "labels_true")
+    labels, found = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    counts = contingency(true, labels)
+    classes, clusters = np.unique(true, return_inverse=True)[1], np.unique(labels)
+    of_class, matched = linear_sum_assignment(counts, maximize=True)
+    class_of = np.full(probabilities.shape[1], -1)
+    class_of[clusters[matched]] = of_class
+    is_right = class_of[labels] == classes
+    bins = np.minimum((found * n_bins).astype(int), n_bins - 1)
+    return float(np.abs(np.bincount(bins, is_right - found)).sum() / len(found))
 
 
 def check_labels(labels: Any, name: str) -> np.ndarray:

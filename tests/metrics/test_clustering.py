@@ -8,7 +8,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import make_scorer
 
-from gan_cluster.metrics import clustering_accuracy, purity
+from gan_cluster.metrics import clustering_accuracy, expected_calibration_error, purity
 
 
 @pytest.mark.parametrize("metric", [clustering_accuracy, purity])
@@ -96,3 +96,37 @@ def test_labels_that_are_no_classes_are_named(metric, labels, error, message):
 )
 def test_labels_of_any_kind(labels):
     assert clustering_accuracy(labels, [0, 1, 1]) == 1.0
+
+
+def test_calibration_is_that_of_its_definition():
+    rng = np.random.default_rng(0)
+    true, probabilities = rng.integers(3, size=200), rng.dirichlet(np.ones(3), size=200)
+    labels, found = probabilities.argmax(1), probabilities.max(1)
+    right = max((np.array(match)[labels] == true for match in permutations(range(3))), key=np.mean)
+    bins = [(found >= low) & (found < low + 0.1) for low in np.arange(10) / 10]
+    gaps = [abs(right[b].mean() - found[b].mean()) * b.mean() for b in bins if b.any()]
+    assert expected_calibration_error(true, probabilities, 10) == pytest.approx(sum(gaps))
+
+
+def test_calibration_of_probabilities_that_say_what_happens():
+    certain = np.eye(3)[[2, 0, 1, 1]]
+    assert expected_calibration_error(["b", "a", "c", "c"], certain) == 0
+    assert expected_calibration_error(["b", "a", "c", "c"], np.eye(3)[[0] * 4]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("true", "probabilities", "n_bins", "error", "message"),
+    [
+        ([0, 1], [[0.5, 0.6], [1, 0]], 15, ValueError, "each row sum to 1"),
+        ([0, 1], [[1.5, -0.5], [1, 0]], 15, ValueError, "between 0 and 1"),
+        ([0, 1], [[np.nan, 1], [1, 0]], 15, ValueError, "NaN"),
+        ([0, 1], [0.5, 0.5], 15, ValueError, "2D array"),
+        ([0, 1, 1], [[1, 0], [1, 0]], 15, ValueError, "same length"),
+        ([0.5, 1], [[1, 0], [1, 0]], 15, ValueError, "continuous"),
+        ([0, 1], [[1, 0], [1, 0]], 0, ValueError, "n_bins"),
+        ([0, 1], [[1, 0], [1, 0]], 1.5, TypeError, "n_bins"),
+    ],
+)
+def test_calibration_names_what_is_wrong(true, probabilities, n_bins, error, message):
+    with pytest.raises(error, match=message):
+        expected_calibration_error(true, probabilities, n_bins)
