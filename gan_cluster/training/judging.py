@@ -14,7 +14,7 @@ from gan_cluster.training.inference import (
     neighbor_joint,
 )
 from gan_cluster.training.merging import information
-from gan_cluster.training.mixtures import View, chosen, explained, mixtures
+from gan_cluster.training.mixtures import View, are_few, chosen, explained, mixtures
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 from gan_cluster.training.recipe import Recipe
@@ -52,17 +52,18 @@ class Jury:
     def score(self, net: AdversarialNet) -> float:
         """How good a net's clusters are; no label is looked at.
 
-        Those of finer codes have to be better than others: a merge that fits chance looks good.
+        Those of finer codes have to be better than others: a merge that fits chance looks good. It
+        hardly does so on many rows of a table.
         """
-        is_finer = net.clusters.n_codes > self.recipe.n_clusters * min(self.recipe.codes_in_turn)
-        return (1 - is_finer * FINER) * self._explained(net)
-
-    def _explained(self, net: AdversarialNet) -> float:
-        encoding = self.recipe.encoding
-        if self.view is None:
-            return information(neighbor_joint(net, encoding, self.rows, self.near))
-        shares = explained(self._read(net), self.near, self.view.rows, self.recipe.n_clusters)
-        return float(shares.mean())
+        n_clusters, view = self.recipe.n_clusters, self.view
+        is_finer = net.clusters.n_codes > n_clusters * min(self.recipe.codes_in_turn)
+        weight = 1 - is_finer * FINER
+        if view is not None and are_few(self.rows, n_clusters):
+            return weight * float(
+                explained(self._read(net), self.near, view.rows, n_clusters).mean()
+            )
+        told = information(neighbor_joint(net, self.recipe.encoding, self.rows, self.near))
+        return told if view is not None else weight * told
 
     def disagreement(self, net: AdversarialNet) -> float:
         """Share of rows whose twin is of another cluster."""

@@ -107,6 +107,11 @@ def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndar
     return surprises
 
 
+def are_few(rows: np.ndarray, n_clusters: int) -> bool:
+    """Whether rows are so few for each cluster that Gaussians say more of them than near rows."""
+    return len(rows) < FEW_ROWS * n_clusters
+
+
 def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     """From the simplest on: k-means, as a mixture of equal spheres, and one of Gaussians."""
     rows, d = view.rows, view.rows.shape[1]
@@ -143,7 +148,7 @@ def chosen(
     near, rows, k
         As of :func:`explained`.
     """
-    has_few = len(near) < FEW_ROWS * k
+    has_few = are_few(near, k)
     judging = rows if has_few else None
     shares = [explained(labels, near, judging, k) for labels in simple]
     best = int(np.argmax([share.mean() for share in shares]))
