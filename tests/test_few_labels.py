@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from replayed import Replayed, captured_on_the_cpu
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from small import IMAGE, clusterer, extractor
@@ -231,20 +230,6 @@ def test_a_checkpoint_is_of_its_labels(blobs, tmp_path, monkeypatch):
             clusterer(**settings, checkpoint_dir=tmp_path / "a").fit(X, other)
     model = clusterer(**settings, checkpoint_dir=tmp_path / "a").fit(X, some_of(classes))
     _same(model, whole, X)
-
-
-@pytest.mark.parametrize("settings", [{}, {"image_shape": IMAGE, "n_continuous": 1}])
-def test_captured_steps_learn_the_same_from_labels(settings, monkeypatch):
-    X = np.random.RandomState(0).uniform(0, 16, (80, 64))
-    y = np.full(80, -1)
-    y[:6] = [0, 1, 2] * 2
-    captured_on_the_cpu(monkeypatch)
-    captured = clusterer(**settings).fit(X, y)
-    assert Replayed.made
-    monkeypatch.setattr("gan_cluster.training.players.CAPTURES", "none")
-    plain = clusterer(**settings).fit(X, y)
-    assert plain.history_[-1]["label_loss"] == captured.history_[-1]["label_loss"]
-    _same(plain, captured, X)
 
 
 def test_ten_labels_name_the_digits():
