@@ -78,9 +78,9 @@ class Schedule:
 
     Callbacks of skorch are called in every stage; one with a true attribute ``stopped`` ends the
     whole fit. With a checkpoint the state of :meth:`fit` is kept. With labels clusters of classes
-    have the numbers of those, and while the generator joins, labelled rows teach Q. ``net_class``
-    says what a step
-    is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt that ended it early, or None.
+    have the numbers of those, and once the generator has joined, labelled rows teach Q.
+    ``net_class`` says what a step is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt
+    that ended it early, or None.
     """
 
     def __init__(
