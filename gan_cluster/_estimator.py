@@ -222,7 +222,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         >>> X, y = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
         >>> clusterer = InfoGANClusterer(3, max_epochs=40, random_state=0)
         >>> some = np.full(200, -1)
-        >>> some[:6] = y[:6]  # all three classes are among them
+        >>> some[:10] = y[:10]  # all three classes are among them
         >>> clusterer.fit(X, some).classes_
         array([0, 1, 2])
         >>> bool((clusterer.predict(X) == y).all())
