@@ -434,4 +434,4 @@ def test_as_many_rows_of_each_class_have_a_label_and_all_methods_see_the_same(mo
     assert (y == digits.y_train)[y >= 0].all()
     for method in (*SUPERVISED, *SEMI_SUPERVISED):
         found = fitted(method, digits, y, 0).predict(digits.X_test)
-        assert np.mean(found == digits.y_test) > 0.5
+        assert np.mean(found == digits.y_test) > 0.3
