@@ -48,7 +48,7 @@ for n in NUMBERS:
     methods = {
         "nearest neighbour": KNeighborsClassifier(1).fit(X[y >= 0], y[y >= 0]),
         "self-training": SelfTrainingClassifier(LogisticRegression()).fit(X, y),
-        "label spreading": LabelSpreading(kernel="knn", alpha=0.99, max_iter=1000).fit(X, y),
+        "label spreading": LabelSpreading("knn", n_neighbors=10, alpha=0.9).fit(X, y),
         "InfoGANClusterer": clusterers[n],
     }
     for name, method in methods.items():
