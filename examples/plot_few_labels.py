@@ -45,10 +45,11 @@ for n in NUMBERS:
     clusterers[n] = InfoGANClusterer(
         n_clusters=10, image_shape=(1, 8, 8), n_init=2, random_state=0
     ).fit(X, y)
+    spreading = LabelSpreading("knn", n_neighbors=10, alpha=0.9, max_iter=1000)
     methods = {
         "nearest neighbour": KNeighborsClassifier(1).fit(X[y >= 0], y[y >= 0]),
         "self-training": SelfTrainingClassifier(LogisticRegression()).fit(X, y),
-        "label spreading": LabelSpreading("knn", n_neighbors=10, alpha=0.9).fit(X, y),
+        "label spreading": spreading.fit(X, y),
         "InfoGANClusterer": clusterers[n],
     }
     for name, method in methods.items():
