@@ -94,15 +94,6 @@ def test_names_that_are_swapped_swap_the_clusters(fitted, blobs):
     assert np.mean(model.labels_ == swapped[classes]) > 0.95
 
 
-def test_a_mixture_that_teaches_has_the_numbers_of_classes(blobs):
-    X, classes = blobs
-    swapped = np.array([2, 0, 1])[classes]
-    model = clusterer(**{**LEARNS, "prior": "auto"}).fit(X, some_of(swapped))
-    teacher = model.model_.net.clusters.teacher
-    assert np.mean(teacher(model.model_.encode(X)).argmax(1).numpy() == swapped) > 0.95
-    assert np.mean(model.labels_ == swapped) > 0.95
-
-
 @pytest.mark.parametrize("per_cluster", [1, 4])
 def test_clusters_that_no_label_names_come_after_by_size(per_cluster):
     sizes = [40, 20, 70, 50]
