@@ -3,8 +3,8 @@ A few labels
 ============
 
 Nobody labels a thousand images, but ten are soon done. Clusters that form without labels then get
-names, and the labels put right what the clusters had wrong. Here are 1,347 handwritten digits to
-learn from, of which 10, 30 or 100 have a label, and 450 others to try what was learned.
+names, and learn from the labels. Here are 1,347 handwritten digits to learn from, of which 10, 30
+or 100 have a label, and 450 others to try what was learned.
 """
 
 # %%
