@@ -117,6 +117,9 @@ MEASURED = {
     "which sees labels; `near` are shares of near rows of one class; fidelity and variety are of "
     "drawn members, by pixels (`benchmarks/photos.py`).",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
+    "few_labels": "Fits on all rows of train with the classes of a few, as many of each: plain "
+    "accuracy on test, without any matching (`benchmarks/few_labels.py`). `knn` and `logistic` see "
+    "labelled rows alone. Seconds are those of a machine with several other jobs.",
     "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`). Rows of "
     "infogan-cr had a contrastive term besides, which is gone: FactorVAE was .670 with it and .675 "
     "without, over the same five seeds.",

@@ -110,7 +110,8 @@ ATTRIBUTES = """\
 history_ : list of dict
     One an epoch, with ``seconds``: ``contrast`` while a trunk looks at rows; then
     ``cluster_usage``, ``labels_changed`` and ``agreement``; once
-    the generator has joined also losses, ``variety`` of generated rows as a share of that of
+    the generator has joined also ``label_loss``, the cross-entropy of labelled rows where there
+    are any, losses, ``variety`` of generated rows as a share of that of
     real ones, ``cluster_variety``, the same within each cluster of those drawn of one code,
     and ``mutual_information`` in nats beside its ceiling ``code_entropy``; with the consistency
     term ``cluster_fidelity``, the share of what is drawn of each cluster that is read as of it;

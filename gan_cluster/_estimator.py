@@ -47,6 +47,7 @@ from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.checkpoint import Checkpoint
+from gan_cluster.training.labels import Labels
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import launched
 from gan_cluster.training.random import (
@@ -54,7 +55,7 @@ from gan_cluster.training.random import (
     gradients_on,
     torch_generator,
 )
-from gan_cluster.training.recipe import Length, Recipe, runs_users_code
+from gan_cluster.training.recipe import Recipe, runs_users_code
 from gan_cluster.training.schedule import Schedule
 
 POSITIVE = Interval(Integral, 1, None, closed="left")
@@ -186,8 +187,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : array-like or tensor of shape (n_samples, n_features)
             Unlabelled rows; or images, of shape (n_samples, channels, height, width),
             (n_samples, height, width, channels) or (n_samples, height, width). Never changed.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_samples,), default=None
+            Classes of some rows, as whole numbers or names, with -1 where none is known, as in
+            :mod:`sklearn.semi_supervised`. A clusterer then learns from the labelled rows: cluster
+            i is class ``classes_[i]``, and clusters beyond these are found as without labels, and
+            come after by size. A y that has no -1 is ignored, so that classes in a pipeline or a
+            search do not change the clusters; so is one that is -1 throughout. An extractor ignores
+            every y.
 
         Returns
         -------
@@ -197,23 +203,41 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            Before any training, for parameters or data that cannot work, naming them. A fit
-            that fails leaves the estimator as it was.
+            Before any training, for parameters or data that cannot work, naming them; of y, if it
+            has a -1 and not one value for each row, more classes than ``n_clusters`` or numbers
+            that are not whole, if it holds NaN, and with ``warm_start`` or without the
+            consistency term, where labels cannot be learned. A fit that fails leaves the estimator
+            as it was.
         MemoryError
             If a GPU has too little memory for a step, with the batch size that would fit.
         KeyboardInterrupt
             If training is interrupted. From its first epoch on the estimator is then fitted as
             far as training came, and a warning says so; with ``warm_start`` it is as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_blobs
+        >>> from gan_cluster import InfoGANClusterer
+        >>> X, y = make_blobs(200, centers=3, random_state=0, cluster_std=0.3)
+        >>> clusterer = InfoGANClusterer(3, max_epochs=40, random_state=0)
+        >>> some = np.full(200, -1)
+        >>> some[:10] = y[:10]  # all three classes are among them
+        >>> clusterer.fit(X, some).classes_
+        array([0, 1, 2])
+        >>> bool((clusterer.predict(X) == y).all())
+        True
         """
         self._check_parameters()
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
+            labels = self._labels(y, rows, goes_on)
             hint = hint_of_images(rows)
             if self.verbose and hint:
                 print(hint, file=sys.stderr)
-            schedule = self._schedule(rows, goes_on)
-            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule.length)
+            schedule = self._schedule(rows, goes_on, labels)
+            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule)
             net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
             self._before_training(schedule.recipe, net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
@@ -226,7 +250,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             else:
                 net, batches = schedule.fit()
                 recipe = schedule.recipe.with_codes(net.clusters.n_codes)
-                self.model_ = Model(recipe, net, batches.rng)
+                self.model_ = Model(recipe, net, batches.rng, classes=labels and labels.names)
             self._after_training(rows.X)
             sizes = self._sizes(rows.X)
             bridge.finish()
@@ -255,7 +279,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : array-like or tensor, as in :meth:`fit`
             A chunk of rows; the first one sets the scale of the data.
         y : Ignored
-            Not used, present for API consistency.
+            Not used, present for API consistency: classes are learned by :meth:`fit` alone.
 
         Returns
         -------
@@ -314,7 +338,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             warnings.warn(message, UserWarning, stacklevel=4)
         return rows
 
-    def _schedule(self, rows: Rows, goes_on: bool) -> Schedule:
+    def _labels(self, y: Any, rows: Rows, goes_on: bool) -> Labels | None:
+        """What y says of classes, where anything could be learned from it."""
+        return None
+
+    def _schedule(self, rows: Rows, goes_on: bool, labels: Labels | None = None) -> Schedule:
         """What trains, once every parameter is resolved against the rows."""
         processes, device = launched(resolve_device(self.device))
         begun = self.model_.recipe if goes_on else None
@@ -326,9 +354,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             processes=processes,
             verbose=bool(self.verbose),
             callbacks=self.callbacks or [],
+            labels=labels,
         )
 
-    def _checkpoint(self, rows: Rows, goes_on: bool, length: Length) -> Checkpoint | None:
+    def _checkpoint(self, rows: Rows, goes_on: bool, schedule: Schedule) -> Checkpoint | None:
         if self.checkpoint_dir is None:
             return None
         if goes_on:
@@ -336,7 +365,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "warm_start continues from this fitted estimator and cannot use checkpoint_dir: "
                 "set checkpoint_dir=None, or fit a new estimator"
             )
-        named = identity(self.get_params(deep=False), rows)
+        named = identity(self.get_params(deep=False), rows, schedule.labels)
+        length = schedule.length
         return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking))
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:

@@ -27,6 +27,7 @@ from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.batches import steps_per_epoch
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.history import plain
+from gan_cluster.training.labels import Labels
 from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
     DRAWING_STEPS,
@@ -179,18 +180,20 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def identity(parameters: Parameters, rows: Rows) -> str:
+def identity(parameters: Parameters, rows: Rows, labels: Labels | None = None) -> str:
     """What two fits must share for one to go on with the checkpoint of the other.
 
-    All of X and its layout, the parameters, and of networks and other objects of the user's the
-    weights, which of these are trained, and plain attributes; functions and classes count by their
-    names.
+    All of X and its layout, the labels, the parameters, and of networks and other objects of the
+    user's the weights, which of these are trained, and plain attributes; functions and classes
+    count by their names.
     """
     named = {k: repr(_written(v)) for k, v in parameters.items() if k not in IRRELEVANT}
     said = json.dumps([named, rows.X.shape, str(rows.X.dtype), rows.layout], sort_keys=True)
     digest = hashlib.sha256(said.encode())
     for chunk in gen_batches(len(rows.X), BLOCK_ROWS):
         digest.update(np.ascontiguousarray(read(rows.X, chunk)).data)
+    for part in labels or ():
+        digest.update(f"{part.dtype} {part.shape}".encode() + part.tobytes())
     return digest.hexdigest()
 
 

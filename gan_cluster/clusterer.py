@@ -11,7 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from gan_cluster._docs import documented
 from gan_cluster._estimator import BaseGAN, of_model
 from gan_cluster._recipe import objective_of
+from gan_cluster._validation.labels import check_labels
 from gan_cluster._validation.latent import check_whole
+from gan_cluster._validation.rows import Rows
+from gan_cluster.training.labels import Labels
 
 
 @documented(or_none="", without="", gan=", which has\n    no clusters")
@@ -25,7 +28,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     rows. A recognition network Q, which shares the discriminator's first layers, reads the code
     back [1]_. The first categorical code is the cluster. Q also has to give a real row and a
     changed copy of it, its twin, the same label, while clusters keep their sizes [2]_. So Q reads
-    real rows well even where the generator draws poorly. No label is used anywhere.
+    real rows well even where the generator draws poorly. No label is needed; where the classes of a
+    few rows are known, ``fit(X, y)`` learns from these, too.
 
     Parameters
     ----------
@@ -41,6 +45,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training row; 0 is the largest, empty ones come last. Later calls of
         ``partial_fit`` keep their numbers.
+    classes_ : ndarray of shape (n_classes,)
+        After ``fit`` with the classes of some rows: these, sorted. Cluster i is ``classes_[i]``,
+        and clusters that no label names come after, by size. Otherwise there is no such attribute.
     mutual_information_ : float
         InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
         fit ended before the generator joined.
@@ -79,6 +86,39 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     offset_ = of_model("offset", "The score that 1 % of the training rows are below.")
     __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Classes by name, where labels of some rows told them: cluster i is the i-th."""
+        classes = self.model_.classes if "model_" in vars(self) else None
+        if classes is None:
+            raise AttributeError(
+                "clusters have no names: there are classes_ only after fit(X, y) with a y that has "
+                "the classes of some rows, and -1 for all others"
+            )
+        return classes
+
+    def _labels(self, y: Any, rows: Rows, goes_on: bool) -> Labels | None:
+        labels = check_labels(y, len(rows.X))
+        if labels is None:
+            return None
+        assert self.n_clusters is not None
+        if len(labels.names) > self.n_clusters:
+            raise ValueError(
+                f"y names {len(labels.names)} classes, n_clusters={self.n_clusters}: raise "
+                "n_clusters, or set y to -1 for some classes"
+            )
+        if not objective_of(self.objective).is_consistent:
+            raise ValueError(
+                f"y has classes, and objective={self.objective!r} learns from no label: set "
+                'objective="consistency", or leave y out'
+            )
+        if goes_on:
+            raise ValueError(
+                "y has classes, and warm_start trains on without labels: fit a new estimator, or "
+                "leave y out"
+            )
+        return labels
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -240,9 +280,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
         All that is asked of the clusterer afterwards is of the merged one: it is read where one of
         its parts would be, with their probabilities in sum, and drawn as often as they would be.
-        Clusters, and ``labels_`` with them, are numbered by size anew. ``model_`` becomes another
-        object, so that an extractor made from it stays as it was. A new ``fit`` starts with
-        ``n_clusters`` again.
+        Clusters, and ``labels_`` with them, are numbered by size anew, and those of classes lose
+        their names: ``classes_`` is gone. ``model_`` becomes another object, so that an extractor
+        made from it stays as it was. A new ``fit`` starts with ``n_clusters`` again.
 
         Parameters
         ----------

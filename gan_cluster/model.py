@@ -50,6 +50,8 @@ class Model:
         Clusters of the net by size; None keeps the net's own numbers.
     merges : bool, default=False
         Whether codes are merged anew after each chunk of ``partial_fit``.
+    classes : ndarray of shape (n_classes,), default=None
+        Names of the first clusters, where labels gave them some.
 
     Examples
     --------
@@ -70,12 +72,14 @@ class Model:
         rng: torch.Generator,
         order: np.ndarray | None = None,
         merges: bool = False,
+        classes: np.ndarray | None = None,
     ):
         self.recipe = recipe
         self.net = net
         self.rng = rng
         self.order = order
         self.merges = merges
+        self.classes = classes
 
     @property
     def layout(self) -> Layout:
@@ -153,16 +157,22 @@ class Model:
     def number_by_size(self, X: np.ndarray) -> None:
         """Give clusters their numbers: the largest among these rows comes first, empty ones last.
 
-        Numbers are then consecutive, and stay when training goes on.
+        Those of classes keep theirs and come before. Numbers are then consecutive, and stay when
+        training goes on.
         """
         if self.order is None:
             counts = np.bincount(self.clusters(X), minlength=self.n_clusters)
+            counts[: len(() if self.classes is None else self.classes)] = 1 + len(X)
             self.order = np.argsort(-counts, kind="stable")
 
     def joined(self, clusters: list[int], labels: np.ndarray) -> tuple["Model", np.ndarray]:
-        """A copy in which several clusters are one, numbered by size, and labels (n,) by it."""
+        """A copy in which several clusters are one, numbered by size, and labels (n,) by it.
+
+        It has no names of classes, as clusters have other numbers then.
+        """
         model = self.to(self.device)
         model.merges = False  # or ``partial_fit`` would make as many clusters as before
+        model.classes = None
         order = np.arange(self.n_clusters) if self.order is None else self.order
         numbers = model.net.clusters.join([int(order[cluster]) for cluster in clusters])
         labels = numbers[order[labels]]
@@ -334,7 +344,7 @@ class Model:
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing, net.forming = self.net.playing, self.net.forming
-        model = Model(recipe, net, self.rng, self.order, self.merges)
+        model = Model(recipe, net, self.rng, self.order, self.merges, self.classes)
         model.usual = None if self.usual is None else self.usual.to(device)
         return model
 
@@ -375,6 +385,8 @@ class Model:
             "merges": self.merges,
             **learned,
         }
+        if self.classes is not None:
+            document["classes"] = self.classes.tolist()
         return document, tensors
 
     @classmethod
@@ -395,9 +407,18 @@ class Model:
         order = tensors["order"].numpy() if "order" in tensors else None
         if order is not None and not np.array_equal(np.sort(order), np.arange(len(net.clusters))):
             raise ValueError("order is no order of the clusters")
-        model = cls(recipe, net, rng, order, bool(document["merges"]))
+        classes = _names(document["classes"], len(net.clusters)) if "classes" in document else None
+        model = cls(recipe, net, rng, order, bool(document["merges"]), classes)
         model.usual = Usual.from_state(net, tensors) if recipe.n_clusters else None
         return model
+
+
+def _names(classes: Any, n_clusters: int) -> np.ndarray:
+    """Names of classes from a document; a ValueError if they cannot be those of the clusters."""
+    kinds = {type(name) for name in classes} if isinstance(classes, list) else set()
+    if kinds not in ({int}, {str}) or not len(set(classes)) == len(classes) <= n_clusters:
+        raise ValueError("classes are no names of clusters")
+    return np.array(classes, dtype=np.int64 if kinds == {int} else str)
 
 
 def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:

@@ -447,3 +447,19 @@ def test_rivals_and_other_rows_are_scored(monkeypatch):
     assert row["columns"] > 0.8
     assert row["far"] > 0.8
     assert 0 <= row["outside"] <= 0.05
+
+
+def test_as_many_rows_of_each_class_have_a_label_and_all_methods_see_the_same(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from data import DataSet
+    from few_labels import SEMI_SUPERVISED, SUPERVISED, draw_labels, fitted
+
+    X, classes = load_digits(return_X_y=True)
+    digits = DataSet(X[:600], classes[:600], X[600:800], classes[600:800], (1, 8, 8))
+    y = draw_labels(digits.y_train, 30, seed=1)
+    assert (y == draw_labels(digits.y_train, 30, seed=1)).all()
+    assert np.bincount(y[y >= 0]).tolist() == [3] * 10
+    assert (y == digits.y_train)[y >= 0].all()
+    for method in (*SUPERVISED, *SEMI_SUPERVISED):
+        found = fitted(method, digits, y, 0).predict(digits.X_test)
+        assert np.mean(found == digits.y_test) > 0.3

@@ -15,6 +15,7 @@ LOSSES = {
     "discriminator_loss": "discriminator",
     "generator_loss": "generator",
     "agreement": "agreement of twins",
+    "label_loss": "labelled rows",
 }
 INFORMATION = {
     "mutual_information": "bound on the information",

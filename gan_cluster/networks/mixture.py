@@ -41,6 +41,11 @@ class Mixture(nn.Module):
         for name, part in zip(PARTS, (weights, means, factors, center, axes), strict=True):
             self.register_buffer(name, part)
 
+    def ordered(self, order: Tensor) -> "Mixture":
+        """The same with its components in another order."""
+        parts = self.weights[order], self.means[order], self.factors[order]
+        return Mixture(*parts, self.center, self.axes)
+
     def forward(self, rows: Tensor) -> Tensor:
         seen = (rows.flatten(1) - self.center) @ self.axes
         offsets = torch.einsum("kd,kde->ke", self.means, self.factors)

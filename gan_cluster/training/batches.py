@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import copy
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,22 @@ import torch
 from sklearn.utils import gen_batches
 
 from gan_cluster.training.data import CHUNK_BYTES, Encoding
+from gan_cluster.training.labels import Labels
 from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.random import torch_generator
 from gan_cluster.training.storage import Block, block_sizes, mapped_file, read, release
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # rows, their partners, their numbers
+LABELLED = 4  # there is a labelled row for so many others
+
+Batch = tuple[torch.Tensor, ...]  # rows, partners, row numbers; labelled rows and their classes
 
 
 class Batches:
     """Shuffled batches of encoded rows, new in order at every pass.
 
     Each item is (rows, partners, indices): a partner is the row itself or, where ``near`` rows
-    are given, one of them drawn anew each time. The last, smaller batch of a block is left out, so
+    are given, one of them drawn anew each time. Where there are labels, some labelled rows, drawn
+    with replacement, and their classes follow. The last, smaller batch of a block is left out, so
     that every step has the same size; shuffling gives its rows their turn.
 
     Rows come from one of two places. From memory or a file they are read and encoded batch by
@@ -68,6 +73,7 @@ class Batches:
         self.processes = processes
         self.held = held
         self.near: Any = self._placed(near)
+        self.known: list[torch.Tensor] | None = None  # labelled rows by number, and classes
         self.labels = torch.full((len(X),), -1, device=device, dtype=torch.int32)
 
     def reseeded(self, rng: torch.Generator) -> "Batches":
@@ -88,6 +94,13 @@ class Batches:
             return near
         return torch.from_numpy(near[0]).to(self.device)
 
+    def beside_labels(self, labels: Labels) -> "Batches":
+        """Batches that go on from here with labelled rows beside the others."""
+        other = copy(self)
+        place = "cpu" if self.held is None else self.device
+        other.known = [torch.from_numpy(part).to(place) for part in (labels.rows, labels.numbers)]
+        return other
+
     def alone(self) -> "Batches":
         """Batches that go on from here with each row as its own partner."""
         return self.beside(None)
@@ -107,8 +120,11 @@ class Batches:
             block, near = self.blocks[i], self.near[i] if self.near is not None else None
             yield from self._shuffled(read(self.X, block), block, near)
 
-    def positions(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Where the rows of each batch of an epoch, and their partners, are held."""
+    def positions(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Where the rows of each batch of an epoch, and their partners, are held.
+
+        And, where there are labels, which of these come with it.
+        """
         seed = int(torch.randint(2**62, (), generator=self.rng))
         rng = torch_generator(seed, self.device)
         order = self._share(torch.randperm(len(self.X), generator=rng, device=self.device))
@@ -119,13 +135,27 @@ class Batches:
             partners = self.near[order, drawn].long()
         used = len(order) // self.batch_size * self.batch_size
         for batch in gen_batches(used, self.batch_size):
-            yield order[batch], partners[batch]
+            yield order[batch], partners[batch], *self._drawn(rng)
 
-    def gathered(self, positions: torch.Tensor, partners: torch.Tensor) -> Batch:
+    def gathered(
+        self, positions: torch.Tensor, partners: torch.Tensor, *drawn: torch.Tensor
+    ) -> Batch:
         """The batch of rows that are held at these positions."""
         assert self.held is not None
         rows = self.held[positions]
-        return rows, rows if self.near is None else self.held[partners], positions
+        batch = rows, rows if self.near is None else self.held[partners], positions
+        if self.known is None:
+            return batch
+        indices, classes = (part[drawn[0]] for part in self.known)
+        return *batch, self.held[indices], classes
+
+    def _drawn(self, rng: torch.Generator) -> list[torch.Tensor]:
+        """Which labels come with a batch, those of this process, where there are any."""
+        if self.known is None:
+            return []
+        size = self.processes.count, ceil(self.batch_size / LABELLED)
+        drawn = torch.randint(len(self.known[0]), size, generator=rng, device=rng.device)
+        return [drawn[self.processes.rank]]
 
     def _share(self, order: torch.Tensor) -> torch.Tensor:
         """The part of an order that is this process's."""
@@ -143,7 +173,14 @@ class Batches:
             if near is not None:
                 drawn = torch.randint(near.shape[1], (len(positions),), generator=self.rng)
                 partners = self._sent(self.encoding.encode(X[near[positions, drawn.numpy()]]))
-            yield rows, partners, self._sent(numbers[batch])
+            yield rows, partners, self._sent(numbers[batch]), *self._labelled()
+
+    def _labelled(self) -> Iterator[torch.Tensor]:
+        """Labelled rows that come with a batch, and their classes, where there are any."""
+        for drawn in self._drawn(self.rng):
+            indices, classes = (part[drawn] for part in self.known or ())
+            yield self._sent(self.encoding.encode(read(self.X, indices.numpy())))
+            yield self._sent(classes)
 
     def _sent(self, batch: torch.Tensor) -> torch.Tensor:
         """A batch on the device; a GPU fetches it in its turn, and is not waited for."""

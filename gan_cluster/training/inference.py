@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
 from gan_cluster.training.data import Encoding
+from gan_cluster.training.labels import Votes
 from gan_cluster.training.merging import label_joint, merge_codes
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -96,18 +97,20 @@ def merge_clusters(
     near: np.ndarray,
     n_clusters: int,
     known: torch.Tensor | None = None,
+    votes: Votes | None = None,
 ) -> torch.Tensor:
     """Group the values of the net's first code into clusters by what near rows share.
 
-    Clusters keep the numbers of the ``known`` groups with which they have most rows in common.
+    Clusters keep the numbers of the ``known`` groups with which they have most rows in common, or
+    have those of classes, by ``votes`` of labelled rows.
     """
     found = map_rows(net, encoding, X, lambda batch: net.read_first(batch).softmax(1))
     sure = found.argmax(1)
     joint = code_joint(found, near)
-    groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
+    groups = merge_codes(joint, n_clusters, np.random.RandomState(0), votes)
     if len(np.unique(groups[sure])) < n_clusters:  # the net is hardly trained
         joint = code_joint(np.eye(found.shape[1], dtype=np.float32)[sure], near)
-        groups = merge_codes(joint, n_clusters, np.random.RandomState(0))
+        groups = merge_codes(joint, n_clusters, np.random.RandomState(0), votes)
     if known is not None:
         shared = np.zeros((n_clusters, n_clusters))
         np.add.at(shared, (groups, known.cpu().numpy()), joint.sum(0))

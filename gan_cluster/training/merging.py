@@ -13,10 +13,13 @@ from scipy.sparse import csr_array
 from scipy.special import xlogy
 from sklearn.cluster import AgglomerativeClustering
 
+from gan_cluster.training.labels import Votes
+
 RESTARTS = 20
 FEW = 100  # codes that are each tried in every group
 UNEQUAL = 0.25  # part of the entropy that is taken off
 LOOKS = 4  # at each of many codes; what is left to gain then is some thousandths
+LABEL = 1.0  # nats for each of a code's rows that a label of one of them is worth
 
 
 def information(joint: np.ndarray) -> float:
@@ -62,8 +65,15 @@ def grouped(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarra
     return member.T @ joint @ member
 
 
-def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
+def merge_codes(
+    joint: np.ndarray,
+    n_clusters: int,
+    rng: np.random.RandomState,
+    votes: Votes | None = None,
+) -> np.ndarray:
     """Group codes into clusters so that the cluster of a row tells most of that of a near row.
+
+    Where some rows have labels, it is also worth something that those of class i are in cluster i.
 
     Parameters
     ----------
@@ -73,6 +83,8 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
         At most n_codes.
     rng : RandomState
         Draws the starts of the search, but for the first.
+    votes : Votes, default=None
+        Of rows of at most n_clusters classes, and their codes.
 
     Returns
     -------
@@ -85,10 +97,20 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
     >>> groups = merge_codes(joint, 2, np.random.RandomState(0))
     >>> groups[0] == groups[1], groups[0] == groups[2]
     (np.True_, np.False_)
+    >>> votes = Votes(classes=np.eye(2), found=np.array([[0, 0, 1], [1, 0, 0]]))
+    >>> merge_codes(joint, 2, np.random.RandomState(0), votes).tolist()
+    [1, 1, 0]
     """
     n_codes = len(joint)
+    worth = np.zeros((n_clusters, n_codes))
+
+    def named(groups: np.ndarray) -> np.ndarray:
+        return groups if votes is None else np.argsort(votes.order(groups, n_clusters))[groups]
+
+    if votes is not None:
+        worth[: votes.classes.shape[1]] = LABEL / n_codes * votes.counts
     if n_codes <= max(n_clusters, 2):
-        return np.minimum(np.arange(n_codes), n_clusters - 1)
+        return named(np.minimum(np.arange(n_codes), n_clusters - 1))
     share = np.maximum(joint.sum(0), 1 / n_codes**2)
     apart = 1 - joint / np.sqrt(np.outer(share, share))
     nearest = AgglomerativeClustering(n_clusters, metric="precomputed", linkage="average")
@@ -97,19 +119,26 @@ def merge_codes(joint: np.ndarray, n_clusters: int, rng: np.random.RandomState) 
         rng.permutation(np.arange(n_codes) % n_clusters)
         for _ in range(min(RESTARTS, 400 // n_codes))
     ]
-    candidates = [_move_codes(joint, groups, n_clusters) for groups in starts]
+    candidates = [_move_codes(joint, named(groups), worth) for groups in starts]
     if len(candidates) == 1:
         return candidates[0]
-    return max(candidates, key=lambda groups: criterion(grouped(joint, groups, n_clusters)))
+
+    def quality(groups: np.ndarray) -> float:
+        agreed = float(worth[groups, np.arange(n_codes)].sum())
+        return criterion(grouped(joint, groups, n_clusters)) + agreed
+
+    return max(candidates, key=quality)
 
 
-def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
+def _move_codes(joint: np.ndarray, groups: np.ndarray, worth: np.ndarray) -> np.ndarray:
     """Move one code at a time to where the criterion gains most, until none moves.
+
+    What a code is ``worth`` in each cluster by its labels (n_clusters, n_codes) is gained, too.
 
     Of many codes each is looked at some times at most.
     """
     kind, looks = (_Search, math.inf) if len(joint) <= FEW else (_NearSearch, LOOKS)
-    search: Any = kind(joint, groups, n_clusters)
+    search: Any = kind(joint, groups, len(worth))
     stale = joint.sum(0) > 0  # a code that no row has is where it is
     while stale.any() and looks:
         looks -= 1
@@ -120,6 +149,7 @@ def _move_codes(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.nd
             if (search.groups == home).sum() == 1:
                 continue
             targets, gain = search.gains(code)
+            gain = gain + worth[targets, code]
             best = int(gain.argmax())
             if gain[best] > gain[targets == home] + 1e-9:
                 stale |= search.move(code, targets[best])

@@ -1,6 +1,6 @@
 """What a training step is: the adversarial game, and what is asked of labels of real rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import chain, islice
 from typing import Any, Self
@@ -51,7 +51,8 @@ class AdversarialNet(Players):
 
         consistency_weight * (agreement + balance) - info_weight * L_I of the other codes,
 
-    and the generator plays against a critic: a discriminator that is told the first code, of real
+    with the cross-entropy of labelled rows added to agreement and balance where a batch has such
+    rows. The generator plays against a critic: a discriminator that is told the first code, of real
     rows the value that Q reads (arXiv:1802.05637). So what it draws of a value has to look like the
     rows that have it, and values are drawn as often as rows have them.
 
@@ -137,7 +138,7 @@ class AdversarialNet(Players):
             self.clusters.teacher = Mixture(**state["teacher"]).to(self.device)
 
     def train_step(self, batch: tuple[Tensor, ...], **fit_params: Any) -> dict[str, Any]:
-        rows, partners = batch[:2]
+        (rows, partners), known = batch[:2], batch[3:]
         if self.looking:
             return self.observer_step(rows)
         if not self.playing:
@@ -153,8 +154,8 @@ class AdversarialNet(Players):
         if self.build_critic is None:
             terms = self.discriminator_step(shown, partners, drawn.detach(), latent)
         else:
-            read = (drawn.detach(), latent) if self._reads_drawn else ()
-            terms = self.discriminator_step(rows, partners, *read)
+            read = drawn.detach() if self._reads_drawn else None
+            terms = self.discriminator_step(rows, partners, read, latent, known)
             self.clusters.note(self.processes.mean(terms["codes"].mean(0)))
             conditions = torch.cat([terms["codes"], self.code.first(latent)])
             terms |= self.critic_step(shown, drawn.detach(), conditions)
@@ -205,23 +206,32 @@ class AdversarialNet(Players):
         partners: Tensor,
         fake: Tensor | None = None,
         latent: Latent | None = None,
+        known: Sequence[Tensor] = (),
     ) -> dict[str, Tensor]:
-        """Update the discriminator and Q; return the terms, detached. Without fake, no game."""
+        """Update the discriminator and Q; return the terms, detached. Without fake, no game.
+
+        Where they are ``known``, there are labelled rows and their clusters (n,).
+        """
         terms: dict[str, Tensor] = {}
         plays = self.build_critic is None and fake is not None
         if self._penalises and plays:
             rows = rows.detach().requires_grad_()
-        drawn = [] if fake is None else [fake]
-        real, *generated, twin_logits = self.outputs(rows, partners, *drawn)
+        others = [] if fake is None else [fake]
+        others += [self.twins(each, self.rng) for each in known[:1]]
+        real, *generated, twin_logits = self.outputs(rows, partners, *others)
         loss = torch.zeros((), dtype=rows.dtype, device=self.device)
         if plays:
             loss = self.game(rows, real.adversarial, generated[0].adversarial, terms)
-        if latent is not None:
+        if fake is not None and latent is not None:
             loss = loss - self._information(generated[0].code, latent)
         if self.code.categorical:
             loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
             read = self.code.logits(real.code)[0].argmax(1)
             terms["codes"] = one_hot(read, self.code.categorical[0])
+        if known:
+            wrong = F.cross_entropy(self.cluster_logits(generated[-1].code), known[1])
+            terms["label_loss"] = wrong.detach()
+            loss = loss + self.objective.consistency_weight * wrong
         self.update(self.discriminator_, loss)
         return terms
 
@@ -404,7 +414,7 @@ class AdversarialNet(Players):
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over batches
-        for rows, partners, _ in islice(batches, n_batches):
+        for rows, partners, *_ in islice(batches, n_batches):
             self.outputs(rows, partners)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum

@@ -20,6 +20,7 @@ from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Set
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.inference import view_of
 from gan_cluster.training.judging import EARNED, Jury
+from gan_cluster.training.labels import Labels
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import ALONE, Processes
@@ -80,8 +81,10 @@ class Schedule:
     """Runs the stages of training on rows X (n_samples, n_features), as a recipe says.
 
     Callbacks of skorch are called in every stage; one with a true attribute ``stopped`` ends the
-    whole fit. With a checkpoint the state of :meth:`fit` is kept. ``net_class`` says what a step
-    is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt that ended it early, or None.
+    whole fit. With a checkpoint the state of :meth:`fit` is kept. With labels clusters of classes
+    have the numbers of those, and once the generator has joined, labelled rows teach Q.
+    ``net_class`` says what a step is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt
+    that ended it early, or None.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Schedule:
         verbose: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: Checkpoint | None = None,
+        labels: Labels | None = None,
         net_class: type[AdversarialNet] = AdversarialNet,
     ):
         assert recipe.length is not None
@@ -103,6 +107,7 @@ class Schedule:
         self.forecast = Forecast()
         self.callbacks = list(callbacks)
         self.checkpoint = checkpoint
+        self.labels = labels
         self.net_class = net_class
         self.interrupt: KeyboardInterrupt | None = None
 
@@ -176,7 +181,7 @@ class Schedule:
         """
         looking, forming, _, drawing, _ = self.stages
         compared = len(self.runs) > 1
-        judges = compared or self.recipe.merges or self.recipe.mixtures
+        judges = compared or self._groups or self.recipe.mixtures
         scores: list[float] = []
         begun = 0 if looking is None else LOOKING
         if self.checkpoint and self.checkpoint.seeds is not None:
@@ -189,7 +194,7 @@ class Schedule:
                 self._train(chosen, looking, LOOKING)
             if looking is not None:
                 self._show(chosen.net, begun)
-            jury = Jury.of(chosen.net, self.recipe, self.X) if judges else None
+            jury = self._jury(chosen.net) if judges else None
             for i, run in list(enumerate(self.runs))[max(begun, 0) :]:
                 label = f"{forming.label} {i + 1}/{len(self.runs)}"
                 self._train(run, replace(forming, label=label), i, scores)
@@ -210,7 +215,7 @@ class Schedule:
             if chosen.net.looking:
                 self._show(chosen.net, begun)
             if jury is None and judges:
-                jury = Jury.of(chosen.net, self.recipe, self.X)
+                jury = self._jury(chosen.net)
             chosen.net.refresh_statistics(chosen.batches)
             if not scores:
                 self._merge(chosen, jury)
@@ -264,7 +269,7 @@ class Schedule:
             net.clusters.regroup(None)
         self._train(Run(net, batches), stage)
         if merges:
-            Jury.of(net, recipe, self.X).merge(net, known)
+            self._jury(net).merge(net, known)
         return merges
 
     def _forms(self, net: AdversarialNet) -> bool:
@@ -279,9 +284,17 @@ class Schedule:
     def _stopped(self) -> bool:
         return any(getattr(callback, "stopped", False) for callback in self.callbacks)
 
+    def _jury(self, net: AdversarialNet) -> Jury:
+        return Jury.of(net, self.recipe, self.X, self.labels)
+
+    @property
+    def _groups(self) -> bool:
+        """Whether clusters are made of codes: where those are finer, or labels number clusters."""
+        return self.recipe.merges or self.labels is not None
+
     def _merge(self, run: Run, jury: Jury | None) -> None:
-        """Make clusters of a run's codes, where those are finer."""
-        if self.recipe.merges and jury is not None:
+        """Make clusters of a run's codes, where that is to be done."""
+        if self._groups and jury is not None:
             run.batches.regroup(jury.merge(run.net))
 
     def _size(self, run: Run, jury: Jury) -> None:
@@ -321,6 +334,8 @@ class Schedule:
         """
         net, standing = run.net, Standing()
         batches = run.batches if stage.looks_near else run.batches.alone()
+        if self.labels is not None and stage.plays:  # before, there is no cluster of a class
+            batches = batches.beside_labels(self.labels)
         if self.checkpoint is not None and number is not None:
             standing = self.checkpoint.standing(number)
             if self.processes.rank == 0:

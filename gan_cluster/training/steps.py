@@ -46,15 +46,15 @@ class Steps:
         if self.graphs is not None:
             self.graphs.forget()
 
-    def _captured(self, positions: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def _captured(self, positions: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """A step as a graph, of whose terms there are only the sums."""
         assert self.graphs is not None
         self.graphs(self.net.kind_of_step, *positions)
         return {}
 
-    def _at(self, positions: Tensor, partners: Tensor) -> None:
+    def _at(self, *positions: Tensor) -> None:
         """A step with the rows that the device holds at these positions."""
-        self._step(self.batches.gathered(positions, partners))
+        self._step(self.batches.gathered(*positions))
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         terms = self.net.train_step(batch)

@@ -16,6 +16,7 @@ from stopped import Crash, Crashes
 
 from gan_cluster.training import checkpoint
 from gan_cluster.training.graphs import HostReads
+from gan_cluster.training.labels import Labels
 from gan_cluster.training.schedule import Schedule
 from gan_cluster.training.steps import Steps
 
@@ -23,13 +24,13 @@ X = load_digits().data[:300]
 IMAGE = {"image_shape": (1, 8, 8)}
 
 
-def fits(settings, monkeypatch):
+def fits(settings, monkeypatch, y=None):
     """The same fit with steps that are not captured, and that are; and the number of graphs."""
     captured_on_the_cpu(monkeypatch)
     settings = {"max_epochs": 6, **settings}
-    looked = clusterer(callbacks=[Looks()], **settings).fit(X)
+    looked = clusterer(callbacks=[Looks()], **settings).fit(X, y)
     assert Replayed.made == 0
-    captured = clusterer(**settings).fit(X)
+    captured = clusterer(**settings).fit(X, y)
     return looked, captured, Replayed.made
 
 
@@ -50,6 +51,16 @@ def test_captured_steps_do_what_others_do(case, monkeypatch):
     looked, captured, made = fits(settings, monkeypatch)
     assert made == n_graphs
     assert_same(looked, captured)
+
+
+@pytest.mark.parametrize("settings", [{}, {**IMAGE, "n_continuous": 1}])
+def test_captured_steps_learn_the_same_from_labels(settings, monkeypatch):
+    y = np.full(len(X), -1)
+    y[:6] = [0, 1, 2] * 2
+    looked, captured, made = fits(settings, monkeypatch, y)
+    assert made == 2
+    assert_same(looked, captured)
+    assert 0 < captured.history_[-1]["label_loss"] < 5
 
 
 @pytest.mark.parametrize("trunk", [Reads, Replaces])
@@ -106,7 +117,11 @@ def test_no_step_waits_for_the_host(case, captures, monkeypatch):
     model = clusterer(**CASES[case][0]).fit(X).model_
     net = model.net
     net.initialize_callbacks()
-    steps = Steps(net, Schedule(model.recipe, X).batches(model.rng, looks_near=True))
+    batches = Schedule(model.recipe, X).batches(model.rng, looks_near=True)
+    if net.objective.is_consistent:
+        some = Labels(np.arange(2), np.arange(6), np.arange(6) % 2)
+        batches = batches.beside_labels(some)
+    steps = Steps(net, batches)
     steps.epoch()
     with HostReads() as reads:
         steps.epoch()

@@ -59,6 +59,14 @@ def test_labels_follow_a_mixture_that_is_better(taught, table):
     assert clustering_accuracy(labels, _teacher(taught)(rows).argmax(1).numpy()) > 0.95
 
 
+def test_a_mixture_that_teaches_has_the_numbers_of_classes(table):
+    classes = np.repeat([2, 0, 1], [100, 60, 60])
+    model = clusterer(**SETTINGS).fit(table, np.where(np.arange(220) % 20 == 0, classes, -1))
+    read = _teacher(model)(model.model_.encode(table)).argmax(1).numpy()
+    assert np.mean(read == classes) > 0.9
+    assert np.mean(model.labels_ == classes) > 0.9
+
+
 def test_what_a_mixture_has_taught_is_kept(taught, table, tmp_path):
     save(taught, tmp_path)
     for same in (load(tmp_path), pickle.loads(pickle.dumps(taught))):
