@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from sklearn.utils import Bunch
 
 from gan_cluster.networks.mixture import Mixture
 from gan_cluster.training.inference import (
@@ -12,10 +13,12 @@ from gan_cluster.training.inference import (
     merge_clusters,
     near_rows,
     neighbor_joint,
+    view_of,
 )
 from gan_cluster.training.merging import information
 from gan_cluster.training.mixtures import View, chosen, explained, mixtures
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.numbers import cluster_numbers
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.storage import spread_rows
 
@@ -46,6 +49,13 @@ class Jury:
         """Make clusters of a net's codes; they keep the numbers of those that are known."""
         encoding, n_clusters = self.recipe.encoding, self.recipe.n_clusters
         return merge_clusters(net, encoding, self.rows, self.near, n_clusters, known)
+
+    def numbers(self, net: AdversarialNet, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
+        """What speaks for each number of clusters, by a net's codes, which are finer."""
+        encoding, view = self.recipe.encoding, view_of(net, self.recipe.encoding)
+        found = map_rows(net, encoding, self.rows, lambda batch: net.read_first(batch).softmax(1))
+        rows = View.of(self.rows, encoding).rows if view is None else view(self.rows)
+        return cluster_numbers(found, self.near, rows, max_clusters)
 
     def score(self, net: AdversarialNet) -> float:
         """How good a net's clusters are; no label is looked at.
