@@ -265,7 +265,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Go on training for one epoch over X, from where the last call stopped.
 
         Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
-        Without the consistency term it plays from the first. There is no look at rows before, as
+        Without the consistency term it plays from the first. ``n_clusters="auto"`` needs a ``fit``
+        before. There is no look at rows before, as
         ``contrast_temperature`` asks for it in ``fit``. ``checkpoint_dir`` is not used.
 
         Parameters
@@ -283,8 +284,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As :meth:`fit`, and if a parameter that shapes training has changed since the first
-            call.
+            As :meth:`fit`, if a parameter that shapes training has changed since the first call,
+            or if the number of clusters has not been found yet.
         KeyboardInterrupt
             If training is interrupted; the estimator is then as it was.
         """
@@ -380,7 +381,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _keep_numbers(self, numbers: tuple[Bunch, int, np.ndarray] | None) -> None:
         """Keep what spoke for the number of clusters; None where that was given."""
         for name in NUMBERS:
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
         if numbers is not None:
             self.cluster_numbers_, _, self.merge_tree_ = numbers
 
@@ -468,7 +470,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
         ones that cut X where it is thin, and 0 after a collapse. Of photographs, near rows are
         those that the observer of :class:`~gan_cluster.Objective` finds alike. No label is used.
-        Only with a categorical code.
+        Only with a categorical code. It rises with ``n_clusters``, so it compares nothing but
+        settings of one number: numbers are compared by :func:`~gan_cluster.metrics.valley_depth`,
+        and found by ``n_clusters="auto"``.
 
         Parameters
         ----------

@@ -73,6 +73,12 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     >>> clusterer = InfoGANClusterer(n_clusters=3, max_epochs=40, random_state=0).fit(X)
     >>> clusterer.predict(X).shape, clusterer.sample(5, cluster=0).shape
     ((200,), (5, 2))
+
+    If the number of clusters is not known:
+
+    >>> clusterer = InfoGANClusterer("auto", max_clusters=6, n_init=1, random_state=0).fit(X)
+    >>> clusterer.n_clusters_
+    3
     """
 
     __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route

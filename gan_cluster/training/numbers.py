@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from gan_cluster.training.inference import code_joint
 from gan_cluster.training.merging import grouped, information, merge_codes
 
-DEPTH = 0.2  # nats of log density, that a valley has at least
+DEPTH = 0.3  # nats of log density, that a valley has at least
 DEEPEST = 5.0  # of a valley in which there are no rows
 CROSSINGS = 4  # pairs of near rows across a valley, of fewer there is no telling how dense they are
 LEAST = 0.01  # share of the rows that a cluster has
@@ -44,9 +44,9 @@ def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
 def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: int) -> float:
     """Depth of the shallowest valley between two clusters, in nats of log density.
 
-    It is how much thinner rows lie where near rows are of two clusters than, in the mean, in the
-    thinner of both. It is negative where rows are dense between them, and -DEEPEST if a cluster
-    has hardly any rows.
+    It is how much thinner rows lie where near rows are of two clusters than in these, in the mean
+    of both, for clusters differ much in how dense they are. It is negative where rows are dense
+    between them, and -DEEPEST if a cluster has hardly any rows.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: i
     crossings, total = crossings + crossings.T, total + total.T
     within = np.bincount(labels, thin, minlength=n_clusters) / sizes
     known = np.triu(crossings >= 2 * CROSSINGS, 1)
-    depths = total[known] / crossings[known] - np.maximum.outer(within, within)[known]
+    depths = total[known] / crossings[known] - np.add.outer(within, within)[known] / 2
     return float(np.clip(depths, -DEEPEST, DEEPEST).min(initial=DEEPEST))
 
 
