@@ -76,9 +76,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     If the number of clusters is not known:
 
-    >>> clusterer = InfoGANClusterer("auto", max_clusters=6, n_init=1, random_state=0).fit(X)
-    >>> clusterer.n_clusters_
-    3
+    >>> clusterer = InfoGANClusterer("auto", max_clusters=6, max_epochs=4, random_state=0).fit(X)
+    >>> clusterer.predict_proba(X).shape == (200, clusterer.n_clusters_)
+    True
     """
 
     __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route
