@@ -71,6 +71,15 @@ PLOT = """## {title}
     plots.{name}()
 ```
 """
+NUMBERS = "cluster_number"
+NUMBER = """\
+What `n_clusters="auto"` finds, beside k-means with the number of the highest silhouette and HDBSCAN
+(`benchmarks/cluster_number.py`, which says what each method is): how many clusters in each seed, in
+how many seeds that is within one of the classes, and means of ARI and seconds.
+
+| data | classes | method | found | within one | ARI | seconds |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
 TABLES = """\
 ## All tables
 
@@ -286,6 +295,21 @@ def drawn(rows: list[dict]) -> str:
     return DRAWN_HEAD + "".join(lines) + "\n" + _table(codes)
 
 
+def numbers(rows: list[dict]) -> str:
+    """How many clusters were found, a line for each data set and method."""
+    lines = []
+    rows = [row for row in rows if "error" not in row]
+    for data, method in sorted({(row["data"], row["method"]) for row in rows}):
+        mine = [row for row in rows if (row["data"], row["method"]) == (data, method)]
+        classes = mine[0]["classes"]
+        found = [row["found"] for row in mine]
+        near = sum(abs(k - classes) <= 1 for k in found)
+        ari, seconds = (statistics.mean(row[name] for row in mine) for name in ("ari", "seconds"))
+        cells = data, classes, method, ", ".join(map(str, found)), f"{near} of {len(mine)}"
+        lines.append(f"| {' | '.join(map(str, cells))} | {ari:.3f} | {seconds:.0f} |\n")
+    return NUMBER + "".join(lines)
+
+
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -297,7 +321,7 @@ def page() -> str:
     results = {file.stem: json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))}
     for name, result in results.items():
         for row in result["rows"]:
-            is_other = name in {*MEASURED, OPTIONS, GENERATED} or name.startswith(READINGS)
+            is_other = name in {*MEASURED, OPTIONS, GENERATED, NUMBERS} or name.startswith(READINGS)
             if "error" not in row and not is_other:
                 sections.setdefault(section(row), []).append({**row, "file": name})
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
@@ -317,6 +341,8 @@ def page() -> str:
     tables |= {name: measured(name, results[name]["rows"]) for name in MEASURED if name in results}
     tables["generation"] = drawn(results[GENERATED]["rows"])
     tables["options"] = tried(results[OPTIONS])
+    if NUMBERS in results:
+        tables["how many clusters"] = numbers(results[NUMBERS]["rows"])
     tables["choosing"] = CHOICE + "\n".join(choice(results["single_runs"]["rows"])) + "\n"
     tables["Where the numbers come from"] = SOURCES + "\n".join(sources) + "\n"
 

@@ -56,6 +56,19 @@ def failures(
     return messages
 
 
+def of_number(n_clusters: int, most: int) -> list[str]:
+    """A message if the number of clusters that was found is the least or the most there could be.
+
+    >>> of_number(3, 20)
+    []
+    """
+    if n_clusters == most:
+        return [f"{n_clusters} clusters were found, as many as were tried: raise max_clusters"]
+    if n_clusters == 1:
+        return ["one cluster was found: no two are apart; give n_clusters to have more"]
+    return []
+
+
 def _more_epochs(max_epochs: int | str, n_trained: int) -> str:
     """Advice to train for twice as long."""
     if isinstance(max_epochs, str):

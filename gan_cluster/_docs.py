@@ -10,8 +10,11 @@ PLACE = re.compile(r"^( *)\[([\w ]+)\]\n", re.MULTILINE)
 
 PARAMETERS = {
     "clusters": """\
-n_clusters : int{or_none}, default=8
-    Number of clusters: the size of the first categorical code.{without}
+n_clusters : int, "auto"{or_none}, default=8
+    Number of clusters. "auto" finds it before all else, by a training whose codes are finer than
+    clusters; then all is as with that number. It needs the consistency term.{without}
+max_clusters : int, default=20
+    The highest number that "auto" tries. Ignored where a number is given.
 image_shape : tuple of int (channels, height, width), default=None
     Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
     there it says which axis holds the channels.
@@ -119,6 +122,16 @@ history_ : list of dict
     where Q's variance is fixed. An epoch that diverged has ``taken_back``.
 model_ : Model
     What was learned: reads rows, draws rows.
+n_clusters_ : int
+    Number of clusters, given or found; what ``merge_clusters`` leaves.
+cluster_numbers_ : Bunch
+    Only after ``n_clusters="auto"``: arrays with an entry for each number that was tried. ``k``
+    is the number. ``criterion`` is the depth of the shallowest valley between two clusters, in
+    nats of log density, from -5 to 5. The largest ``k`` that has at least 0.3 is taken.
+    ``information`` is what a cluster tells of those of near rows, in nats, at most ``entropy``.
+merge_tree_ : ndarray of shape (n_codes - 1, 4)
+    Only after ``n_clusters="auto"``: how the finer codes are merged, as a linkage matrix of
+    :mod:`scipy.cluster.hierarchy`. Heights are the information lost so far, in nats.
 code_names_ : list of str
     Names of the codes, in the order in which ``generate`` takes them.
 n_iter_ : int

@@ -20,7 +20,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._callbacks import ScikitLearnBridge
-from gan_cluster._convergence import diverged, failures
+from gan_cluster._convergence import diverged, failures, of_number
 from gan_cluster._docs import documented
 from gan_cluster._recipe import identity, objective_of, resolve, resolve_device
 from gan_cluster._seeds import seeds
@@ -47,6 +47,7 @@ from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.checkpoint import Checkpoint
+from gan_cluster.training.judging import Jury
 from gan_cluster.training.labels import Labels
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import launched
@@ -59,6 +60,7 @@ from gan_cluster.training.recipe import Recipe, runs_users_code
 from gan_cluster.training.schedule import Schedule
 
 POSITIVE = Interval(Integral, 1, None, closed="left")
+NUMBERS = "cluster_numbers_", "merge_tree_"
 
 
 def _has_clusters(estimator: "BaseGAN") -> bool:
@@ -89,6 +91,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     history_ = of_model("history", "One dict an epoch.")
     n_iter_ = of_model("n_epochs", "Number of epochs trained.")
     device_ = of_model("device", "Where the networks are.")
+    n_clusters_ = of_model("n_clusters", "Number of clusters.")
     code_names_ = of_model("code_names", "Names of the codes, as ``generate`` takes them.")
     __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
@@ -96,7 +99,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "https://gan-cluster.readthedocs.io/en/stable/generated/gan_cluster.{estimator_name}.html"
     )
     _parameter_constraints: ClassVar[dict] = {
-        "n_clusters": [POSITIVE],
+        "n_clusters": [POSITIVE, StrOptions({"auto"})],
+        "max_clusters": [Interval(Integral, 2, None, closed="left")],
         "image_shape": ["array-like", None],
         "prior": [StrOptions({"auto", "uniform", "learned"}), "array-like"],
         "random_state": ["random_state"],
@@ -127,8 +131,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_clusters: int | None = 8,
+        n_clusters: int | str | None = 8,
         *,
+        max_clusters: int = 20,
         image_shape: tuple[int, int, int] | None = None,
         prior: Any = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -153,6 +158,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         verbose: int | bool = 0,
     ):
         self.n_clusters = n_clusters
+        self.max_clusters = max_clusters
         self.image_shape = image_shape
         self.prior = prior
         self.random_state = random_state
@@ -237,8 +243,17 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             if self.verbose and hint:
                 print(hint, file=sys.stderr)
             schedule = self._schedule(rows, goes_on, labels)
-            schedule.checkpoint = self._checkpoint(rows, goes_on, schedule)
-            net = self.model_.net if goes_on else schedule.prepare(self.random_state)[0].net
+            checkpoint = schedule.checkpoint = self._checkpoint(rows, goes_on, schedule)
+            numbers, drawn = None, None
+            if not goes_on and self.n_clusters == "auto":
+                numbers, drawn = self._find_number(schedule), schedule.seeds
+                n_clusters = max(numbers[1], 0 if labels is None else len(labels.names))
+                schedule = self._schedule(rows, goes_on, labels, n_clusters)
+                schedule.checkpoint = checkpoint
+            if goes_on:
+                net = self.model_.net
+            else:
+                net = schedule.prepare(self.random_state, drawn=drawn)[0].net
             self._before_training(schedule.recipe, net.discriminator_)
             n_epochs = schedule.length.more if goes_on else schedule.n_epochs
             context = self._init_callback_context(max_subtasks=n_epochs)
@@ -252,6 +267,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 recipe = schedule.recipe.with_codes(net.clusters.n_codes)
                 self.model_ = Model(recipe, net, batches.rng, classes=labels and labels.names)
             self._after_training(rows.X)
+            if not goes_on:
+                self._keep_numbers(numbers)
             sizes = self._sizes(rows.X)
             bridge.finish()
         if schedule.interrupt is not None:
@@ -261,6 +278,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if schedule.processes.rank == 0:
             order = self.model_.order
             messages = failures(self.history_, self.tol, self.max_epochs, sizes, order)
+            if numbers is not None:
+                messages += of_number(numbers[1], len(numbers[0].k))
             if messages and hint:
                 messages[0] += f". {hint}"
             for message in messages:
@@ -271,7 +290,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Go on training for one epoch over X, from where the last call stopped.
 
         Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
-        Without the consistency term it plays from the first. There is no look at rows before, as
+        Without the consistency term it plays from the first. ``n_clusters="auto"`` needs a ``fit``
+        before. There is no look at rows before, as
         ``contrast_temperature`` asks for it in ``fit``. ``checkpoint_dir`` is not used.
 
         Parameters
@@ -289,8 +309,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As :meth:`fit`, and if a parameter that shapes training has changed since the first
-            call.
+            As :meth:`fit`, if a parameter that shapes training has changed since the first call,
+            or if the number of clusters has not been found yet.
         KeyboardInterrupt
             If training is interrupted; the estimator is then as it was.
         """
@@ -298,6 +318,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         goes_on = self.__sklearn_is_fitted__()
         with self._training(goes_on):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
+            if not goes_on and self.n_clusters == "auto":
+                raise ValueError(
+                    'partial_fit sees a chunk at a time, and n_clusters="auto" is found by all '
+                    "rows: call fit first, or give a number"
+                )
             schedule = self._schedule(rows, goes_on)
             batches = None
             if not goes_on:
@@ -342,12 +367,27 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """What y says of classes, where anything could be learned from it."""
         return None
 
-    def _schedule(self, rows: Rows, goes_on: bool, labels: Labels | None = None) -> Schedule:
+    def _find_number(self, schedule: Schedule) -> tuple[Bunch, int, np.ndarray]:
+        """The number of clusters, by a training whose codes are finer: curve, number and tree."""
+        schedule.callbacks = []
+        net = schedule.prepare(self.random_state)[0].net
+        self._before_training(schedule.recipe, net.discriminator_)
+        net = schedule.form("finding the number of clusters")
+        jury = Jury.of(net, schedule.recipe, schedule.X)
+        return schedule.processes.agreed(jury.numbers(net, int(self.max_clusters)))
+
+    def _schedule(
+        self,
+        rows: Rows,
+        goes_on: bool,
+        labels: Labels | None = None,
+        n_clusters: int | None = None,
+    ) -> Schedule:
         """What trains, once every parameter is resolved against the rows."""
         processes, device = launched(resolve_device(self.device))
         begun = self.model_.recipe if goes_on else None
         parameters = self.get_params(deep=False)
-        recipe = resolve(parameters, rows, device, processes.count, begun)
+        recipe = resolve(parameters, rows, device, processes.count, begun, n_clusters)
         return Schedule(
             recipe,
             rows.X,
@@ -374,6 +414,14 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _after_training(self, X: np.ndarray) -> None:
         """Set the fitted attributes that come from looking at the training rows."""
+
+    def _keep_numbers(self, numbers: tuple[Bunch, int, np.ndarray] | None) -> None:
+        """Keep what spoke for the number of clusters; None where that was given."""
+        for name in NUMBERS:
+            if hasattr(self, name):
+                delattr(self, name)
+        if numbers is not None:
+            self.cluster_numbers_, _, self.merge_tree_ = numbers
 
     def _sizes(self, X: np.ndarray) -> np.ndarray:
         """Numbers of training rows in the clusters, if there are any."""
@@ -459,7 +507,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
         ones that cut X where it is thin, and 0 after a collapse. Of photographs, near rows are
         those that the observer of :class:`~gan_cluster.Objective` finds alike. No label is used.
-        Only with a categorical code.
+        Only with a categorical code. It rises with ``n_clusters``, so it compares nothing but
+        settings of one number: numbers are compared by :func:`~gan_cluster.metrics.valley_depth`,
+        and found by ``n_clusters="auto"``.
 
         Parameters
         ----------

@@ -52,6 +52,8 @@ GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
 CODES_IN_TURN = 4, 2  # for each cluster, of the runs
 NEIGHBORS = 5, 10  # on images, on tables
+# for each cluster that there may be, where their number is sought; and rows for each code at least
+CODES_SOUGHT, ROWS_SOUGHT = 4, 5
 # what may change while training goes on
 FREE = {
     "batch_size",
@@ -76,8 +78,12 @@ def resolve(
     device: str,
     n_processes: int = 1,
     begun: Recipe | None = None,
+    n_clusters: int | None = None,
 ) -> Recipe:
     """The recipe for parameters and rows.
+
+    While the number of clusters is sought, it is that of a training whose codes are finer than any
+    clusters, each by itself.
 
     Parameters
     ----------
@@ -90,6 +96,8 @@ def resolve(
         That train together.
     begun : Recipe, default=None
         Of a model that is trained on: all of it stays but for how long is trained.
+    n_clusters : int, default=None
+        What was found for ``n_clusters="auto"``; None as long as it is sought.
 
     Raises a ValueError, TypeError if parameters do not go together, or with the rows.
     """
@@ -98,20 +106,32 @@ def resolve(
     if begun is not None:
         check_unchanged(parameters, begun.parameters)
         return replace(begun, length=_length(begun, numbers, rows.X, n_processes))
-    check_fit_rows(rows.X, parameters["n_clusters"] or 1)
+    if parameters["n_clusters"] == "auto" and n_clusters is None:
+        parameters = _searching(parameters, len(rows.X))
+        numbers = _with_whole_numbers(parameters)
+    check_fit_rows(rows.X, n_clusters or parameters["n_clusters"] or 1)
     _, shape = _architecture(parameters, rows.layout)
     encoding = Encoding.from_data(rows.X, shape, rows.layout.channels_last)
     check_scale(encoding.scale, encoding.center)
-    recipe = resolve_networks(parameters, rows.layout, encoding, device)
+    recipe = resolve_networks(parameters, rows.layout, encoding, device, n_clusters)
     check_augment(recipe.objective.augment, encoding.encode(rows.X[:2]).to(device))
     return replace(recipe, length=_length(recipe, numbers, rows.X, n_processes))
 
 
 def resolve_networks(
-    parameters: Parameters, layout: Layout, encoding: Encoding, device: str
+    parameters: Parameters,
+    layout: Layout,
+    encoding: Encoding,
+    device: str,
+    n_clusters: int | None = None,
 ) -> Recipe:
-    """A recipe without how long is trained: all that a model which was saved needs."""
+    """A recipe without how long is trained: all that a model which was saved needs.
+
+    It has ``n_clusters``, where that was found.
+    """
     given, parameters = parameters, _with_whole_numbers(parameters)
+    if n_clusters is not None:
+        parameters["n_clusters"] = n_clusters
     objective, n_clusters, sizes, in_turn = _objective_and_codes(parameters, encoding.shape)
     learned = objective.continuous_variance == "learned"
     n_continuous = parameters["n_continuous"] if objective.continuous_weight else 0
@@ -141,6 +161,28 @@ def resolve_networks(
         precision=parameters["precision"],
         device=device,
     )
+
+
+def _searching(parameters: Parameters, n_rows: int) -> Parameters:
+    """Parameters of the training by which the number of clusters is sought.
+
+    Raises a ValueError if it cannot be.
+    """
+    objective, prior = objective_of(parameters["objective"]), parameters["prior"]
+    if not objective.is_consistent:
+        raise ValueError(
+            f'n_clusters="auto" needs the consistency term, and objective='
+            f"{parameters['objective']!r} has none: give a number"
+        )
+    if not isinstance(prior, str):
+        raise ValueError(
+            f'prior={prior!r} says the sizes of clusters, and n_clusters="auto" leaves open how '
+            'many there are: give a number, or prior="learned"'
+        )
+    most = CODES_SOUGHT * int(parameters["max_clusters"])
+    objective.codes_per_cluster = 1
+    n_codes = max(2, min(most, n_rows // ROWS_SOUGHT))
+    return {**parameters, "n_clusters": n_codes, "objective": objective}
 
 
 def _with_whole_numbers(parameters: Parameters) -> Parameters:

@@ -82,6 +82,12 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     >>> clusterer = InfoGANClusterer(n_clusters=3, max_epochs=40, random_state=0).fit(X)
     >>> clusterer.predict(X).shape, clusterer.sample(5, cluster=0).shape
     ((200,), (5, 2))
+
+    If the number of clusters is not known:
+
+    >>> clusterer = InfoGANClusterer("auto", max_clusters=6, max_epochs=4, random_state=0).fit(X)
+    >>> clusterer.predict_proba(X).shape == (200, clusterer.n_clusters_)
+    True
     """
 
     offset_ = of_model("offset", "The score that 1 % of the training rows are below.")
@@ -102,11 +108,12 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         labels = check_labels(y, len(rows.X))
         if labels is None:
             return None
-        assert self.n_clusters is not None
-        if len(labels.names) > self.n_clusters:
+        named = "max_clusters" if self.n_clusters == "auto" else "n_clusters"
+        most = getattr(self, named)
+        if len(labels.names) > most:
             raise ValueError(
-                f"y names {len(labels.names)} classes, n_clusters={self.n_clusters}: raise "
-                "n_clusters, or set y to -1 for some classes"
+                f"y names {len(labels.names)} classes, {named}={most}: raise {named}, or set y to "
+                "-1 for some classes"
             )
         if not objective_of(self.objective).is_consistent:
             raise ValueError(

@@ -115,8 +115,9 @@ class GANFeatureExtractor(BaseGAN):
 
     def __init__(
         self,
-        n_clusters: int | None = 8,
+        n_clusters: int | str | None = 8,
         *,
+        max_clusters: int = 20,
         image_shape: tuple[int, int, int] | None = None,
         prior: Any = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -146,6 +147,7 @@ class GANFeatureExtractor(BaseGAN):
     ):
         super().__init__(
             n_clusters,
+            max_clusters=max_clusters,
             image_shape=image_shape,
             prior=prior,
             random_state=random_state,

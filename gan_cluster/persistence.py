@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from gan_cluster._estimator import BaseGAN, check_parameters
@@ -25,6 +26,7 @@ from gan_cluster.training.modes import usual_modes
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
+NUMBERS = ("k", "criterion", "information", "entropy")  # of cluster_numbers_
 REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
 LEFT_OUT = {"callbacks", "checkpoint_dir"}  # no file says where a later fit writes
@@ -89,6 +91,9 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         tensors |= dict(zip(REDUCTION, parts, strict=True))
     if hasattr(estimator, "labels_"):
         tensors["labels"] = torch.from_numpy(np.ascontiguousarray(estimator.labels_))
+    if hasattr(estimator, "merge_tree_"):
+        numbers = {**estimator.cluster_numbers_, "tree": estimator.merge_tree_}
+        tensors |= {f"numbers.{name}": torch.from_numpy(part) for name, part in numbers.items()}
     if isinstance(parameters["objective"], Objective):
         weights = parameters.pop("objective").get_params()
         parameters |= {f"objective__{name}": value for name, value in weights.items()}
@@ -103,6 +108,8 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
         "feature_names": [*map(str, getattr(estimator, "feature_names_in_", ()))],
         "model": model,
     }
+    if estimator.n_clusters == "auto":
+        document["n_clusters"] = estimator.model_.recipe.n_clusters
     if reading is not None:
         document["reading"] = {name: plain(getattr(reading, name)) for name in READING}
         document["layer_names"] = estimator.layer_names_
@@ -187,13 +194,18 @@ def _restore(
     is_finite = np.isfinite(encoding.center).all() and np.isfinite(encoding.scale).all()
     if shapes not in ({(1,)}, {(document["n_features"],)}) or not is_finite:
         raise ValueError("encoding.center and encoding.scale are not those of rows")
-    recipe = resolve_networks(estimator.get_params(deep=False), layout, encoding, device)
+    found = int(document["n_clusters"]) if estimator.n_clusters == "auto" else None
+    recipe = resolve_networks(estimator.get_params(deep=False), layout, encoding, device, found)
     estimator.model_ = Model.from_state(recipe, model, tensors)
     estimator.n_features_in_ = int(document["n_features"])
     if document["feature_names"]:
         estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
     if "labels" in tensors:
         estimator.labels_ = tensors["labels"].numpy()
+    if "numbers.tree" in tensors:
+        numbers = {name: tensors[f"numbers.{name}"].numpy() for name in NUMBERS}
+        estimator.cluster_numbers_ = Bunch(**numbers)
+        estimator.merge_tree_ = tensors["numbers.tree"].numpy()
     if isinstance(estimator, InfoGANClusterer):
         estimator.mutual_information_ = estimator.history_[-1].get("mutual_information", 0.0)
     else:

@@ -240,3 +240,13 @@ def test_ten_labels_name_the_digits():
     model = InfoGANClusterer(10, **settings).fit(X, np.where(y < 0, -1, swapped[y]))
     assert np.mean(model.labels_ == swapped[classes]) > 0.85
     assert np.mean(model.labels_[classes == 3] == 8) > 0.8
+
+
+def test_classes_count_where_the_number_of_clusters_is_sought():
+    X, classes = make_blobs(120, centers=3, random_state=0, cluster_std=0.3)
+    y = np.where(np.arange(120) < 40, np.arange(120) % 5, -1)  # more than there are blobs
+    model = clusterer(n_clusters="auto", max_clusters=6, prior="auto").fit(X, y)
+    assert model.n_clusters_ >= 5
+    assert model.classes_.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="y names 5 classes, max_clusters=4: raise max_clusters"):
+        clusterer(n_clusters="auto", max_clusters=4, prior="auto").fit(X, y)

@@ -21,6 +21,7 @@ from gan_cluster.metrics.generation import (
     cluster_variety,
     generation_report,
 )
+from gan_cluster.metrics.valleys import valley_depth
 
 __all__ = [
     "beta_vae_score",
@@ -38,4 +39,5 @@ __all__ = [
     "mutual_information_gap",
     "purity",
     "separated_attribute_predictability",
+    "valley_depth",
 ]

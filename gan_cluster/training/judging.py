@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
+from sklearn.utils import Bunch
 
 from gan_cluster.networks.mixture import Mixture
 from gan_cluster.training.inference import (
@@ -13,11 +14,13 @@ from gan_cluster.training.inference import (
     merge_clusters,
     near_rows,
     neighbor_joint,
+    view_of,
 )
 from gan_cluster.training.labels import Labels
 from gan_cluster.training.merging import information
 from gan_cluster.training.mixtures import View, are_few, chosen, explained, mixtures
 from gan_cluster.training.net import AdversarialNet
+from gan_cluster.training.numbers import cluster_numbers
 from gan_cluster.training.random import globally_seeded, torch_generator
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.storage import read, spread_rows
@@ -58,6 +61,13 @@ class Jury:
         if self.labels is not None:
             votes = self.labels.votes(self._codes(net, self.labelled))
         return merge_clusters(net, encoding, self.rows, self.near, n_clusters, known, votes)
+
+    def numbers(self, net: AdversarialNet, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
+        """What speaks for each number of clusters, by a net's codes, which are finer."""
+        encoding, view = self.recipe.encoding, view_of(net, self.recipe.encoding)
+        found = map_rows(net, encoding, self.rows, lambda batch: net.read_first(batch).softmax(1))
+        rows = View.of(self.rows, encoding).rows if view is None else view(self.rows)
+        return cluster_numbers(found, self.near, rows, max_clusters)
 
     def score(self, net: AdversarialNet) -> float:
         """How good a net's clusters are, times the share of labels that agree, if there are any.

@@ -124,14 +124,17 @@ class Schedule:
             return 0
         return self.length.forming * (runs - 1 - number) + self.length.drawing
 
-    def prepare(self, random_state: Any, whole: bool = True) -> list[Run]:
+    def prepare(
+        self, random_state: Any, whole: bool = True, drawn: list[int] | None = None
+    ) -> list[Run]:
         """Make the runs of a fit, untrained: each a net, and the rows in an order of its own.
 
-        Where it is not a whole fit, there is one run, and no look at rows before.
+        Where it is not a whole fit, there is one run, and no look at rows before. Seeds may have
+        been drawn before.
         """
-        resumed = self.checkpoint.seeds if self.checkpoint else None
-        drawn = resumed or seeds(random_state, (self.length.n_runs if whole else 1) + 1)
-        self.seeds = self.processes.agreed(drawn)
+        resumed = drawn or (self.checkpoint.seeds if self.checkpoint else None)
+        chosen = resumed or seeds(random_state, (self.length.n_runs if whole else 1) + 1)
+        self.seeds = self.processes.agreed(chosen)
         first, *others = self.seeds
         looks_first = whole and self.stages.looking is not None
         batches = self.batches(torch_generator(first), looks_near=not looks_first)
@@ -221,6 +224,15 @@ class Schedule:
                 self._merge(chosen, jury)
         chosen.net.playing, chosen.net.forming, chosen.net.looking = True, False, False
         return chosen
+
+    def form(self, label: str) -> AdversarialNet:
+        """Let the codes of the first run form, and nothing else."""
+        looking, forming = self.stages[:2]
+        if looking is not None:
+            self._train(self.runs[0], looking)
+            self._show(self.runs[0].net, LOOKING)
+        self._train(self.runs[0], replace(forming, label=label))
+        return self.runs[0].net
 
     def _show(self, net: AdversarialNet, begun: int) -> None:
         """Let runs that have not begun start from what a net has seen; seek near rows by that."""

@@ -1,0 +1,166 @@
+"""How many clusters are found without a label, beside the number of classes.
+
+    python benchmarks/cluster_number.py --data digits wine iris --seeds 5 \
+        --json benchmarks/results/cluster_number.json
+
+``auto`` is the search of ``InfoGANClusterer("auto")`` alone: what is trained after it is a fit with
+the number that it found, so its labels are those of the merged codes. ``auto, fit`` is the whole
+fit, and ``given, fit`` the fit that was given the number of classes. ``blobs-D-K`` are 1,000 rows
+around K centres in D dimensions, drawn anew for each seed; ``noise-D`` is uniform. All rows of
+train are fitted and scored. Labels are used for scores alone.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from data import KNOWN, DataSet, load
+from keeping import describe_machine, run_missing
+from scipy.cluster.hierarchy import fcluster
+from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.preprocessing import StandardScaler
+
+from gan_cluster import InfoGANClusterer
+from gan_cluster._recipe import resolve
+from gan_cluster._validation.rows import check_rows
+from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training.inference import map_rows
+from gan_cluster.training.judging import Jury
+from gan_cluster.training.schedule import Schedule
+
+MOST = 20
+ROWS, STD = 1_000, {2: 0.6}  # of blobs; in other dimensions 1
+SILHOUETTE_ROWS = 5_000
+Found = tuple[np.ndarray, np.ndarray]  # labels, and the classes of the same rows
+
+
+def data_of(name: str, seed: int, home: Path | None) -> DataSet:
+    """Rows and classes; what is made is made anew for each seed."""
+    kind, *sizes = name.split("-")
+    if kind == "blobs":
+        d, k = map(int, sizes)
+        X, y = make_blobs(
+            ROWS, n_features=d, centers=k, cluster_std=STD.get(d, 1), random_state=seed
+        )
+        return DataSet(X, y, X, y, None)
+    if kind == "noise":
+        X, y = np.random.RandomState(seed).rand(ROWS, int(sizes[0])), np.zeros(ROWS, dtype=int)
+        return DataSet(X, y, X, y, None)
+    return load(name, home)
+
+
+def searched(data: DataSet, seed: int) -> Found:
+    """The search for the number alone, and the clusters of its codes."""
+    estimator = InfoGANClusterer("auto", image_shape=data.image_shape, random_state=seed)
+    rows = check_rows(estimator, data.X_train, reset=True, min_rows=2)
+    recipe = resolve(estimator.get_params(deep=False), rows, "cpu")
+    schedule = Schedule(recipe, rows.X)
+    schedule.prepare(seed)
+    net = schedule.form("search")
+    jury = Jury.of(net, recipe, rows.X)
+    _, n_clusters, tree = jury.numbers(net, MOST)
+    codes = map_rows(net, recipe.encoding, rows.X, lambda batch: net.read_first(batch).argmax(1))
+    return fcluster(tree, n_clusters, "maxclust")[codes], data.y_train
+
+
+def fitted(n_clusters: Any) -> Callable[[DataSet, int], Found]:
+    """A whole fit."""
+
+    def run(data: DataSet, seed: int) -> Found:
+        k = data.n_clusters if n_clusters is None else n_clusters
+        model = InfoGANClusterer(k, image_shape=data.image_shape, random_state=seed)
+        return model.fit_predict(data.X_train), data.y_train
+
+    return run
+
+
+def scaled(data: DataSet) -> np.ndarray:
+    """Tables standardised, as our own estimator does; images as they are."""
+    X = data.X_train
+    return X if data.image_shape else StandardScaler().fit_transform(X)
+
+
+def by_silhouette(data: DataSet, seed: int) -> Found:
+    """k-means with the number of the highest silhouette."""
+    X, best = scaled(data), (-1.0, np.empty(0))
+    for k in range(2, MOST + 1):
+        labels = KMeans(k, n_init=10, random_state=seed).fit_predict(X)
+        size = min(len(X), SILHOUETTE_ROWS)
+        score = silhouette_score(X, labels, sample_size=size, random_state=seed)
+        best = max(best, (score, labels), key=lambda each: each[0])
+    return best[1], data.y_train
+
+
+def by_density(data: DataSet, seed: int) -> Found:
+    """HDBSCAN with its defaults; rows that it calls noise are of no cluster."""
+    return HDBSCAN(copy=True).fit_predict(scaled(data)), data.y_train
+
+
+METHODS: dict[str, Callable[[DataSet, int], Found]] = {
+    "auto": searched,
+    "silhouette": by_silhouette,
+    "hdbscan": by_density,
+    "auto, fit": fitted("auto"),
+    "given, fit": fitted(None),
+}
+
+
+def run_row(name: str, seed: int, method: str, n_rows: int | None, home: Path | None) -> dict:
+    """One method on one data set with one seed; errors become part of the row."""
+    row: dict[str, Any] = {"data": name, "method": method, "seed": seed}
+    try:
+        data = data_of(name, seed, home)
+        if n_rows is not None:
+            data = data._replace(X_train=data.X_train[:n_rows], y_train=data.y_train[:n_rows])
+            row["rows"] = n_rows
+        started = perf_counter()
+        labels, classes = METHODS[method](data, seed)
+        row["seconds"] = round(perf_counter() - started, 2)
+        row["classes"], row["found"] = len(np.unique(classes)), len(np.unique(labels[labels >= 0]))
+        row["acc"] = round(float(clustering_accuracy(classes, labels - labels.min())), 4)
+        row["ari"] = round(float(adjusted_rand_score(classes, labels)), 4)
+    except Exception as error:
+        row["error"] = f"{type(error).__name__}: {error}"
+    machine = describe_machine()
+    return row | {part: machine[part] for part in ("processor", "commit")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", required=True, help="blobs-D-K, noise-D or a name")
+    parser.add_argument("--method", nargs="+", default=["auto", "silhouette", "hdbscan"])
+    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 .. N - 1 (default: 5)")
+    parser.add_argument("--rows", type=int, help="the first N training rows only")
+    parser.add_argument(
+        "--data-home",
+        type=Path,
+        default=os.environ.get("GAN_CLUSTER_DATA") or None,
+        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
+    )
+    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
+    options = parser.parse_args()
+    for name in options.method:
+        if name not in METHODS:
+            parser.error(f"unknown method {name!r}: there are {', '.join(METHODS)}")
+    for name in options.data:
+        if name not in KNOWN and name.split("-")[0] not in ("blobs", "noise"):
+            parser.error(f"unknown data {name!r}: there are {', '.join(KNOWN)}, blobs and noise")
+    wanted = product(range(options.seeds), options.data, options.method)
+
+    def run(seed: int, name: str, method: str) -> dict:
+        return run_row(name, seed, method, options.rows, options.data_home)
+
+    run_missing(options.json, wanted, lambda row: (row["seed"], row["data"], row["method"]), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""How many clusters there are: as many as rows lie thinner between than within.
+
+Codes that are finer than clusters are merged for each number. How dense rows lie is told by how far
+near rows are: of d dimensions, the logarithm of the density is that of the distance, times -d, but
+for a constant (Loftsgaarden & Quesenberry, 1965). A split of what belongs together runs where rows
+are dense; one between clusters runs through a valley, as deep as clusters are distinct (Chazal,
+Guibas, Oudot & Skraba, 2013).
+"""
+
+import numpy as np
+from scipy.special import xlogy
+from sklearn.utils import Bunch
+
+from gan_cluster.training.inference import code_joint
+from gan_cluster.training.merging import grouped, information, merge_codes
+
+DEPTH = 0.3  # nats of log density, that a valley has at least
+DEEPEST = 5.0  # of a valley in which there are no rows
+CROSSINGS = 4  # pairs of near rows across a valley, of fewer there is no telling how dense they are
+LEAST = 0.01  # share of the rows that a cluster has
+FEWEST = 5  # rows that it has
+
+
+def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """How thin rows lie around each, (n_samples,), as -log density in nats but for a constant.
+
+    It is the mean log distance of near rows (n_samples, n_neighbors), times the number of
+    dimensions along which rows spread (Levina & Bickel, 2004).
+
+    >>> rows = np.array([[0.0], [1.0], [2.0], [4.0], [8.0]])
+    >>> near = np.array([[1, 2], [0, 2], [1, 0], [2, 1], [3, 2]])
+    >>> thin = thinness(rows, near)
+    >>> bool(thin[4] > thin[3] > thin[1])
+    True
+    """
+    distances = np.stack([np.linalg.norm(rows[of] - rows, axis=1) for of in near.T], axis=1)
+    if not distances.any():
+        return np.zeros(len(rows))
+    logs = np.log(np.sort(np.maximum(distances, distances[distances > 0].min()), axis=1))
+    spread = np.mean(logs[:, -1:] - logs[:, :-1]) if near.shape[1] > 1 else 0.0
+    return logs.mean(1) / max(spread, 1 / rows.shape[1])
+
+
+def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: int) -> float:
+    """Depth of the shallowest valley between two clusters, in nats of log density.
+
+    It is how much thinner rows lie where near rows are of two clusters than in these, in the mean
+    of both, for clusters differ much in how dense they are. It is negative where rows are dense
+    between them, and -DEEPEST if a cluster has hardly any rows.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+    near : ndarray of int, shape (n_samples, n_neighbors)
+    thin : ndarray of shape (n_samples,)
+        As :func:`thinness` gives it.
+    n_clusters : int
+
+    >>> rows = np.array([0, 1, 2, 3, 7, 10, 11, 12, 13, 14])[:, None]
+    >>> near = np.array([[1], [0], [1], [2], [5], [6], [5], [6], [7], [8]])
+    >>> valley(np.repeat([0, 1], 5), near, thinness(rows, near), 2) > 0
+    True
+    """
+    sizes = np.bincount(labels, minlength=n_clusters)
+    if sizes.min() < max(FEWEST, LEAST * len(labels)):
+        return -DEEPEST
+    pairs = (labels[:, None] * n_clusters + labels[near]).ravel()
+    between = ((thin[:, None] + thin[near]) / 2).ravel()
+    shape = n_clusters, n_clusters
+    crossings = np.bincount(pairs, minlength=n_clusters**2).reshape(shape)
+    total = np.bincount(pairs, between, minlength=n_clusters**2).reshape(shape)
+    crossings, total = crossings + crossings.T, total + total.T
+    within = np.bincount(labels, thin, minlength=n_clusters) / sizes
+    known = np.triu(crossings >= 2 * CROSSINGS, 1)
+    depths = total[known] / crossings[known] - np.add.outer(within, within)[known] / 2
+    return float(np.clip(depths, -DEEPEST, DEEPEST).min(initial=DEEPEST))
+
+
+def cluster_numbers(
+    found: np.ndarray, near: np.ndarray, rows: np.ndarray, max_clusters: int
+) -> tuple[Bunch, int, np.ndarray]:
+    """What speaks for each number of clusters, from codes that are finer.
+
+    Parameters
+    ----------
+    found : ndarray of shape (n_samples, n_codes)
+        Probabilities of the codes.
+    near : ndarray of int, shape (n_samples, n_neighbors)
+    rows : ndarray of shape (n_samples, d)
+        As near rows are sought.
+    max_clusters : int
+
+    Returns
+    -------
+    numbers : Bunch
+        ``k``, from 1 on; ``criterion``, as :func:`valley` gives it, 0 for one cluster;
+        ``information`` and ``entropy`` in nats.
+    n_clusters : int
+        The largest number whose clusters all have a valley between them.
+    tree : ndarray of shape (n_codes - 1, 4)
+        As :func:`merge_tree` gives it.
+    """
+    joint, sure, thin = code_joint(found, near), found.argmax(1), thinness(rows, near)
+    ks = np.arange(1, min(max_clusters, len(joint)) + 1)
+    numbers = Bunch(k=ks, criterion=np.zeros(len(ks)))
+    numbers |= {"information": np.zeros(len(ks)), "entropy": np.zeros(len(ks))}
+    n_clusters, chosen = 1, np.zeros(len(joint), dtype=int)
+    for i, k in enumerate(ks[1:], 1):
+        groups = merge_codes(joint, k, np.random.RandomState(0))
+        shared = grouped(joint, groups, k)
+        sizes = shared.sum(0)
+        numbers.criterion[i] = valley(groups[sure], near, thin, k)
+        numbers.information[i] = information(shared)
+        numbers.entropy[i] = -float(xlogy(sizes, sizes).sum())
+        if numbers.criterion[i] >= DEPTH:
+            n_clusters, chosen = int(k), groups
+    return numbers, n_clusters, merge_tree(joint, chosen)
+
+
+def merge_tree(joint: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Codes merged two by two, those of a group first, by what that loses of the information.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (n_codes, n_codes)
+        Share of pairs of near rows that have each pair of codes, symmetric.
+    groups : ndarray of shape (n_codes,)
+        Cluster of each code.
+
+    Returns
+    -------
+    tree : ndarray of shape (n_codes - 1, 4)
+        A linkage matrix as of :func:`scipy.cluster.hierarchy.linkage`; its heights are the
+        information in nats that is lost by all merges so far.
+
+    >>> joint = np.array([[4, 2, 0], [2, 4, 0], [0, 0, 6]]) / 18
+    >>> merge_tree(joint, np.array([0, 0, 1])).round(2)[:, [0, 1, 3]].tolist()
+    [[0.0, 1.0, 2.0], [2.0, 3.0, 3.0]]
+    """
+    n_codes, joint, groups = len(joint), joint.copy(), groups.copy()
+    numbers, sizes = np.arange(n_codes), np.ones(n_codes)
+    tree, height = np.empty((n_codes - 1, 4)), 0.0
+    for step in range(n_codes - 1):
+        losses = _losses(joint)
+        apart = groups[:, None] != groups
+        if not apart.all() and not (apart | np.eye(len(joint), dtype=bool)).all():
+            losses[apart] = np.inf
+        losses[np.tril_indices(len(joint))] = np.inf
+        a, b = np.unravel_index(losses.argmin(), losses.shape)
+        height += max(0.0, losses[a, b])
+        first, second = sorted((numbers[a], numbers[b]))
+        sizes[a] += sizes[b]
+        tree[step] = first, second, height, sizes[a]
+        numbers[a] = n_codes + step
+        joint[a] += joint[b]
+        joint[:, a] += joint[:, b]
+        joint = np.delete(np.delete(joint, b, 0), b, 1)
+        numbers, sizes, groups = (np.delete(each, b) for each in (numbers, sizes, groups))
+    return tree
+
+
+def _losses(joint: np.ndarray) -> np.ndarray:
+    """What the information loses by merging each two codes, (n_codes, n_codes)."""
+    inner, marginal = np.diag(joint), joint.sum(0)
+    each, shares = xlogy(joint, joint), xlogy(marginal, marginal)
+    rows = np.array([xlogy(joint + row, joint + row).sum(1) for row in joint])
+    # of the joint rows all but the columns of both codes themselves, which become one cell
+    itself = inner[:, None] + joint
+    rows -= xlogy(itself, itself) + xlogy(itself.T, itself.T)
+    corner = inner[:, None] + inner + 2 * joint
+    after = 2 * rows + xlogy(corner, corner)
+    own = np.diag(each)
+    before = 2 * (each.sum(1)[:, None] + each.sum(1)) - own[:, None] - own - 2 * each
+    total = marginal[:, None] + marginal
+    gone = 2 * (shares[:, None] + shares - xlogy(total, total))
+    return before - after - gone
