@@ -53,6 +53,9 @@ def documented(cls: Documented) -> Documented:
 class Display:
     """A picture that is drawn on one pair of axes."""
 
+    figure_: Any
+    ax_: Any
+
     def plot(self, ax: Any = None) -> Self:
         """Draw the picture.
 
