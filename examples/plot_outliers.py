@@ -70,8 +70,8 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 axes[0].axvline(clusterer.offset_, color="black", linestyle="--")
 
 # %%
-# Both tell nearly all letters from digits: on images this small an isolation forest is as good. Left
-# of the dashed line, ``offset_``, are 1 % of the training rows. Of all these rows, digits and
+# Both tell nearly all letters from digits: on images this small an isolation forest is as good.
+# Left of the dashed line, ``offset_``, are 1 % of the training rows. Of all these rows, digits and
 # letters together, the sixteen with the highest scores and the sixteen with the lowest:
 
 order = np.argsort(clusterer.score_samples(rows))

@@ -243,7 +243,7 @@ def test_ten_labels_name_the_digits():
 
 
 def test_classes_count_where_the_number_of_clusters_is_sought():
-    X, classes = make_blobs(120, centers=3, random_state=0, cluster_std=0.3)
+    X, _ = make_blobs(120, centers=3, random_state=0, cluster_std=0.3)
     y = np.where(np.arange(120) < 40, np.arange(120) % 5, -1)  # more than there are blobs
     model = clusterer(n_clusters="auto", max_clusters=6, prior="auto").fit(X, y)
     assert model.n_clusters_ >= 5

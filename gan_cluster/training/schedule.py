@@ -395,12 +395,13 @@ class Schedule:
 
     def _callbacks_of(self, run: Run, stage: Stage, done: int, later: int) -> list[Callback]:
         net, n_steps = run.net, len(run.batches)
-        callbacks = [] if stage is self.stages.trying else list(self.callbacks)
+        is_trial = stage is self.stages.trying
+        callbacks = [] if is_trial else list(self.callbacks)
         if stage.falls:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:
             callbacks.append(Progress(stage.epochs, stage.label, self.forecast, done, later))
-        rests = net.code.categorical and not stage.looks
+        rests = net.code.categorical and not stage.looks and not is_trial
         if self.recipe.n_iter_no_change is not None and rests:
             seen = net.history[len(net.history) - done :]
             least = self.length.settling if stage is self.stages.drawing else 0
