@@ -88,8 +88,8 @@ best are over seeds. Two fits or more ran at a time, each on one core: so their 
 three times as long as alone. Those of the file alone are of both cores and nothing beside. Methods
 are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its defaults,
 `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a
-file's commit: the files sizes and tables have those of today; others are older and asked for
-clusters of equal sizes.
+row's commit: the files sizes, tables and embeddings and the rows "now" of drawn members have those
+of today; others are older and asked for clusters of equal sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>
@@ -102,7 +102,7 @@ NOTES = {
     MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
     "them (`benchmarks/main_job.py`).",
     "coil20": "There are no test rows: fitted and scored on all.",
-    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the four "
+    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the five "
     "first of the file sizes.",
 }
 # results that are no accuracies: what each file measured
@@ -152,7 +152,8 @@ What the clusterer draws of its clusters with its defaults, beside held-out real
 means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In rows marked "before"
 the generator played against the discriminator that reads clusters; those of MNIST had two
 continuous codes. In those marked "equal codes" it had a discriminator of its own, but the codes of
-a cluster were drawn equally often, also those that no real row has. Below, what continuous codes
+a cluster were drawn equally often, also those that no real row has. In those marked "equal sizes"
+the defaults asked for clusters of equal sizes; those marked "now" find the sizes out. Below, what continuous codes
 change in images.
 
 """
