@@ -227,6 +227,7 @@ def given(display, X):
     return {
         "ArithmeticDisplay": [([0], noise), ([0], noise), ([1], noise)],
         "ConfusionDisplay": [X, X[:, 20]],
+        "ClusterNumberDisplay": [],
         "HistoryDisplay": [],
         "TraversalDisplay": [],
         "WalkDisplay": [],
@@ -239,14 +240,16 @@ def test_without_axes_pyplot_makes_a_figure(digits, name):
     from matplotlib import pyplot as plt
 
     table = {} if name == "ProfileDisplay" else {"image_shape": (1, 8, 8)}
-    clusterer = InfoGANClusterer(3, **SMALL, **table).fit(digits)
+    n_clusters = "auto" if name == "ClusterNumberDisplay" else 3
+    clusterer = InfoGANClusterer(n_clusters, **SMALL, **table).fit(digits)
     display = getattr(inspection, name).from_estimator(clusterer, *given(name, digits))
     assert plt.fignum_exists(display.figure_.number)
     assert set(np.ravel(display.ax_)) <= set(display.figure_.axes)
     plt.close(display.figure_)
-    ax = Figure().subplots()
+    figure = Figure()
+    ax = figure.subplots(2 if name == "ClusterNumberDisplay" else 1)
     assert display.plot(ax=ax) is display
-    assert display.figure_ is ax.figure
+    assert display.figure_ is figure
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
