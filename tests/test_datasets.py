@@ -255,7 +255,7 @@ def _twice(folder):
         (None, {"image_size": (8, 9, 3)}, ValueError, "should be a number, or height and width"),
         (None, {"image_size": "large"}, TypeError, "image_size must be an instance of int"),
         (None, {"cache_file": "nowhere/photos.npy"}, FileNotFoundError, "there is no folder for"),
-        (None, {"cache_file": "notes.txt"}, FileExistsError, "it stays; give another name"),
+        (None, {"cache_file": "notes.txt"}, FileExistsError, "kept: give another name"),
     ],
 )
 def test_folders_that_cannot_be_read_are_explained(change, settings, error, message, folder):

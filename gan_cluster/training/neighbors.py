@@ -15,6 +15,7 @@ from gan_cluster.training.data import CHUNK_BYTES, Encoding
 
 NEIGHBOR_BLOCK = 10_000
 COMPONENTS = 50
+WIDEST = 2_048  # columns of an embedding at most; wider rows are taken to principal components
 View = Callable[[np.ndarray], np.ndarray]  # from rows to features
 SEARCHED = 2_000  # at a time, on a GPU
 
@@ -65,22 +66,25 @@ def _reader(
     X: np.ndarray, encoding: Encoding, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What reads rows, given their indices: long ones by principal axes, or as directions."""
-    if _are_embedded(X, encoding):
-        return lambda indices: normalize(_encoded(X, encoding, indices), copy=False)
-    seen = principal_axes(X, encoding, order)
+    is_direction = _are_embedded(X, encoding)
+    seen = None if is_direction else principal_axes(X, encoding, order)
 
     def parts(indices: np.ndarray) -> Iterator[np.ndarray]:
         for part in gen_batches(len(indices), _n_read(X)):
             rows = _encoded(X, encoding, indices[part])
-            yield rows if seen is None else seen.transform(rows)
+            if is_direction:
+                yield normalize(rows, copy=False)
+            else:
+                yield rows if seen is None else seen.transform(rows)
 
     return lambda indices: np.concatenate(list(parts(indices)))
 
 
 def _are_embedded(X: np.ndarray, encoding: Encoding) -> bool:
     """Whether rows are long, and their columns of one kind without being an image's."""
-    is_long = len(encoding.shape) < 3 and min(X.shape) > 2 * COMPONENTS
-    return is_long and len(np.unique(encoding.scale[encoding.scale > 0])) == 1
+    is_long = min(X.shape) > 2 * COMPONENTS and X.shape[1] <= WIDEST
+    scales = np.unique(encoding.scale[encoding.scale > 0])
+    return len(encoding.shape) < 3 and is_long and len(scales) == 1
 
 
 def principal_axes(X: np.ndarray, encoding: Encoding, order: np.ndarray) -> PCA | None:

@@ -193,3 +193,12 @@ def test_an_estimator_warns_of_other_units_once_it_is_fitted():
     for method in ("predict", "transform", "score"):
         with pytest.warns(UserWarning, match="X lies far outside the rows of fit"):
             getattr(model, method)(PIXELS / 255)
+
+
+def test_near_rows_of_embeddings_are_those_of_like_directions():
+    rng = np.random.RandomState(0)
+    directions = rng.normal(size=(60, 120))
+    X = np.vstack([directions, directions * rng.uniform(3, 9, size=(60, 1))])  # some are longer
+    encoding = Encoding((120,), False, center=np.zeros(120), scale=np.ones(120))
+    near = neighbors.nearest_rows(X, encoding, 1, torch_generator(0))
+    assert (np.sort(near % 60, axis=1) == (np.arange(120) % 60)[:, None]).all()
