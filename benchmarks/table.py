@@ -153,8 +153,8 @@ means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In 
 the generator played against the discriminator that reads clusters; those of MNIST had two
 continuous codes. In those marked "equal codes" it had a discriminator of its own, but the codes of
 a cluster were drawn equally often, also those that no real row has. In those marked "equal sizes"
-the defaults asked for clusters of equal sizes; those marked "now" find the sizes out. Below, what continuous codes
-change in images.
+the defaults asked for clusters of equal sizes; those marked "now" find the sizes out. Below, what
+continuous codes change in images.
 
 """
 TRIED = """\
