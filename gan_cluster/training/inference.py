@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
 
 from gan_cluster.codes import Latent
 from gan_cluster.training.batches import fixed_batches
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.labels import Votes
-from gan_cluster.training.merging import label_joint, merge_codes
+from gan_cluster.training.merging import code_joint, label_joint, merge_codes
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import torch_generator
@@ -19,7 +18,6 @@ from gan_cluster.training.storage import release
 
 INFERENCE_BATCH = 256
 SCORE_NEIGHBORS = 5
-UNLIKELY = 0.01  # probability of a code below which it is taken for 0, so that few have to be kept
 
 
 def map_rows(
@@ -77,17 +75,6 @@ def neighbor_joint(
     """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
     labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
     return label_joint(labels, near, len(net.clusters))
-
-
-def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The same of values of the first code, from their probabilities (n_samples, n_codes).
-
-    So unsure rows count in part for each.
-    """
-    codes = csr_array(np.where(found < UNLIKELY, 0, found))
-    of_near = sum(codes[column] for column in near.T)
-    joint = (codes.T @ of_near).toarray().astype(np.float64)
-    return (joint + joint.T) / (2 * joint.sum())
 
 
 def merge_clusters(

@@ -18,6 +18,7 @@ from gan_cluster.training.labels import Votes
 RESTARTS = 20
 FEW = 100  # codes that are each tried in every group
 UNEQUAL = 0.25  # part of the entropy that is taken off
+UNLIKELY = 0.01  # probability of a code below which it is taken for 0, so that few have to be kept
 LOOKS = 4  # at each of many codes; what is left to gain then is some thousandths
 LABEL = 1.0  # nats for each of a code's rows that a label of one of them is worth
 
@@ -51,6 +52,17 @@ def label_joint(labels: np.ndarray, near: np.ndarray, size: int) -> np.ndarray:
     pairs = labels[:, None] * size + labels[near]
     joint = np.bincount(pairs.ravel(), minlength=size**2).reshape(size, size)
     return (joint + joint.T) / max(1, 2 * pairs.size)
+
+
+def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The same of values of the first code, from their probabilities (n_samples, n_codes).
+
+    So unsure rows count in part for each.
+    """
+    codes = csr_array(np.where(found < UNLIKELY, 0, found))
+    of_near = sum(codes[column] for column in near.T)
+    joint = (codes.T @ of_near).toarray().astype(np.float64)
+    return (joint + joint.T) / (2 * joint.sum())
 
 
 def grouped(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:

@@ -11,8 +11,7 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.utils import Bunch
 
-from gan_cluster.training.inference import code_joint
-from gan_cluster.training.merging import grouped, information, merge_codes
+from gan_cluster.training.merging import code_joint, grouped, information, merge_codes
 
 DEPTH = 0.3  # nats of log density, that a valley has at least
 DEEPEST = 5.0  # of a valley in which there are no rows

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from gan_cluster.training import inference, merging
+from gan_cluster.training import merging
 from gan_cluster.training.merging import (
     _NearSearch,
     _Search,
@@ -130,7 +130,7 @@ def test_a_cluster_that_two_codes_share_is_not_split_for_equal_sizes():
 
 def test_unsure_rows_count_in_part():
     found = np.array([[0.6, 0.4, 0], [0.1, 0.895, 0.005], [0, 0, 1]], dtype=np.float32)
-    joint = inference.code_joint(found, np.array([[1, 2], [0, 2], [0, 1]]))
+    joint = merging.code_joint(found, np.array([[1, 2], [0, 2], [0, 1]]))
     kept = np.where(found < 0.01, 0, found)
     expected = sum(np.outer(kept[i], kept[j]) for i in range(3) for j in range(3) if i != j)
     np.testing.assert_allclose(joint, expected / expected.sum(), rtol=1e-6)
