@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
-from sklearn.covariance import oas
+from sklearn.covariance import OAS
 from sklearn.model_selection import KFold
 
 from gan_cluster.networks.heads import RECOGNITION_UNITS
@@ -91,9 +92,9 @@ class Usual(NamedTuple):
 def features(net: AdversarialNet, batch: torch.Tensor) -> torch.Tensor:
     """What a net sees of a batch: at the trunk's end, unless that is wide, and in Q beside it."""
     discriminator = net.discriminator_
-    assert discriminator.recognition is not None
-    ends = discriminator.trunk(batch).flatten(1)
-    hidden = discriminator.recognition(ends)
+    last, recognition = [*discriminator.layers][-2:]
+    read = discriminator.activations(batch, [last, recognition])
+    ends, hidden = read[last].flatten(1), read[recognition]
     return torch.cat([ends, hidden], dim=1) if ends.shape[1] <= MOST_FEATURES else hidden
 
 
@@ -116,10 +117,12 @@ def normals(seen: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     centers = np.stack([seen[numbers == i].mean(0) for i in range(len(present))])
     covariance = np.zeros((seen.shape[1], seen.shape[1]))
     if len(seen) > 1:
-        covariance = oas(seen - centers[numbers], assume_centered=True)[0]
+        shrunk = OAS(store_precision=False, assume_centered=True)  # its inverse would take as long
+        covariance = shrunk.fit(seen - centers[numbers]).covariance_
     ridge = RIDGE * np.trace(covariance) / len(covariance) or 1.0
-    variances, axes = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
-    factor = axes / np.sqrt(variances)
+    whole = np.eye(len(covariance))
+    root = np.linalg.cholesky(covariance + ridge * whole)
+    factor = solve_triangular(root, whole, lower=True).T
     return centers @ factor, factor
 
 
