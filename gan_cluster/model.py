@@ -52,6 +52,8 @@ class Model:
         Whether codes are merged anew after each chunk of ``partial_fit``.
     classes : ndarray of shape (n_classes,), default=None
         Names of the first clusters, where labels gave them some.
+    usual : Usual, default=None
+        What rows are usual, where that was noted.
 
     Examples
     --------
@@ -63,8 +65,6 @@ class Model:
     (3, ['cluster'], (178, 3))
     """
 
-    usual: Usual | None = None  # pickles of older versions have none
-
     def __init__(
         self,
         recipe: Recipe,
@@ -73,6 +73,7 @@ class Model:
         order: np.ndarray | None = None,
         merges: bool = False,
         classes: np.ndarray | None = None,
+        usual: Usual | None = None,
     ):
         self.recipe = recipe
         self.net = net
@@ -80,6 +81,7 @@ class Model:
         self.order = order
         self.merges = merges
         self.classes = classes
+        self.usual = usual
 
     @property
     def layout(self) -> Layout:
@@ -344,9 +346,8 @@ class Model:
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing, net.forming = self.net.playing, self.net.forming
-        model = Model(recipe, net, self.rng, self.order, self.merges, self.classes)
-        model.usual = None if self.usual is None else self.usual.to(device)
-        return model
+        usual = None if self.usual is None else self.usual.to(device)
+        return Model(recipe, net, self.rng, self.order, self.merges, self.classes, usual)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
@@ -408,9 +409,8 @@ class Model:
         if order is not None and not np.array_equal(np.sort(order), np.arange(len(net.clusters))):
             raise ValueError("order is no order of the clusters")
         classes = _names(document["classes"], len(net.clusters)) if "classes" in document else None
-        model = cls(recipe, net, rng, order, bool(document["merges"]), classes)
-        model.usual = Usual.from_state(net, tensors) if recipe.n_clusters else None
-        return model
+        usual = Usual.from_state(net, tensors) if recipe.n_clusters else None
+        return cls(recipe, net, rng, order, bool(document["merges"]), classes, usual)
 
 
 def _names(classes: Any, n_clusters: int) -> np.ndarray:
