@@ -9,7 +9,7 @@ import numpy as np
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import documented
-from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
+from gan_cluster.inspection._matplotlib import all_axes, require_matplotlib
 
 LOSSES = {
     "discriminator_loss": "discriminator",
@@ -232,9 +232,7 @@ def _axes(ax: Any, panels: list[str]) -> np.ndarray:
 
         size = (8, 2.2 * n_panels + 0.6)
         return plt.subplots(n_panels, figsize=size, layout="constrained", squeeze=False)[1][:, 0]
-    axes = np.asarray(ax, dtype=object).ravel()
-    for each in axes:
-        check_axes(each)
+    axes = all_axes(ax)
     if len(axes) == 1 < n_panels:
         ax = axes[0]
         if not ax.axison:  # a picture of before

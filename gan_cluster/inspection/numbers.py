@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import documented
-from gan_cluster.inspection._matplotlib import check_axes, require_matplotlib
+from gan_cluster.inspection._matplotlib import all_axes, require_matplotlib
 from gan_cluster.training.numbers import DEPTH
 
 
@@ -138,9 +138,7 @@ def _axes(ax: Any) -> np.ndarray:
         from matplotlib import pyplot as plt
 
         return plt.subplots(2, figsize=(7, 6), layout="constrained")[1]
-    axes = np.asarray(ax, dtype=object).ravel()
-    for each in axes:
-        check_axes(each)
+    axes = all_axes(ax)
     if len(axes) != 2:
         raise ValueError(f"there are two panels: give one of the axes for each, got {len(axes)}")
     return axes
