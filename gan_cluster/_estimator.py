@@ -47,7 +47,6 @@ from gan_cluster.model import Model
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.objectives import OBJECTIVES, Objective
 from gan_cluster.training.checkpoint import Checkpoint
-from gan_cluster.training.judging import Jury
 from gan_cluster.training.labels import Labels
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.processes import launched
@@ -372,9 +371,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         schedule.callbacks = []
         net = schedule.prepare(self.random_state)[0].net
         self._before_training(schedule.recipe, net.discriminator_)
-        net = schedule.form("finding the number of clusters")
-        jury = Jury.of(net, schedule.recipe, schedule.X)
-        return schedule.processes.agreed(jury.numbers(net, int(self.max_clusters)))
+        return schedule.find_number(int(self.max_clusters))
 
     def _schedule(
         self,

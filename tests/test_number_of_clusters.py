@@ -125,7 +125,7 @@ def test_the_least_and_the_highest_number_are_warned_of(found, rows):
 @pytest.mark.parametrize("kind", [InfoGANClusterer, GANFeatureExtractor])
 def test_what_cannot_be_is_refused_before_training(kind, parameters, message, rows, monkeypatch):
     model = kind("auto", **SETTINGS).set_params(**parameters)
-    monkeypatch.setattr("gan_cluster.training.schedule.Schedule.form", pytest.fail)
+    monkeypatch.setattr("gan_cluster.training.schedule.Schedule.find_number", pytest.fail)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         model.fit(rows)
     assert not hasattr(model, "model_")

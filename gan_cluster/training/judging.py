@@ -64,10 +64,10 @@ class Jury:
 
     def numbers(self, net: AdversarialNet, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
         """What speaks for each number of clusters, by a net's codes, which are finer."""
-        encoding, view = self.recipe.encoding, view_of(net, self.recipe.encoding)
-        found = map_rows(net, encoding, self.rows, lambda batch: net.read_first(batch).softmax(1))
-        rows = View.of(self.rows, encoding).rows if view is None else view(self.rows)
-        return cluster_numbers(found, self.near, rows, max_clusters)
+        encoding, found = self.recipe.encoding, self._codes(net, self.rows)
+        view = view_of(net, encoding)
+        seen = (self.view or View.of(self.rows, encoding)).rows if view is None else view(self.rows)
+        return cluster_numbers(found, self.near, seen, max_clusters)
 
     def score(self, net: AdversarialNet) -> float:
         """How good a net's clusters are, times the share of labels that agree, if there are any.
@@ -75,15 +75,16 @@ class Jury:
         Those of finer codes have to be better than others: a merge that fits chance looks good. It
         hardly does so on many rows of a table.
         """
-        n_clusters, view = self.recipe.n_clusters, self.view
+        n_clusters, view, weight = self.recipe.n_clusters, self.view, self._agreed(net)
+        has_few = are_few(self.rows, n_clusters)
         is_finer = net.clusters.n_codes > n_clusters * min(self.recipe.codes_in_turn)
-        weight = (1 - is_finer * FINER) * self._agreed(net)
-        if view is not None and are_few(self.rows, n_clusters):
-            return weight * float(
-                explained(self._read(net, self.rows), self.near, view.rows, n_clusters).mean()
-            )
-        told = information(neighbor_joint(net, self.recipe.encoding, self.rows, self.near))
-        return told * (weight if view is None else self._agreed(net))
+        if is_finer and (view is None or has_few):
+            weight *= 1 - FINER
+        if view is None or not has_few:
+            joint = neighbor_joint(net, self.recipe.encoding, self.rows, self.near)
+            return weight * information(joint)
+        labels = self._read(net, self.rows)
+        return weight * float(explained(labels, self.near, view.rows, n_clusters).mean())
 
     def disagreement(self, net: AdversarialNet) -> float:
         """Share of rows whose twin is of another cluster."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 
 from gan_cluster._seeds import seeds
@@ -225,14 +226,19 @@ class Schedule:
         chosen.net.playing, chosen.net.forming, chosen.net.looking = True, False, False
         return chosen
 
-    def form(self, label: str) -> AdversarialNet:
-        """Let the codes of the first run form, and nothing else."""
+    def find_number(self, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
+        """Let the codes of the first run form; what these say of each number of clusters.
+
+        That is a curve, the number that is best by it, and a tree, as
+        :func:`~gan_cluster.training.numbers.cluster_numbers` gives them.
+        """
         looking, forming = self.stages[:2]
         if looking is not None:
             self._train(self.runs[0], looking)
             self._show(self.runs[0].net, LOOKING)
-        self._train(self.runs[0], replace(forming, label=label))
-        return self.runs[0].net
+        self._train(self.runs[0], replace(forming, label="finding the number of clusters"))
+        net = self.runs[0].net
+        return self.processes.agreed(self._jury(net).numbers(net, max_clusters))
 
     def _show(self, net: AdversarialNet, begun: int) -> None:
         """Let runs that have not begun start from what a net has seen; seek near rows by that."""
