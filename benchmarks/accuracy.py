@@ -9,8 +9,6 @@ the same training, such as those of gan-features+kmeans and gan-probe, are train
 in that folder.
 """
 
-import argparse
-import os
 import resource
 from functools import partial
 from itertools import product
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from data import KNOWN, load
-from keeping import describe_machine, in_process, run_missing
+from keeping import in_process, parser_of, run_missing, with_machine
 from methods import METHODS, find
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from trained import Trained, kept_in, seconds_beside, train_once
@@ -76,26 +74,15 @@ def run_row(
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
     row["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    machine = describe_machine()  # a file may have several
-    return row | {part: machine[part] for part in ("processor", "commit")}
+    return with_machine(row)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, seeds=10)
     parser.add_argument("--data", nargs="+", required=True, help=", ".join(KNOWN))
     parser.add_argument("--method", nargs="+", required=True, help=", ".join(METHODS))
-    parser.add_argument("--seeds", type=int, default=10, help="seeds 0 .. N - 1 (default: 10)")
     parser.add_argument("--rows", type=int, help="fit on the first N training rows only")
-    parser.add_argument(
-        "--data-home",
-        type=Path,
-        default=os.environ.get("GAN_CLUSTER_DATA") or None,
-        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
-    )
     parser.add_argument("--states", type=Path, help="folder for trainings that features share")
-    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
     options = parser.parse_args()
     for kind, names, known in (("data", options.data, KNOWN), ("method", options.method, METHODS)):
         for name in names:

@@ -10,8 +10,6 @@ around K centres in D dimensions, drawn anew for each seed; ``noise-D`` is unifo
 train are fitted and scored. Labels are used for scores alone.
 """
 
-import argparse
-import os
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from data import KNOWN, DataSet, load
-from keeping import describe_machine, run_missing
+from keeping import parser_of, run_missing, with_machine
 from scipy.cluster.hierarchy import fcluster
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.datasets import make_blobs
@@ -32,7 +30,6 @@ from gan_cluster._recipe import resolve
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.inference import map_rows
-from gan_cluster.training.judging import Jury
 from gan_cluster.training.schedule import Schedule
 
 MOST = 20
@@ -63,9 +60,8 @@ def searched(data: DataSet, seed: int) -> Found:
     recipe = resolve(estimator.get_params(deep=False), rows, "cpu")
     schedule = Schedule(recipe, rows.X)
     schedule.prepare(seed)
-    net = schedule.form("search")
-    jury = Jury.of(net, recipe, rows.X)
-    _, n_clusters, tree = jury.numbers(net, MOST)
+    _, n_clusters, tree = schedule.find_number(MOST)
+    net = schedule.runs[0].net
     codes = map_rows(net, recipe.encoding, rows.X, lambda batch: net.read_first(batch).argmax(1))
     return fcluster(tree, n_clusters, "maxclust")[codes], data.y_train
 
@@ -128,25 +124,14 @@ def run_row(name: str, seed: int, method: str, n_rows: int | None, home: Path | 
         row["ari"] = round(float(adjusted_rand_score(classes, labels)), 4)
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
-    machine = describe_machine()
-    return row | {part: machine[part] for part in ("processor", "commit")}
+    return with_machine(row)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, seeds=5)
     parser.add_argument("--data", nargs="+", required=True, help="blobs-D-K, noise-D or a name")
     parser.add_argument("--method", nargs="+", default=["auto", "silhouette", "hdbscan"])
-    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 .. N - 1 (default: 5)")
     parser.add_argument("--rows", type=int, help="the first N training rows only")
-    parser.add_argument(
-        "--data-home",
-        type=Path,
-        default=os.environ.get("GAN_CLUSTER_DATA") or None,
-        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
-    )
-    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
     options = parser.parse_args()
     for name in options.method:
         if name not in METHODS:

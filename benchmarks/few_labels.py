@@ -9,8 +9,6 @@ alone, all others also the rest. Rivals are scikit-learn's, and see pixels betwe
 is rewritten after every fit; what it has already is not run again.
 """
 
-import argparse
-import os
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -18,14 +16,12 @@ from typing import Any
 
 import numpy as np
 from data import KNOWN, DataSet, load
-from keeping import describe_machine, in_process, run_missing
+from keeping import in_process, parser_of, run_missing, with_machine
+from methods import find, unit_scaler
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
-
-from gan_cluster import InfoGANClusterer
 
 OURS = "infogan+labels"
 SUPERVISED = {
@@ -53,16 +49,10 @@ def draw_labels(classes: np.ndarray, n_labels: int, seed: int) -> np.ndarray:
 def fitted(method: str, data: DataSet, y: np.ndarray, seed: int) -> Any:
     """A method that has learned from all rows and from these labels."""
     if method == OURS:
-        clusterer = InfoGANClusterer(
-            data.n_clusters, image_shape=data.image_shape, random_state=seed
-        )
-        return clusterer.fit(data.X_train, y)
+        return find("infogan+consistency").make(data, seed).fit(data.X_train, y)
     model = (SUPERVISED | SEMI_SUPERVISED)[method]()
     known = y >= 0 if method in SUPERVISED else slice(None)
-    scaler = StandardScaler()
-    if data.image_shape is not None:
-        top = float(data.X_train.max())
-        scaler = FunctionTransformer(lambda X: X / top)
+    scaler = unit_scaler(data)
     model.fit(scaler.fit_transform(data.X_train)[known], y[known])
     return make_pipeline(scaler, model)
 
@@ -80,25 +70,14 @@ def run_row(name: str, n_labels: int, seed: int, method: str, home: Path | None)
         row["acc"] = round(float(np.mean(model.predict(data.X_test) == data.y_test)), 4)
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
-    machine = describe_machine()
-    return row | {part: machine[part] for part in ("processor", "commit")}
+    return with_machine(row)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, seeds=1)
     parser.add_argument("--data", nargs="+", required=True, help=", ".join(KNOWN))
     parser.add_argument("--labels", nargs="+", type=int, required=True, help="how many, in all")
     parser.add_argument("--method", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--seeds", type=int, default=1, help="seeds 0 .. N - 1 (default: 1)")
-    parser.add_argument(
-        "--data-home",
-        type=Path,
-        default=os.environ.get("GAN_CLUSTER_DATA") or None,
-        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
-    )
-    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
     options = parser.parse_args()
     for name in options.data:
         if name not in KNOWN:

@@ -3,6 +3,7 @@
 A file is rewritten after every run; what it has, other than errors, is not run again.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -40,6 +41,29 @@ def describe_machine() -> dict[str, Any]:
     if torch.cuda.is_available():
         processor += f", {torch.cuda.get_device_name()}"
     return {"versions": versions, "processor": processor, "commit": commit}
+
+
+def with_machine(row: Row) -> Row:
+    """A row with the processor and the commit it came from, of which a file may have several."""
+    machine = describe_machine()
+    return row | {part: machine[part] for part in ("processor", "commit")}
+
+
+def parser_of(description: str | None, seeds: int) -> argparse.ArgumentParser:
+    """The options that methods on data sets share: seeds, the folder with data, and the file."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    told = f"seeds 0 .. N - 1 (default: {seeds})"
+    parser.add_argument("--seeds", type=int, default=seeds, help=told)
+    parser.add_argument(
+        "--data-home",
+        type=Path,
+        default=os.environ.get("GAN_CLUSTER_DATA") or None,
+        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
+    )
+    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
+    return parser
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.utils import gen_batches
+from temi import TEMI
 from trained import recipe_of
 from trunks import SupervisedFeatures, pair
 from variants import VARIANTS, with_net
@@ -85,12 +86,13 @@ def _clustpy(name: str) -> Callable[[DataSet, int], Any]:
             raise ImportError(f"{name} needs pip install 'gan-cluster[benchmark]'") from error
         model = getattr(deep, name)(data.n_clusters, random_state=seed)
         bounded = name == "VaDE" and data.image_shape is None  # its loss takes values of [0, 1]
-        return make_pipeline(MinMaxScaler() if bounded else _unit_scaler(data), model)
+        return make_pipeline(MinMaxScaler() if bounded else unit_scaler(data), model)
 
     return make
 
 
-def _unit_scaler(data: DataSet) -> Any:
+def unit_scaler(data: DataSet) -> Any:
+    """Tables standardised, pixels between 0 and 1."""
     return StandardScaler() if data.image_shape is None else _UnitRange()
 
 
@@ -222,6 +224,7 @@ METHODS: dict[str, Method] = {
         lambda data, seed: _scaled(data, AgglomerativeClustering(data.n_clusters)), _labels_of_fit
     ),
     "hdbscan": Method(lambda data, seed: _scaled(data, HDBSCAN(copy=True)), _labels_of_fit),
+    "temi": Method(lambda data, seed: TEMI(data.n_clusters, seed)),
     "dec": Method(_clustpy("DEC")),
     "idec": Method(_clustpy("IDEC")),
     "vade": Method(_clustpy("VaDE")),
@@ -259,9 +262,9 @@ METHODS: dict[str, Method] = {
     "gan-probe, width 32": _probe(extractor(**{**WIDE, **GRID})),
     "gan-probe, 100 labels a class": _probe(extractor(**{**GAME, **GRID}), 100),
     "gan-probe, 400 labels a class": _probe(extractor(**{**GAME, **GRID}), 400),
-    "pixels-probe, 100 labels a class": _probe(lambda data, seed: _unit_scaler(data), 100),
+    "pixels-probe, 100 labels a class": _probe(lambda data, seed: unit_scaler(data), 100),
     "pca-probe, 100 labels a class": _probe(
-        lambda data, seed: make_pipeline(_unit_scaler(data), PCA(0.9, random_state=seed)), 100
+        lambda data, seed: make_pipeline(unit_scaler(data), PCA(0.9, random_state=seed)), 100
     ),
     **{f"features, {name}": Method(_clustered(make)) for name, make in VARIANTS.items()},
     **_by_protocol(4),

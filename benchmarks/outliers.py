@@ -11,8 +11,6 @@ each column of test in another order; `far` has one value, drawn at random, five
 off.
 """
 
-import argparse
-import os
 from collections.abc import Callable
 from functools import cache
 from itertools import product
@@ -23,7 +21,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 from data import KNOWN, DataSet, load
-from keeping import describe_machine, in_process, run_missing
+from keeping import in_process, parser_of, run_missing, with_machine
+from methods import find
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA
@@ -36,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from gan_cluster import InfoGANClusterer
 from gan_cluster.training.storage import spread_rows
 
+DEFAULTS = "infogan+consistency"
 LETTERS = "ACEFHKLMNPRTUVWXY"
 FONTS = [
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono"),
@@ -121,13 +121,8 @@ def outliers(name: str, data: DataSet, home: Path | None) -> dict[str, np.ndarra
     }
 
 
-def _clusterer(data: DataSet, seed: int) -> Any:
-    n_clusters = len(np.unique(data.y_train))
-    return InfoGANClusterer(n_clusters, image_shape=data.image_shape, random_state=seed)
-
-
 def _short(data: DataSet, seed: int) -> Any:
-    return _clusterer(data, seed).set_params(n_init=1, max_epochs=8)
+    return find(DEFAULTS).make(data, seed).set_params(n_init=1, max_epochs=8)
 
 
 def _rival(make: Callable[[int], Any]) -> Callable[[DataSet, int], Any]:
@@ -142,8 +137,8 @@ def _rival(make: Callable[[int], Any]) -> Callable[[DataSet, int], Any]:
 
 
 METHODS: dict[str, Callable[[DataSet, int], Any]] = {
-    "infogan+consistency": _clusterer,
-    "infogan+consistency, 8 epochs": _short,
+    DEFAULTS: find(DEFAULTS).make,
+    f"{DEFAULTS}, 8 epochs": _short,
     "isolation-forest": lambda data, seed: IsolationForest(random_state=seed),
     "local-outlier-factor": _rival(lambda seed: LocalOutlierFactor(novelty=True)),
     "elliptic-envelope": _rival(lambda seed: EllipticEnvelope(random_state=seed)),
@@ -170,25 +165,14 @@ def run_row(name: str, method: str, seed: int, n_rows: int | None, home: Path | 
         scores = np.concatenate([usual, model.score_samples(rows)])
         is_usual = np.arange(len(scores)) < len(usual)
         row[kind] = round(float(roc_auc_score(is_usual, scores)), 4)
-    machine = describe_machine()
-    return row | {part: machine[part] for part in ("processor", "commit")}
+    return with_machine(row)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, seeds=1)
     parser.add_argument("--data", nargs="+", required=True, choices=[*KNOWN], metavar="NAME")
     parser.add_argument("--method", nargs="+", default=[*METHODS], choices=[*METHODS])
-    parser.add_argument("--seeds", type=int, default=1, help="seeds 0 .. N - 1 (default: 1)")
     parser.add_argument("--rows", type=int, help="fit on the first N training rows only")
-    parser.add_argument(
-        "--data-home",
-        type=Path,
-        default=os.environ.get("GAN_CLUSTER_DATA") or None,
-        help="folder with the data (default: $GAN_CLUSTER_DATA, or else OpenML)",
-    )
-    parser.add_argument("--json", type=Path, required=True, help="where the rows are kept")
     options = parser.parse_args()
 
     run_missing(
