@@ -5,7 +5,7 @@
     python benchmarks/accuracy.py --data cifar10_embedded cifar10_embedded_128 --data-home FOLDER \
         --method kmeans infogan+consistency --json benchmarks/results/embeddings.json
 
-The first 10,000 training images of CIFAR-10, enlarged to 128 x 128, go through EfficientNet-Lite0;
+The first 10,000 training images of CIFAR-10, enlarged to 224 x 224, go through EfficientNet-Lite0;
 the means of its last maps, 1,280 of each image, are kept, and their 128 principal components. There
 are no test rows: methods are scored on the rows that they were fitted on.
 """
@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 from torch.nn import functional as F
 
-N_IMAGES, SIZE, BATCH = 10_000, 128, 50
+N_IMAGES, SIZE, BATCH = 10_000, 224, 50
 MIDDLE, RANGE = 127.0, 128.0  # of pixels, as the network was trained on them
 
 

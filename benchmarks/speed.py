@@ -45,6 +45,8 @@ NUMBERS = ("ours", "reference", "ratio")
 KEPT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
 
 BATCH, N_CODES, NOISE = 128, 10, 62
+N_STEPS = 200, 50  # of tables, of images
+N_CALLS = 100  # of one row
 N_READ = 80 * INFERENCE_BATCH  # what filling up the last batch costs shows in one row
 CUTS = list(range(INFERENCE_BATCH, N_READ, INFERENCE_BATCH))
 KINDS = {"MLP on a table": (64,), "DCGAN on 28x28": (1, 28, 28), "DCGAN on 32x32x3": (3, 32, 32)}
@@ -135,7 +137,7 @@ def steps(repeats: int, **settings: object) -> list[Row]:
     """A training step of ours, inside ``partial_fit``, beside that of the bare loop."""
     rows = []
     for name, shape in KINDS.items():
-        X = rows_of(shape, BATCH * (200 if len(shape) == 1 else 50))
+        X = rows_of(shape, BATCH * N_STEPS[len(shape) > 1])
         model = fitted(X, **settings)
         twin = fitted(X) if settings else model  # the same weights at the same place in memory
         ours = partial(model.model_.net.run_epochs, batches_of(model, X), 1)
@@ -197,7 +199,7 @@ def single_row(
     def repeated(call: Callable) -> Callable[[], None]:
         def repeat() -> None:
             with torch.inference_mode():
-                for _ in range(100):
+                for _ in range(N_CALLS):
                     call()
 
         return repeat
@@ -208,7 +210,7 @@ def single_row(
             f"predict one row, {name}{part}",
             repeated(call),
             whole if part else alone,
-            100,
+            N_CALLS,
             repeats,
         )
         for part, call in calls.items()

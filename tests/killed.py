@@ -1,4 +1,4 @@
-"""Kills fits at random moments until 20 were killed; all that end have to end alike.
+"""Kills fits at random moments until ten were killed; all that end have to end alike.
 
 python tests/killed.py FOLDER
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from gan_cluster import InfoGANClusterer, Objective
 from gan_cluster._folder import holds_model, read_model
 
-KILLS = 20
+KILLS = 10
 
 
 def fit(checkpoints, result):

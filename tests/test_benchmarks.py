@@ -40,34 +40,37 @@ def run(tmp_path, *arguments):
         (["--data", "digits", "--method", "kmeans", "--seeds", "0"], "--seeds"),
     ],
 )
-def test_bad_input(arguments, message, tmp_path):
-    done = run(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert not (tmp_path / "found.json").exists()
+def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import accuracy
+
+    json = str(tmp_path / "found.json")
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *arguments, "--json", json])
+    with pytest.raises(SystemExit, match="2"):
+        accuracy.main()
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_are_kept_and_errors_are_rows(tmp_path):
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(40, 16)), np.arange(40) % 4
     np.savez(tmp_path / "pendigits.npz", x_train=X, y_train=y, x_test=X[:20], y_test=y[:20])
-    arguments = ["--data", "pendigits", "coil20", "--method", "kmeans", "--seeds", "2"]
+    arguments = ["--data", "pendigits", "coil20", "--method", "kmeans", "--seeds", "1"]
     arguments += ["--data-home", str(tmp_path)]
     assert run(tmp_path, *arguments).returncode == 0
     result = json.loads((tmp_path / "found.json").read_text())
     assert result["versions"]["scikit-learn"]
     assert [(row["data"], row["seed"], "error" in row) for row in result["rows"]] == [
         ("pendigits", 0, False),
-        ("pendigits", 1, False),
         ("coil20", 0, True),
-        ("coil20", 1, True),
     ]
-    assert "coil20.npz" in result["rows"][2]["error"]
+    assert "coil20.npz" in result["rows"][1]["error"]
     assert {"acc", "purity", "nmi", "ari", "seconds", "peak_mb", "score"} <= set(result["rows"][0])
 
     result["rows"][0]["acc"] = "kept"
     (tmp_path / "found.json").write_text(json.dumps(result))
-    run(tmp_path, *arguments)
+    run(tmp_path, "--data", "pendigits", *arguments[3:])
     again = json.loads((tmp_path / "found.json").read_text())["rows"]
     assert again[0]["acc"] == "kept"
 
@@ -238,8 +241,8 @@ def test_each_variant_of_the_search_trains_and_changes_the_features(monkeypatch)
     from variants import VARIANTS
 
     X, y = load_digits(return_X_y=True)
-    X = np.kron(X[:100].reshape(-1, 8, 8), np.ones((2, 2))).reshape(100, -1)
-    digits = DataSet(X, y[:100], X[:50], y[:50], (1, 16, 16))
+    X = np.kron(X[:50].reshape(-1, 8, 8), np.ones((2, 2))).reshape(50, -1)
+    digits = DataSet(X, y[:50], X[:20], y[:20], (1, 16, 16))
     found = {}
     for name, make in VARIANTS.items():
         models = [make(digits, 0) for _ in "ab"]
@@ -269,6 +272,10 @@ def test_both_sides_of_a_comparison_of_speed_do_their_work(monkeypatch):
 
     monkeypatch.setattr(speed, "KINDS", {"table": (4,), "image": (1, 8, 8)})
     monkeypatch.setattr(speed, "BATCH", 16)
+    monkeypatch.setattr(speed, "N_STEPS", (4, 4))
+    monkeypatch.setattr(speed, "N_CALLS", 2)
+    monkeypatch.setattr(speed, "N_READ", 2 * speed.INFERENCE_BATCH)
+    monkeypatch.setattr(speed, "CUTS", [speed.INFERENCE_BATCH])
     X = speed.rows_of((1, 8, 8), 48)
     model = speed.fitted(X)
     before = [w.detach().clone() for w in model.discriminator_.parameters()]
@@ -398,6 +405,8 @@ def test_attacks_are_counted_and_none_does_harm(monkeypatch, tmp_path):
     # each in this process, for others take seconds to start
     monkeypatch.setattr(attack, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
     monkeypatch.setattr(attack, "in_process", lambda function, *given: function(*given))
+    few = [*attack.BOMBS][:2]  # the others are large
+    monkeypatch.setattr(attack, "BOMBS", {name: attack.BOMBS[name] for name in few})
     rows = attack.attack(0.01)
     assert [row["case"] for row in rows][:2] == ["saves by threads", "saves by processes"]
     assert len(rows) == len(attack.CASES) + len(attack.BOMBS) + 3

@@ -1,6 +1,6 @@
 """Run by each of several processes: fit on shared rows and write what came out.
 
-python tests/together.py FOLDER MODE
+python tests/together.py FOLDER MODE [MODE ...]
 """
 
 import os
@@ -26,8 +26,14 @@ class Dies(Callback):
 
 
 def main():
-    folder, mode = Path(sys.argv[1]), sys.argv[2]
     torch.set_num_threads(1)
+    for mode in sys.argv[2:]:
+        folder = Path(sys.argv[1]) / mode
+        folder.mkdir(exist_ok=True)
+        fit(folder, mode)
+
+
+def fit(folder, mode):
     settings = {
         "seedless": {"random_state": None},
         "game": {"random_state": 0, "objective": Objective(**STEADY, codes_per_cluster=4)},

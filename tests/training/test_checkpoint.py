@@ -396,4 +396,4 @@ def test_fits_that_are_killed_end_alike(tmp_path):
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "20 kills" in done.stdout
+    assert "10 kills" in done.stdout
