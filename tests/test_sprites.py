@@ -20,7 +20,7 @@ def sprites(monkeypatch):
     import sprites
 
     monkeypatch.setattr(sprites, "N_TRAIN", 150)
-    monkeypatch.setattr(sprites, "N_TEST", 300)
+    monkeypatch.setattr(sprites, "N_TEST", 600)
     monkeypatch.setattr(sprites, "GROUP", 2)
     monkeypatch.setattr(sprites, "EPOCHS", {"infogan": 2, "beta-vae": 2})
     return sprites
@@ -33,7 +33,10 @@ def sprites(monkeypatch):
         (["--method", "infogan+selection", "--seeds", "3"], "chooses among 5 seeds, not 3"),
     ],
 )
-def test_bad_input(arguments, message, sprites, tmp_path, monkeypatch, capsys):
+def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import sprites
+
     json = str(tmp_path / "found.json")
     monkeypatch.setattr(sys, "argv", ["sprites.py", *arguments, "--json", json])
     with pytest.raises(SystemExit, match="2"):
