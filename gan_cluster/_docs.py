@@ -166,7 +166,7 @@ Documented = TypeVar("Documented")
 
 
 def filled(target: Documented, texts: dict[str, str]) -> Documented:
-    """Replace ``[name]`` by its text in the docstrings of a function, or a class and its methods."""
+    """Replace ``[name]`` by the text of that name in the docstrings of a function or class."""
     members = vars(target).values() if isinstance(target, type) else ()
     whole = [target, *(getattr(member, "__func__", member) for member in members)]
     within = [getattr(each, "__wrapped__", None) for each in whole]  # as in what is available if
