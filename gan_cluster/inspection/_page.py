@@ -35,23 +35,24 @@ WIDTHS = {"mean": 2.0, "worst": 0.7, "ceiling": 1.5, "equal": 1.0, "before": 0.7
 EXPLAINED = {
     "loss": (
         "Losses",
-        "What the networks were trained to lower. The losses of a game do not say when training is "
-        "over.",
+        "What the networks were trained to lower. The losses of a GAN do not show whether training "
+        "has converged.",
     ),
     "nats": (
         "Information",
-        "How much the clusters of drawn rows can be read back, in nats, beside the most that there "
-        "is to read. Training is over once this and the sizes of clusters rest.",
+        "How well the network recognises the cluster from which a row was drawn, in nats, and the "
+        "largest possible value. Training has converged when this and the sizes of clusters no "
+        "longer change.",
     ),
     "share of rows": (
         "Sizes of clusters",
-        "The share of rows in each cluster; in grey those of the finer codes that were merged into "
-        "clusters. Dashed: equal sizes.",
+        "The share of rows in each cluster. Grey lines are the codes that were later merged into "
+        "clusters. The dashed line marks equal sizes.",
     ),
     "drawn rows": (
         "Drawn rows",
-        "Whether drawn rows of a cluster vary as much as real ones, and are read as of their "
-        "cluster. Both should come near 1.",
+        "Whether drawn rows of a cluster vary as much as real ones, and are assigned to the "
+        "cluster from which they were drawn. Both should come near 1.",
     ),
 }
 
@@ -304,8 +305,8 @@ def _pictures(
 
     drawn = thumbnails(report.layout, part.drawn, limits, SIDE)
     return [
-        ("Surest members", of_rows(part.surest)),
-        ("Least sure members", of_rows(part.least)),
+        ("Most certain members", of_rows(part.surest)),
+        ("Least certain members", of_rows(part.least)),
         ("Drawn by the generator", [Picture(_source(image), "", "drawn") for image in drawn]),
     ]
 
@@ -349,8 +350,8 @@ def _tables(report: "ClusterReport") -> dict[str, Any]:
         "profile": [[(f"{mean:z.1f}", mean / limit) for mean in row] for row in means.tolist()],
         "members": [
             [
-                ("Surest members", _cells(report.rows[part.surest][:, columns], part.surest)),
-                ("Least sure members", _cells(report.rows[part.least][:, columns], part.least)),
+                ("Most certain members", _cells(report.rows[part.surest][:, columns], part.surest)),
+                ("Least certain members", _cells(report.rows[part.least][:, columns], part.least)),
                 ("Drawn by the generator", _cells(part.drawn[:, columns])),
             ]
             for part in report.clusters

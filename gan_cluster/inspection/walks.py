@@ -150,9 +150,9 @@ class WalkDisplay(Display):
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """The point at a share of the arc between vectors (n, dim), as in White (2016).
+    """The point at a given share of the arc between vectors (n, dim), as in White (2016).
 
-    Where two point in the same or in opposite directions there is no arc, and it is a line.
+    Vectors in the same or in opposite directions have no arc; a line is used for them.
 
     >>> import numpy as np
     >>> slerp(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 0.5).round(3)
@@ -176,7 +176,7 @@ def _way(
     n_steps: int,
     between: Callable[[np.ndarray, np.ndarray, float], np.ndarray],
 ) -> list[np.ndarray]:
-    """The points (n_points, n_rows, width) and those between them, in order."""
+    """The points (n_points, n_rows, width) and the steps between them, in order."""
     steps = [
         between(start, end, step / n_steps)
         for start, end in pairwise(points)
