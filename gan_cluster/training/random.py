@@ -99,7 +99,7 @@ def gradients_on() -> Iterator[None]:
 
 @contextmanager
 def globally_seeded(seed: int, of_users: bool = True) -> Iterator[None]:
-    """A context in which torch's global generator is seeded for code ``of_users``."""
+    """A context that seeds torch's global generator for code ``of_users``, one thread at a time."""
     if not of_users:
         with global_state_kept(False):
             yield
