@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-WARM_UP = 3  # calls before a capture, in which CUDA's libraries set themselves up
+WARM_UP = 3  # calls before a capture, in which CUDA's libraries are initialised
 DEPENDENT = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
-BY_INDEX = {"aten::index", "aten::index_put", "aten::index_put_"}  # where the index is a mask
+BY_INDEX = {"aten::index", "aten::index_put", "aten::index_put_"}  # if the index is a mask
 MASKS = torch.bool, torch.uint8
-_CAPTURE = threading.Lock()  # one at a time: two would share the allocator's state
+_CAPTURE = threading.Lock()  # one capture at a time: two would share the allocator's state
 
 
 class HostReads(TorchDispatchMode):

@@ -28,15 +28,15 @@ def nearest_rows(
     device: str | torch.device = "cpu",
     view: View | None = None,
 ) -> np.ndarray:
-    """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
+    """The index of each row and the indices of its nearest rows, (n_samples, n_neighbors + 1).
 
-    Distances are Euclidean between what ``view`` makes of rows, or in the networks' units; there
-    images of more than twice ``COMPONENTS`` values, and tables of as many columns of different
-    kinds, are reduced to their principal components first, which takes noise away, too. So many
-    columns of one kind are taken for an embedding, and compared by their cosine. Rows are dealt at
-    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
-    many rows say less of what a cluster has in common, and time would not grow linearly with X.
-    A GPU searches where that is the device.
+    Distances are Euclidean, between the features of ``view``, or in the units of the networks.
+    Images of more than twice ``COMPONENTS`` values, and tables of as many columns of different
+    scales, are first reduced to their principal components, which also removes noise. If so many
+    columns have similar scales, they are treated as an embedding, and compared by their cosine.
+    Rows are divided at random into blocks of at most ``NEIGHBOR_BLOCK``, and neighbours are
+    searched within a block: the nearest of very many rows say less about what a cluster has in
+    common, and time would not grow linearly with X. If the device is a GPU, it does the search.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
     encoded = _reader(X, encoding, order) if view is None else lambda block: view(X[block])
