@@ -25,11 +25,11 @@ from safetensors.torch import save as save_tensors
 FORMAT = 5
 FILE = "model.safetensors"
 OLD_DOCUMENT = "model.json"  # of formats 1 and 2
-DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # beside the names of tensors
+DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # names of additional tensors
 MAX_DOCUMENT = 4 * 2**20  # bytes; Python's objects may take 30 times as much
 MAX_HEADER = 2 * 2**20
 PART = re.compile(r"\.gan-cluster-[0-9a-f]{16}\.part")
-DEAD = 3600.0  # seconds after which a part was left by a process that was killed
+DEAD = 3600.0  # seconds after which a temporary file must be from a process that was killed
 # errors of Python and torch if a document has invalid content
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 WAITS = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds, until Windows lets go of a file that others read

@@ -17,14 +17,14 @@ from gan_cluster._seeds import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
-ELONGATION = 1.3  # the ellipse is so much longer, and thinner, than a disc
-MARGIN = 0.55  # of the half side: the place of a centre stays so far from the border
+ELONGATION = 1.3  # factor by which the ellipse is longer, and thinner, than a disc
+MARGIN = 0.55  # least distance of a centre from the border, as a share of half a side
 CHUNK = 2**21  # pixels that are drawn together
 
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MIN_SIZE = 8
-MARK = b"gan-cluster images "  # then a digest: the end of a cache, which readers of .npy pass over
-NAMED = 5  # files of which an error tells, at most
+MARK = b"gan-cluster images "  # and a digest, at the end of a cache; readers of .npy ignore them
+NAMED = 5  # largest number of files that an error names
 
 
 def load_image_folder(

@@ -28,8 +28,8 @@ ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtra
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
 NUMBERS = ("k", "criterion", "information", "entropy")  # of cluster_numbers_
 REDUCTION = ("reduction.center", "reduction.directions")
-NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
-LEFT_OUT = {"callbacks", "checkpoint_dir"}  # no file says where a later fit writes
+NEEDED = {"architecture", "objective__augment"}  # have to be given again if they are not data
+LEFT_OUT = {"callbacks", "checkpoint_dir"}  # a file must not determine where a later fit writes
 
 
 def save(estimator: BaseGAN, path: str | os.PathLike) -> None:

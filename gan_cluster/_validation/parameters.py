@@ -35,7 +35,7 @@ OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "instance_noise": WEIGHT,
     "ema_decay": [Interval(Real, 0, 1, closed="left")],
 }
-CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down itself
+CALLBACK_STATE = ("_callback", "_skl")  # attributes of scikit-learn, which it removes itself
 
 
 def check_architecture(

@@ -24,12 +24,12 @@ from gan_cluster.training.storage import (
 )
 
 CHANNEL_COUNTS = (1, 3, 4)
-UNIT_ROWS = 200  # by which is judged whether rows are in the units of fit
+UNIT_ROWS = 200  # rows by which is decided whether X is in the units of fit
 BEYOND_IMAGES, FEW_BEYOND = 3.0, 0.01  # half ranges from the middle, and the share of such values
 BEYOND_COLUMNS = 30.0  # deviations from the mean, for the median of all values
-AT_THE_END = 0.9  # of the same units, from the middle
-NARROW, FEW_ROWS = 0.02, 10  # of the same units: what hardly differs, in rows that are not few
-HINTED_BY = 1000  # rows, by which a table is taken for one of images
+AT_THE_END = 0.9  # half ranges from the middle
+NARROW, FEW_ROWS = 0.02, 10  # half ranges: rows differ less than this; least number of such rows
+HINTED_BY = 1000  # rows by which is decided whether a table may be images
 
 
 class Rows(NamedTuple):

@@ -23,14 +23,14 @@ from gan_cluster.inspection.latent import Traversal
 if TYPE_CHECKING:
     from gan_cluster.inspection.report import ClusterReport
 
-SIDE = 64  # pixels of a picture beside others, at most
-ATLAS_PIXELS = 2**24  # of all rows on the map; of many, pictures are smaller
-ATLAS_BYTES, PICTURE_BYTES = 10 * 2**20, 2**12  # beyond which they are kept less exactly
+SIDE = 64  # largest side of a picture, in pixels
+ATLAS_PIXELS = 2**24  # of all rows on the map; if there are many, their pictures are smaller
+ATLAS_BYTES, PICTURE_BYTES = 10 * 2**20, 2**12  # larger images are stored as JPEG
 QUALITIES = 90, 70, 50
-SHOWN = 64  # pixels on the screen at least, of a picture on the map
-COLUMNS = 30  # of a table that are shown, at most
-HOVERED = 12  # of them beside the pointer
-GREY = "#888888"  # seen on white and on black
+SHOWN = 64  # least size of a picture of the map on the screen, in pixels
+COLUMNS = 30  # largest number of columns of a table that are shown
+HOVERED = 12  # largest number of columns under the mouse pointer
+GREY = "#888888"  # visible on white and on black
 WIDTHS = {"mean": 2.0, "worst": 0.7, "ceiling": 1.5, "equal": 1.0, "before": 0.7}
 EXPLAINED = {
     "loss": (

@@ -15,7 +15,7 @@ from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_clusters
 
-AMONG = 1000  # members of a cluster, at most, from which different ones are chosen
+AMONG = 1000  # largest number of members of a cluster that k-means divides
 
 
 @documented
@@ -130,7 +130,7 @@ class MembersDisplay(Display):
 
     See Also
     --------
-    ClusterDisplay : Members of each cluster beside generated ones.
+    ClusterDisplay : Real and generated members of each cluster.
     gan_cluster.InfoGANClusterer.predict_proba : How certain a member is.
 
     Examples

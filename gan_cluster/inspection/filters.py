@@ -24,7 +24,7 @@ SHOWN = 6  # channels, as in DCGAN
 
 @documented
 class FiltersDisplay(Display):
-    """Picture of the channels of a convolution, trained ones beside those of an untrained network.
+    """Picture of the channels of a convolution, in the trained and in an untrained network.
 
     Use :meth:`from_estimator` to make one. Each row is a channel. It shows the images with the
     strongest responses of the channel, and beside them the gradients of those responses by guided

@@ -21,7 +21,7 @@ from gan_cluster.inspection.tables import profile
 from gan_cluster.training.data import Layout
 
 N_VALUES, LIMIT = 17, 2.0  # of a continuous code under the slider; training sees half of the range
-N_WALKS = 20  # draws beside each other under a slider, at most
+N_WALKS = 20  # largest number of draws below a slider
 
 
 class ClusterPart(NamedTuple):

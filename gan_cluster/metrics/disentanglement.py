@@ -20,11 +20,11 @@ from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
 
 TINY = 1e-12
-DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing
+DEAD = 0.05  # of the largest standard deviation: coordinates that vary less are left out
 FOLDS = 3
-LEAVES = (1, 0.02, 0.05, 0.1)  # rows, or shares of them, that a leaf has at least
+LEAVES = (1, 0.02, 0.05, 0.1)  # least number of rows in a leaf, or share of rows
 MIN_VOTES = 20
-GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
+GROUP = 64  # rows that share a factor, for a variance or a difference
 
 TEXTS = {
     "data": """\

@@ -14,7 +14,7 @@ from gan_cluster._docs import filled
 from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
 
-JUDGES, BALL = 3, 5  # neighbours that vote, and that a ball reaches to
+JUDGES, BALL = 3, 5  # number of neighbours that vote, and for the radius of a ball
 
 TEXTS = {
     "data": """\

@@ -330,7 +330,7 @@ class AdversarialNet(Players):
                 noted = terms if conditions is None else None
                 information = self._information(generated.code, latent, noted)
         if conditions is not None:
-            if kind != "relativistic":  # it alone compares with real rows
+            if kind != "relativistic":  # the other losses do not use real rows
                 rows, conditions = rows[:0], conditions[len(rows) :]
             with self.frozen(self.critic_):
                 real, logits = self.criticised(rows, fake, conditions)
