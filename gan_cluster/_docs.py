@@ -66,9 +66,8 @@ depth : int, default=None
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
     What training minimises. "consistency" is InfoGAN with one more term: a real row and its
     twin, a changed copy, should get the same label. "infogan" is InfoGAN as in its paper.
-    "gan" is a GAN without a code{gan}.
-    An :class:`~gan_cluster.Objective` holds all weights; a parameter search sets them by
-    ``objective__balance_weight`` and so on.
+    "gan" is a GAN without a code{gan}. An :class:`~gan_cluster.Objective`
+    holds all weights; a parameter search sets them by ``objective__balance_weight`` and so on.
 """,
     "training": """\
 max_epochs : int or "auto", default="auto"

@@ -200,7 +200,7 @@ def objective_of(parameter: str | Objective) -> Objective:
 
 
 def resolve_device(device: str) -> str:
-    """The device to run on; "auto" is CUDA where there is one.
+    """The device to run on; "auto" is a CUDA GPU if there is one.
 
     Raises a ValueError if the name is unknown or the device is not there.
     """

@@ -17,12 +17,12 @@ from gan_cluster._validation.rows import Rows
 from gan_cluster.training.labels import Labels
 
 
-@documented(or_none="", without="", gan=", which has\n    no clusters")
+@documented(or_none="", without="", gan=", which has no clusters")
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     """Clustering with an information maximising generative adversarial network.
 
-    Four parameters are what a user sets: ``n_clusters``, ``image_shape`` where rows are images,
-    ``prior`` where clusters differ in size, and ``random_state``.
+    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
+    ``prior`` if clusters differ in size, and ``random_state``.
 
     A generator makes rows from noise and a latent code. A discriminator learns to tell them from
     real rows. A recognition network Q, which shares the discriminator's first layers, predicts the

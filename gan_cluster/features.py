@@ -30,8 +30,8 @@ from gan_cluster.training.recipe import Recipe
 class GANFeatureExtractor(BaseGAN):
     """Features from the discriminator of a generative adversarial network.
 
-    Four parameters are what a user sets: ``n_clusters``, ``image_shape`` where rows are images,
-    ``prior`` where clusters differ in size, and ``random_state``.
+    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
+    ``prior`` if clusters differ in size, and ``random_state``.
 
     A discriminator that tells real rows from generated ones learns features that are useful for
     clustering and classification. The DCGAN paper uses the features of all convolutions [1]_.
@@ -261,7 +261,7 @@ class GANFeatureExtractor(BaseGAN):
         return self.reading_.features(self.model_, batch)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the features: layer, channel and, where there is a grid, row and column.
+        """Names of the features: layer, channel and, if there is a grid, row and column.
 
         With ``n_components`` the features are numbered.
 

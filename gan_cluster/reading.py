@@ -75,7 +75,7 @@ class Reading:
         return torch.cat(layers, dim=1)
 
     def column_names(self) -> list[str]:
-        """Names of features: layer, channel and, where there is a grid, row and column."""
+        """Names of features: layer, channel and, if there is a grid, row and column."""
         return column_names(self.shapes)
 
 

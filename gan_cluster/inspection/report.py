@@ -72,7 +72,7 @@ class ClusterReport:
 
     See Also
     --------
-    ClusterDisplay : The clusters alone, as one picture.
+    ClusterDisplay : Only the clusters, as one picture.
 
     Examples
     --------

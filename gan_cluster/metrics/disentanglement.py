@@ -122,7 +122,7 @@ def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
 def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     """SAP: the lead of the most predictive coordinate over the next one (Kumar et al., 2018).
 
-    For each factor, each coordinate alone predicts the factor by thresholds, in cross-validation.
+    For each factor, each single coordinate predicts it by thresholds, in cross-validation.
     The gap is the difference of the two best accuracies. The score is the mean gap over factors.
     Accuracies are scaled so that guessing has 0, so the scores differ from those of other programs.
 
