@@ -3,10 +3,9 @@
     python benchmarks/accuracy.py --data digits --method kmeans infogan+consistency --seeds 10 \
         --json benchmarks/results/digits.json
 
-Each row is fitted in a process of its own, so that its peak memory is its own. The file is
-rewritten after every row; rows that it has already are not run again. With --states, features of
-the same training, such as those of gan-features+kmeans and gan-probe, are trained once, and kept
-in that folder.
+Each row is fitted in a separate process, to measure its peak memory. The file is rewritten after
+every row; rows that it has already are not run again. With --states, a training that several
+methods use, such as gan-features+kmeans and gan-probe, is done once and kept in that folder.
 """
 
 import resource
@@ -29,10 +28,10 @@ from gan_cluster.model import Model
 
 
 def keep_training(model: Any, X: np.ndarray, states: Path) -> tuple[Any, float]:
-    """Train what is trained for features, once for all methods that read it.
+    """Train each extractor once for all methods that use it.
 
-    Returns the model with a reader of what was kept in place of each extractor, and the seconds
-    that training took, now or before.
+    Returns the model, in which extractors are replaced by readers of the kept training, and the
+    seconds that training took, now or before.
     """
     if type(model) is GANFeatureExtractor:
         train_once(model, X, states)

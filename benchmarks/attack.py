@@ -1,11 +1,11 @@
-"""Hostile use, and how often it did harm: files that others share or forge, interrupts, many codes.
+"""Hostile use, and how often it did harm: shared or forged files, interrupts, many codes.
 
     python benchmarks/attack.py --json benchmarks/results/attack.json
 
-Each row says what was tried, how often, and how often it failed: an error that is not documented, a
-folder that cannot be read, a model that is not one of those saved, an estimator that is not what
-it was, a file of others that is gone. Small files that would fill the memory, and the merging of
-many codes, fail where they take more memory or seconds than is written below.
+Each row says what was tried, how often, and how often it failed. A failure is an error that is not
+documented, a folder that cannot be read, a model that is not one of the saved models, an estimator
+that was changed, or a lost file of others. Small files that would fill the memory, and the merging
+of many codes, fail if they take more memory or seconds than the limits below.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""How many clusters are found without a label, beside the number of classes.
+"""The number of clusters found without labels, compared with the number of classes.
 
     python benchmarks/cluster_number.py --data digits wine iris --seeds 5 \
         --json benchmarks/results/cluster_number.json
 
-``auto`` is the search of ``InfoGANClusterer("auto")`` alone: what is trained after it is a fit with
-the number that it found, so its labels are those of the merged codes. ``auto, fit`` is the whole
-fit, and ``given, fit`` the fit that was given the number of classes. ``blobs-D-K`` are 1,000 rows
-around K centres in D dimensions, drawn anew for each seed; ``noise-D`` is uniform. All rows of
-train are fitted and scored. Labels are used for scores alone.
+``auto`` is only the search of ``InfoGANClusterer("auto")``, without the fit that follows it; its
+labels are those of the merged codes. ``auto, fit`` is the whole fit, and ``given, fit`` is a fit
+with the number of classes. ``blobs-D-K`` are 1,000 random rows around K centres in D dimensions,
+different for each seed; ``noise-D`` is uniform. All training rows are fitted and scored. Labels are
+only used for scores.
 """
 
 from collections.abc import Callable

@@ -3,10 +3,10 @@
     python benchmarks/few_labels.py --data digits --labels 10 100 --seeds 5 \\
         --json benchmarks/results/few_labels.json
 
-Labels are drawn by the seed, as many of each class; all methods have the same rows and labels.
-Accuracy is plain: no matching of clusters and classes. `knn` and `logistic` see labelled rows
-alone, all others also the rest. Rivals are scikit-learn's, and see pixels between 0 and 1. The file
-is rewritten after every fit; what it has already is not run again.
+Labels are random, by the seed, with the same number for each class. All methods have the same rows
+and labels. Accuracy is plain, without matching of clusters and classes. `knn` and `logistic` only
+use labelled rows, all others also use the rest. The other methods are scikit-learn's, with pixels
+between 0 and 1. The file is rewritten after every fit; fits that it has already are not run again.
 """
 
 from itertools import product

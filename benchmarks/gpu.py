@@ -1,12 +1,12 @@
-"""What a GPU makes of it: seconds to an accuracy on MNIST, steps a second, and how busy it is.
+"""Speed on a GPU: seconds to an accuracy on MNIST, steps in a second, and how busy the GPU is.
 
 Steps are captured as CUDA graphs, or run one by one where a case says so.
 
     python benchmarks/gpu.py --data-home DIR --json benchmarks/results/gpu.json
 
-Labels are looked at to say when a fit would have been good enough, never to stop it; the time
-that this takes is left out. The GPU's driver says in which share of the time a kernel ran. The file
-is rewritten after every row; those it has are not run again.
+Labels are only used to measure when a fit reached the accuracy, not to stop it; the time for this
+measurement is not counted. The GPU's driver gives the share of time in which a kernel ran. The file
+is rewritten after every row; rows that it has already are not run again.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Rows unlike those fitted: how well score_samples tells them, beside scikit-learn's detectors.
+"""Rows unlike the training rows: how well score_samples and scikit-learn's detectors find them.
 
     python benchmarks/outliers.py --data digits wine --json benchmarks/results/outliers.json
 

@@ -1,15 +1,16 @@
-"""Colour photographs: CIFAR-10 from scratch, without labels, and what each part of it is worth.
+"""Colour photographs: CIFAR-10 without pretrained networks or labels, and the effect of each part.
 
     python benchmarks/photos.py --data-home DIR --json benchmarks/results/photos.json
     python benchmarks/photos.py --data-home DIR --rows 10000 --variant all ... \
         --json benchmarks/results/photos.json
 
-Fitted on train, scored on test; labels only score. ``acc`` is that of ``InfoGANClusterer``,
-``kmeans_acc`` that of k-means++ on the trunk's averaged last maps, unit rows, of the same training,
-and ``probe`` that of a linear SVM on them, which sees labels. ``near_pixels`` and ``near_features``
-are shares of the five nearest rows that are of a row's class, among 10,000 rows of train, by the
-principal components of the pixels and by what the observer sees. Fidelity and variety of drawn
-members are compared in pixels. Rows that the file has are not run again.
+Methods are fitted on training rows and scored on test rows; labels are only used for scores.
+``acc`` is the accuracy of ``InfoGANClusterer``, ``kmeans_acc`` that of k-means++ on the trunk's
+averaged last maps, with rows of unit length, of the same training, and ``probe`` that of a linear
+SVM on these maps, which uses labels. ``near_pixels`` and ``near_features`` are the shares of the
+five nearest rows that have the same class, among 10,000 training rows, by principal components of
+pixels and by features of the observer. Fidelity and variety of drawn members are measured in
+pixels. Rows that the file has already are not run again.
 """
 
 import argparse

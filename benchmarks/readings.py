@@ -1,10 +1,11 @@
-"""What to read off a discriminator: layers, pooling and scaling, on the same trained networks.
+"""Which features of a discriminator are best: layers, pooling and scaling of the same networks.
 
     python benchmarks/readings.py --data mnist --objective gan infogan --seeds 3 --rows 20000 \
         --data-home DIR --json benchmarks/results/readings_mnist.json
 
-Each training is read in every way; k-means++ is fitted on the features of train, and test rows go
-to the nearest centre. The file is rewritten after every training; those it has are not run again.
+All features are computed from each training. k-means++ is fitted on the features of training rows,
+and test rows are assigned to the nearest centre. The file is rewritten after every training;
+trainings that it has already are not run again.
 """
 
 import argparse

@@ -1,18 +1,21 @@
-"""What the library costs: its steps, predictions and import beside a bare loop's.
+"""Time of the library's steps, predictions and import, compared with a training loop by hand.
 
     python benchmarks/speed.py --json benchmarks/results/speed.json
 
-Both sides of a row are measured in one process in turn: their seconds are medians over all repeats,
-and ``ratio`` is the median of ours by the reference's within each, which does not drift with the
-machine; of most rows, the medians of three new processes are kept. In these, memory that a step
-frees is kept for the next one (``KEPT``): by default the system may take it back each time, by luck
-from the one side more than from the other. Steps are measured that way, too, as "memory given
-back". A file that is there is kept but for the parts that are named. The reference of a step is a
-loop written by hand over the same networks, losses and batches, with torch's Adam as it is by
-default, in which all rows are encoded beforehand; that of predict and transform is the network
-alone, under inference mode, its results in one array; parts of a prediction of one row stand beside
-the whole of it; that of an epoch is one of pre-training of ClustPy's DEC, left out where ClustPy is
-not installed.
+Both sides of a row are measured in turn in one process. Seconds are medians over all repeats, and
+``ratio`` is the median of our time divided by that of the reference in each repeat, so that changes
+in the speed of the machine matter little. For most rows, medians of three new processes are kept.
+
+In these processes, memory that a step frees is kept for the next step (``KEPT``): by default the
+system may take it back after each step, which can affect one side more than the other. Steps are
+also measured with this default, as "memory given back". Parts of a file that are not named are
+kept.
+
+References: for a step, a loop written by hand with the same networks, losses and batches, torch's
+Adam with its defaults, and rows that were encoded before; for predict and transform, only the
+network, in inference mode, with its results in one array; for parts of a prediction of one row, the
+whole prediction; for an epoch, an epoch of pre-training of ClustPy's DEC, which is left out if
+ClustPy is not installed.
 """
 
 import argparse

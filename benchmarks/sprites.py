@@ -3,11 +3,11 @@
     python benchmarks/sprites.py --method infogan infogan+selection pca beta-vae --seeds 5 \
         --json benchmarks/results/sprites.json
 
-infogan+selection keeps the most central of five models of infogan, those of seeds 0 to 4, 5 to 9
-and so on, and has a row for each five. The file is rewritten after every row; rows that it has are
-not run again, and trainings that were under way, kept beside it, go on where they stood. Its rows
-of infogan-cr had a contrastive term besides, with which FactorVAE was .670 and without it .675,
-over the same five seeds; so it is gone.
+infogan+selection keeps the most central of five models of infogan (seeds 0 to 4, 5 to 9 and so on),
+and has one row for each five models. The file is rewritten after every row; rows that it has
+already are not run again, and unfinished trainings continue from checkpoints next to the file. Rows
+of infogan-cr had an additional contrastive term. FactorVAE was .670 with it and .675 without it,
+over the same five seeds, so it was removed.
 """
 
 import argparse
@@ -36,14 +36,14 @@ from gan_cluster.metrics import (
 N_TRAIN, N_TEST = 50_000, 10_000
 GROUP = 5  # models among which one is selected
 EPOCHS = {"infogan": 8, "beta-vae": 16}  # take about as long
-# The paper's experiments on dSprites have five codes and five noise variables, of fifty times as
-# many steps. These were chosen by scores of short trainings, of one to three seeds each. Codes are
-# seven, for a rotation takes two at least, and rivals have ten; with five, three became x, y and
-# scale, and the others said little of the rest. With the paper's weight of codes, 0.05, so few
-# steps often did not find them; with 1 axes were mixed more often. With R1 of weight 1, or with
-# spectral normalisation, the discriminator went on guessing; with neither nor noise it had won by
-# the fifth epoch, and codes hid in detail. With noise, rates four times as high found x, y and
-# scale in half the epochs.
+# The paper's experiments on dSprites have five codes and five noise variables, and fifty times as
+# many steps. These settings were chosen by scores of short trainings, with one to three seeds each.
+# There are seven codes, since a rotation needs at least two, and the other methods have ten. With
+# five codes, three became x, y and scale, and the others showed little of the other factors. With
+# the paper's weight of codes, 0.05, so few steps often did not find the factors; with 1, axes were
+# mixed more often. With R1 of weight 1, or with spectral normalisation, the discriminator only
+# guessed. Without these and without noise, it had won by the fifth epoch, and codes were hidden in
+# details. With noise, learning rates four times as high found x, y and scale in half the epochs.
 SETTINGS: dict[str, Any] = {
     "n_clusters": None,
     "n_continuous": 7,

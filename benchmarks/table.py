@@ -14,38 +14,40 @@ RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Made by `python benchmarks/table.py` from the files in `benchmarks/results/`; there is no number
-here that is not in one of them. No method sees a label in training, stopping or restarts, but for
-those named probe or labels. The library's defaults are one set for all data. They were chosen by
-what they reach on data sets of this page.
+Made by `python benchmarks/table.py` from the files in `benchmarks/results/`. All numbers are from
+these files. No method uses labels for training, stopping or the choice of a run, except those named
+probe or labels. The library's defaults are the same for all data. They were chosen by results on
+data sets of this page.
 """
 PLOTS = {
     "accuracy": (
-        "Beside other methods",
-        """Accuracy is that of the best matching of clusters and classes (Hungarian method): a dot
-is the mean over seeds, a line goes from the worst to the best. Each method is fitted on train and
-scored on test; COIL-20 has no test rows and is scored on all. Each data set has the methods that
-were run on it. k-means takes less than a second where others take minutes; UMAP followed by k-means
-is as good on pendigits, and steadier.""",
+        "Comparison with other methods",
+        """Accuracy is that of the best matching of clusters and classes (Hungarian method). A dot
+is the mean over seeds, and a line goes from the worst to the best seed. Each method is fitted on
+the training set and scored on the test set; COIL-20 has no test rows and is scored on all rows. Not
+all methods were run on all data sets. k-means takes less than a second where others take minutes.
+UMAP followed by k-means is as good on pendigits, and varies less between seeds.""",
         "Accuracy and seconds of up to ten methods on six data sets.",
     ),
     "parts": (
-        "What each part is worth",
-        """Single runs, without restarts, three seeds each. The consistency term and its balance
-carry the accuracy. The generator adds little to it: what it adds are drawn members.""",
+        "The effect of each part",
+        """Single runs (`n_init=1`), three seeds each. The accuracy mostly comes from the
+consistency term and its balance term. The generator hardly changes the accuracy; it is needed to
+draw members.""",
         "Accuracy without each part of the method on digits, MNIST and pendigits.",
     ),
     "choosing": (
         "Does the score choose well?",
-        """`score` sees no labels, and restarts (`n_init`) are chosen by it. Each dot is a single
-run: the further up at the right end, the better the choice.""",
-        "The score of single runs without labels beside their accuracy.",
+        """`score` uses no labels, and chooses the best of several runs (`n_init`). Each dot is a
+single run. The score chooses well if the dots on the right are high.""",
+        "The score of single runs, without labels, and their accuracy.",
     ),
     "drawn": (
         "Are drawn members like real ones?",
-        """Beside drawn rows stand real ones that training did not see, measured alike. By fidelity,
-a drawn row is right if the real rows nearest to it are of the cluster that it was drawn for.""",
-        "Fidelity and coverage of drawn rows beside held-out real rows.",
+        """Drawn rows are compared with held-out real rows, which are measured in the same way.
+Fidelity is the share of drawn rows whose nearest real rows are in the cluster from which they were
+drawn.""",
+        "Fidelity and coverage of drawn rows and of held-out real rows.",
     ),
     "sizes": (
         "Clusters of unequal size",
@@ -54,7 +56,7 @@ a drawn row is right if the real rows nearest to it are of the cluster that it w
     ),
     "memory": (
         "Rows larger than memory",
-        "Memory of a fit, beyond what the import of the library holds.",
+        "Memory of a fit, without the memory that importing the library takes.",
         "Peak memory by the number of rows.",
     ),
 }
@@ -73,9 +75,10 @@ PLOT = """## {title}
 """
 NUMBERS = "cluster_number"
 NUMBER = """\
-What `n_clusters="auto"` finds, beside k-means with the number of the highest silhouette and HDBSCAN
-(`benchmarks/cluster_number.py`, which says what each method is): how many clusters in each seed, in
-how many seeds that is within one of the classes, and means of ARI and seconds.
+The number of clusters found by `n_clusters="auto"`, by k-means with the highest silhouette, and by
+HDBSCAN (`benchmarks/cluster_number.py` describes the methods). `found` is the number in each seed,
+`within one` counts the seeds in which it differs by at most one from the number of classes, and ARI
+and seconds are means.
 
 | data | classes | method | found | within one | ARI | seconds |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -83,13 +86,13 @@ how many seeds that is within one of the classes, and means of ARI and seconds.
 TABLES = """\
 ## All tables
 
-ACC is the accuracy of the plots, for probes plain accuracy; mean, standard deviation, worst and
-best are over seeds. Two fits or more ran at a time, each on one core: so their seconds are up to
-three times as long as alone. Those of the file alone are of both cores and nothing beside. Methods
-are those of `benchmarks/methods.py`: `infogan+consistency` is `InfoGANClusterer` with its defaults,
-`features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a
-row's commit: the files sizes, tables and embeddings and the rows "now" of drawn members have those
-of today; others are older and asked for clusters of equal sizes.
+ACC is the accuracy of the plots, and for probes plain accuracy. Mean, standard deviation, worst and
+best are over seeds. At least two fits ran at a time, each on one core, so the seconds are up to
+three times as many as for a single fit. Fits of the file `alone` ran one at a time, on both cores.
+`benchmarks/methods.py` describes the methods: `infogan+consistency` is `InfoGANClusterer` with its
+defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are
+those of a row's commit: the files sizes, tables and embeddings and the rows "now" of drawn members
+have the present defaults; others have older defaults, with clusters of equal sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>
@@ -101,44 +104,45 @@ MAIN_JOB = "digits, all rows"
 NOTES = {
     MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
     "them (`benchmarks/main_job.py`).",
-    "coil20": "There are no test rows: fitted and scored on all.",
-    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the five "
-    "first of the file sizes.",
+    "coil20": "There are no test rows: all rows are used for fitting and scoring.",
+    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the file "
+    "sizes has the first five splits.",
 }
-# results that are no accuracies: what each file measured
+# results that are not accuracies: what each file measured
 MEASURED = {
-    "memory": "Rows larger than memory: `peak_mb` is beyond what the import of the library holds "
-    "(`benchmarks/memory.py`).",
-    "outliers": "Rows unlike those fitted: area under the ROC curve of the score of test rows "
-    "against that of letters, noise and others; `outside` is the share of test rows that score "
+    "memory": "Rows larger than memory: `peak_mb` is without the memory that importing the library "
+    "takes (`benchmarks/memory.py`).",
+    "outliers": "Rows unlike the training rows: area under the ROC curve for the scores of test "
+    "rows and those of letters, noise and others; `outside` is the share of test rows that score "
     "below 99 % of the training rows (`benchmarks/outliers.py`).",
-    "speed": "Medians of alternating repeats, in seconds; `ratio` is ours by the reference's "
-    "(`benchmarks/speed.py`). Those with `compile=True` had an option that is gone.",
+    "speed": "Medians of alternating repeats, in seconds; `ratio` is our time divided by that of "
+    "the reference (`benchmarks/speed.py`). The option of rows with `compile=True` was removed.",
     "soak": "Fits, searches, saves, loads and predictions in a loop: the first and the last round "
     "(`benchmarks/soak.py`).",
-    "attack": "Hostile use, and how often it failed; `peak_mb` is beyond what the process held, "
-    "and seconds of merging are those of one processor (`benchmarks/attack.py`).",
-    "gpu": "Fits with the library's defaults on a GPU: seconds of the whole and until 0.98 of test "
-    "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
+    "attack": "Hostile use, and how often it failed; `peak_mb` is without the memory that the "
+    "process had before, and seconds of merging are on one processor (`benchmarks/attack.py`).",
+    "gpu": "Fits with the library's defaults on a GPU: total seconds, seconds until 0.98 of test "
+    "rows were correct, and the share of time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
-    "photos": "CIFAR-10 from scratch: test rows, and what each part is worth on 10,000 rows of "
-    "train. `kmeans` is k-means++ on the trunk's averaged last maps, `probe` a linear SVM on them, "
-    "which sees labels; `near` are shares of near rows of one class; fidelity and variety are of "
-    "drawn members, by pixels (`benchmarks/photos.py`).",
-    "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
-    "few_labels": "Fits on all rows of train with the classes of a few, as many of each: plain "
-    "accuracy on test, without any matching (`benchmarks/few_labels.py`). `knn` and `logistic` see "
-    "labelled rows alone. Seconds are those of a machine with several other jobs.",
-    "sprites": "Disentanglement of made images of known factors (`benchmarks/sprites.py`). Rows of "
-    "infogan-cr had a contrastive term besides, which is gone: FactorVAE was .670 with it and .675 "
-    "without, over the same five seeds.",
+    "photos": "CIFAR-10 without pretrained networks: results on test rows, and the effect of each "
+    "part on 10,000 training rows. `kmeans` is k-means++ on the trunk's averaged last maps, "
+    "`probe` a linear SVM on them, which uses labels; `near` is the share of near rows of the same "
+    "class; fidelity and variety are those of drawn members, by pixels (`benchmarks/photos.py`).",
+    "processes": "One fit by one process and by two, with one thread each "
+    "(`benchmarks/processes.py`).",
+    "few_labels": "Fits on all training rows with the classes of a few, the same number for each "
+    "class: plain accuracy on test rows, without matching (`benchmarks/few_labels.py`). `knn` and "
+    "`logistic` only use labelled rows. Seconds are from a machine with several other jobs.",
+    "sprites": "Disentanglement for images with known factors (`benchmarks/sprites.py`). Rows of "
+    "infogan-cr also had a contrastive term, which was removed: FactorVAE was .670 with it and "
+    ".675 without it, over the same five seeds.",
 }
 SCALINGS = ("whitened, unit rows", "unit rows", "unit channels", "as they are")
 COLUMNS = "| data | method | seeds | ACC mean | std | worst | best | NMI | ARI | seconds | file |"
 CHOICE = """\
-`n_init` keeps the training with the best label-free score. Of the runs in `single_runs`, each a
-single training: the rank correlation (Spearman) of their scores with ACC, their mean ACC, and the
-mean ACC of the best-scored of three, over all triples.
+`n_init` keeps the run with the best score, which uses no labels. For the single runs in
+`single_runs`: the rank correlation (Spearman) of their scores with ACC, their mean ACC, and the
+mean ACC of the run with the best score among three, over all triples.
 
 | data | runs | rank correlation | ACC of one | ACC of the best-scored of three |
 | --- | --- | --- | --- | --- |
@@ -148,38 +152,39 @@ DRAWN = ["data", "recipe", "seeds", "acc", "fidelity", "fidelity_worst", "real_f
 DRAWN += ["real_fidelity_worst", "variety", "coverage", "real_coverage", "frechet", "real_frechet"]
 DRAWN += ["cpu_seconds"]
 DRAWN_HEAD = """\
-What the clusterer draws of its clusters with its defaults, beside held-out real rows (`real_`):
-means over seeds, and the worst cluster of any (`benchmarks/generation.py`). In rows marked "before"
-the generator played against the discriminator that reads clusters; those of MNIST had two
-continuous codes. In those marked "equal codes" it had a discriminator of its own, but the codes of
-a cluster were drawn equally often, also those that no real row has. In those marked "equal sizes"
-the defaults asked for clusters of equal sizes; those marked "now" find the sizes out. Below, what
-continuous codes change in images.
+Rows that the clusterer draws with its defaults, and held-out real rows (`real_`): means over seeds,
+and the worst cluster of all seeds (`benchmarks/generation.py`). In rows marked "before", the
+generator was trained against the discriminator that shares its trunk with Q; rows of MNIST had two
+continuous codes. In rows marked "equal codes", it had a separate discriminator, but the codes of a
+cluster were drawn equally often, even codes that no real row has. In rows marked "equal sizes", the
+defaults used clusters of equal sizes; rows marked "now" find the sizes. The second table shows the
+effect of continuous codes in images.
 
 """
 TRIED = """\
-Options of the objective beside its default, the first of each study (`benchmarks/options.py`; mnist
-is the first 10,000 rows of train). Means over seeds, of ACC also the worst; "acc" of "features" is
-that of k-means on them. Fidelity is the share of drawn rows whose nearest real rows are of the
-cluster they were drawn for, "fidelity_worst" that of the worst cluster; variety is the median
-distance of a drawn row to the nearest other of its cluster, divided by that among real members.
-`slant` and `stroke_width` are the correlation of the better continuous code with them. An option
-that won nowhere was removed, such as `augment="adversarial"`; rows say which commit had it. The
-averages of the first commit (`decay`) started from random weights, those of later ones
-(`ema_decay`) start quickly.
+Options of the objective compared with the default, which is the first of each study
+(`benchmarks/options.py`; mnist is the first 10,000 training rows). Values are means over seeds, for
+ACC also the worst; "acc" of "features" is that of k-means on features. Fidelity is the share of
+drawn rows whose nearest real rows are in the cluster from which they were drawn; "fidelity_worst"
+is that of the worst cluster. Variety is the median distance of a drawn row to the nearest other one
+of its cluster, divided by that of real members. `slant` and `stroke_width` are correlations with
+the better continuous code. Options that were not better anywhere were removed, such as
+`augment="adversarial"`; rows name the commit that had them. The averages of the first commit
+(`decay`) started from random weights; those of later commits (`ema_decay`) adapt quickly at the
+start.
 
 | {columns} |
 |{rule}
 """
 READINGS = "readings_"
 READ = """\
-The same trained networks, each a single training of the objective named first, read at other
-layers, in other poolings and scalings: mean ACC over three seeds of k-means++ on test, fitted on
-the first 20,000 rows of train (`benchmarks/readings.py`).
+Features of the same trained networks with different layers, pooling and scaling. Each network is a
+single training with the objective that is named first. The values are the mean ACC of k-means++ on
+test rows over three seeds, fitted on the first 20,000 training rows (`benchmarks/readings.py`).
 """
 SOURCES = """\
-Games of `protocols`, of `readings_*` and of the probe in `game_cifar10` took R1 in every step;
-later ones take it in every eighth.
+Trainings of `protocols`, of `readings_*` and of the probe in `game_cifar10` computed R1 in every
+step; later trainings compute it in every eighth step.
 
 | file | commit | processor | versions |
 | --- | --- | --- | --- |
@@ -187,7 +192,7 @@ later ones take it in every eighth.
 
 
 def section(row: dict) -> str:
-    """The heading under which a row stands."""
+    """The heading of the section of a row."""
     if "data" not in row:
         return MAIN_JOB
     data = row["data"].partition("_unbalanced_")
@@ -215,7 +220,7 @@ def summary(rows: list[dict], data: str) -> list[str]:
 
 
 def readings(data: str, rows: list[dict]) -> str:
-    """What was read off networks of one data set, a line a layer and a column a scaling."""
+    """Results of features of one data set: a line for each layer, a column for each scaling."""
     found: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         objective, _, reading = row["method"].partition(": ")
@@ -230,7 +235,7 @@ def readings(data: str, rows: list[dict]) -> str:
 
 
 def choice(rows: list[dict]) -> list[str]:
-    """How well the label-free score chooses among runs of one method, a line a data set."""
+    """How well the score without labels chooses among runs, a line for each data set."""
     lines = []
     for data in dict.fromkeys(row["data"] for row in rows):
         runs = sorted((row["score"], row["acc"]) for row in rows if row["data"] == data)
@@ -244,13 +249,13 @@ def choice(rows: list[dict]) -> list[str]:
 
 
 def measured(name: str, rows: list[dict]) -> str:
-    """The section of a file whose rows are no accuracies, a column for each of their keys."""
+    """The section of a file with other results than accuracies, a column for each key."""
     shown = [rows[0], rows[-1]] if name == "soak" else rows
     return f"{MEASURED[name]}\n\n{_table(shown)}"
 
 
 def _table(rows: list[dict]) -> str:
-    """Rows as they are, a column for each of their keys."""
+    """A table of rows, with a column for each key."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = [" | ".join(columns), " | ".join(["---"] * len(columns))]
     lines += [" | ".join(_shown(row.get(key, "")) for key in columns) for row in rows]
@@ -258,7 +263,7 @@ def _table(rows: list[dict]) -> str:
 
 
 def tried(result: dict) -> str:
-    """The section of options: a line for each, the means of what was measured in its columns."""
+    """The section of options: a line for each option, with means of the results."""
     rows = result["rows"]
     named = ("study", "data", "option")
     apart = {*named, "seed", "processor", "commit"}
@@ -281,7 +286,7 @@ def tried(result: dict) -> str:
 
 
 def drawn(rows: list[dict]) -> str:
-    """The section of generated rows: means over seeds, and what codes change in images."""
+    """The section of generated rows: means over seeds, and the effect of codes in images."""
     members = [row for row in rows if row["measure"] == "members"]
     lines = [f"| {' | '.join(DRAWN)} |\n|{' --- |' * len(DRAWN)}\n"]
     for key in dict.fromkeys((row["data"], row["recipe"]) for row in members):
@@ -338,7 +343,7 @@ def page() -> str:
         tables[data] = f"{note}{head}" + "\n".join(summary(rows, data)) + "\n"
     read = [name for name in results if name.startswith(READINGS)]
     of_layers = [readings(name.removeprefix(READINGS), results[name]["rows"]) for name in read]
-    tables["What to read off a discriminator"] = "\n".join([READ, *of_layers])
+    tables["Which layers to use as features"] = "\n".join([READ, *of_layers])
     tables |= {name: measured(name, results[name]["rows"]) for name in MEASURED if name in results}
     tables["generation"] = drawn(results[GENERATED]["rows"])
     tables["options"] = tried(results[OPTIONS])

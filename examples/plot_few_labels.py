@@ -2,13 +2,13 @@
 A few labels
 ============
 
-Nobody labels a thousand images, but ten are soon done. Clusters that form without labels then get
-names, and learn from the labels. Here are 1,347 handwritten digits to learn from, of which 10, 30
-or 100 have a label, and 450 others to try what was learned.
+Labelling a thousand images takes long, but labelling ten is quick. With a few labels, clusters get
+the names of classes and become more accurate. Here we train on 1,347 handwritten digits, of which
+10, 30 or 100 have a label, and test on 450 other digits.
 """
 
 # %%
-# The labelled rows are drawn at random, as many of each digit. All others have -1, as in
+# The labelled rows are random, with the same number for each digit. All other rows have -1, as in
 # :mod:`sklearn.semi_supervised`.
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ X, X_new, classes, classes_new = train_test_split(X / 16, classes, test_size=0.2
 
 
 def some_of(classes, n_each, rng):
-    """The classes of so many rows of each, and -1 for all others."""
+    """The classes of ``n_each`` rows of each digit, and -1 for all other rows."""
     y = np.full(len(classes), -1)
     for digit in range(10):
         rows = rng.choice(np.flatnonzero(classes == digit), n_each, replace=False)
@@ -35,8 +35,8 @@ def some_of(classes, n_each, rng):
 
 
 # %%
-# Beside the clusterer stand three classifiers of scikit-learn. Nearest neighbours see the labelled
-# rows alone; the other two also learn from rows without a label.
+# We compare the clusterer with three classifiers of scikit-learn. Nearest neighbours only use the
+# labelled rows; the other two also learn from rows without a label.
 
 NUMBERS = 10, 30, 100
 accuracy, clusterers, labels = {}, {}, {}
@@ -58,9 +58,9 @@ for n in NUMBERS:
         print(f"{n:3} labels  {name:17}  {found:.3f}")
 
 # %%
-# On the left the ten digits that had a label when there were ten, all that the first clusterer knew
-# of names. Beside each are new members of its cluster, as the generator draws them: cluster 3 is
-# the threes, without any matching. On the right the shares of new digits that are read rightly.
+# On the left are the ten labelled digits of the first clusterer, which had no other labels. Beside
+# each digit are new members of its cluster, drawn by the generator. Cluster 3 has the threes:
+# clusters and classes need not be matched. On the right is the accuracy on new digits.
 
 figure = plt.figure(figsize=(12, 5.5), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])

@@ -1,16 +1,16 @@
 """
-What the filters of a discriminator see
-=======================================
+What the filters of a discriminator respond to
+==============================================
 
-A discriminator that has to tell real images from generated ones has no labels, and still learns
-filters for what images are made of. Guided backpropagation shows them: it follows the strongest
-response of a channel back to the pixels that cause it. DCGAN's third contribution is this picture
-beside that of a network which has learned nothing.
+A discriminator learns to tell real images from generated ones. It gets no labels, but learns
+filters for the parts of images. Guided backpropagation shows them: it follows the strongest
+response of a channel back to the pixels that cause it. The DCGAN paper compares this picture with
+that of an untrained network.
 """
 
 # %%
-# The images are white squares, ellipses and hearts of any size, rotation and place. The game alone
-# is played, as DCGAN does: no clusters, no codes.
+# The images are white squares, ellipses and hearts of any size, rotation and place. We train a
+# plain GAN as in DCGAN, without clusters and codes.
 
 import matplotlib.pyplot as plt
 
@@ -23,17 +23,17 @@ extractor = GANFeatureExtractor(objective="gan", max_epochs=16, random_state=0, 
 print(extractor.layer_names_)
 
 # %%
-# A row is a channel of the last convolution. On the left stand the images that excite it most, then
-# what in them does: light where more light would excite it more, dark where less would. Channels of
-# the trained network have the shape light, with its outline, and the ground around it dark, much
-# alike from image to image. Weights that were never trained leave grain, in which the shape is
-# barely seen.
+# Each row is a channel of the last convolution. On the left are the images with the strongest
+# responses, and beside them the gradients: light where a lighter pixel would raise the response,
+# dark where a darker pixel would. For the trained network, the shape and its outline are light and
+# the background is dark, in a similar way for all images. For the untrained network there is mostly
+# noise, in which the shape can hardly be recognised.
 
 last = FiltersDisplay.from_estimator(extractor, X)
 
 # %%
-# Nearer to the image a channel sees only a patch, at an edge or a corner of a shape, and trained
-# weights differ less from untrained ones: what was learned shows in the last convolution.
+# A channel of an earlier convolution responds only to a small patch, at an edge or a corner of a
+# shape. There, trained weights differ less from untrained ones than in the last convolution.
 
 early = FiltersDisplay.from_estimator(extractor, X, "conv2")
 

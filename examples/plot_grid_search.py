@@ -2,20 +2,20 @@
 Choosing parameters without labels
 ==================================
 
-scikit-learn's searches need a score, and a clusterer has no labels to be scored with.
-``InfoGANClusterer.score`` does without: it is the information that the cluster of a row gives about
-the clusters of its nearest rows, in rows that training did not see. Does it choose what labels
-would have chosen?
+scikit-learn's searches need a score, but for a clusterer there are no labels.
+``InfoGANClusterer.score`` needs none: it is the information that the cluster of a row gives about
+the clusters of its nearest rows, computed on rows that were not used for training. Does it choose
+the same setting as a score with labels?
 """
 
 # %%
-# In training a row is paired with one of its nearest rows, and both should be in one cluster. Of
-# how many? ``n_neighbors`` is a weight of the :class:`~gan_cluster.Objective`, so a search reaches
-# it as ``objective__n_neighbors``.
+# In training a row is paired with one of its ``n_neighbors`` nearest rows, and both should be in
+# the same cluster. How many neighbours are best? ``n_neighbors`` is a parameter of the
+# :class:`~gan_cluster.Objective`, so a search sets it as ``objective__n_neighbors``.
 #
-# The search sees half of 1,200 digits at a time and scores the other half. It chooses by ``score``
-# alone. ARI, which needs labels, is noted beside it for the picture below. Without a picture,
-# ``GridSearchCV(clusterer, grid, cv=2).fit(X)`` does the same.
+# The search trains on half of 1,200 digits at a time and scores the other half. It chooses by
+# ``score`` only. ARI, which needs labels, is computed for the picture below. Without the picture,
+# ``GridSearchCV(clusterer, grid, cv=2).fit(X)`` is enough.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
@@ -27,7 +27,7 @@ from gan_cluster import InfoGANClusterer, Objective
 
 
 def without_labels(clusterer, X, y):
-    """The clusterer's own score, which leaves y alone."""
+    """The clusterer's own score, which does not use y."""
     return clusterer.score(X)
 
 
@@ -58,13 +58,13 @@ search.fit(X, y)
 rival = cross_val_score(KMeans(10, random_state=0), X, y, cv=2, scoring=with_labels).mean()
 
 # %%
-# Each dot is a setting, with its ``n_neighbors``. The setting that the score chooses is the best by
-# labels, too, and the two with the lowest scores are the worst. In between the order differs: each
-# mean is of only two trainings.
+# Each dot is a setting, with its ``n_neighbors``. The setting with the best score also has the best
+# ARI, and the two settings with the lowest scores have the lowest ARI. The order of the others
+# differs, as each dot is the mean of only two trainings.
 #
-# So that this page is built in a minute, the trainings are short, 60 epochs of 600 images. At that
-# length k-means on pixels is still better than all of them. The :doc:`quickstart
-# </gallery/plot_quickstart>` shows what a fit of the usual length reaches.
+# The trainings here are short, 60 epochs of 600 images, so that this page is built in a minute.
+# k-means on pixels is still better than all of them. The :doc:`quickstart
+# </gallery/plot_quickstart>` shows the result of a fit of the usual length.
 
 scores, ari = (search.cv_results_[f"mean_test_{name}"] for name in ("score", "ARI"))
 chosen = search.best_index_

@@ -2,13 +2,13 @@
 How many clusters are there?
 ============================
 
-``n_clusters="auto"`` finds the number of clusters: as many as have rows lying thinner between them
-than within. Here are five blobs in ten dimensions of very different sizes. The silhouette, the
-usual way to choose the number for k-means, is the rival.
+``n_clusters="auto"`` finds the number of clusters: the largest number for which the density of rows
+is lower between clusters than inside them. Here are five blobs of very different sizes in ten
+dimensions. We compare with the silhouette, the usual way to choose the number for k-means.
 """
 
 # %%
-# Nothing says how many blobs there are, but the labels, which are for the end.
+# Only the labels show how many blobs there are, and they are not used before the end.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,14 +26,14 @@ print(f"{clusterer.n_clusters_} clusters")
 
 # %%
 # The upper curve is the depth of the shallowest valley between two clusters, for each number of
-# them. The largest number above the dashed line is taken. Below, the finer codes of the search are
-# merged two by two; what is of one colour is one cluster.
+# clusters. The largest number above the dashed line is taken. The lower panel shows how the codes
+# of the search are merged, two at a time. Each colour is a cluster.
 
 display = ClusterNumberDisplay.from_estimator(clusterer)
 
 # %%
-# The silhouette of k-means for each number, and what both find, by the first two principal
-# components. Labels come in only here.
+# The silhouette chooses a number for k-means. The pictures show both results in the first two
+# principal components. Labels are only used here.
 
 tried = {k: KMeans(k, n_init=10, random_state=0).fit_predict(X) for k in range(2, 11)}
 best = max(tried, key=lambda k: silhouette_score(X, tried[k]))
@@ -46,7 +46,7 @@ for ax, (name, labels) in zip(axes, found.items(), strict=True):
     print(name, len(np.unique(labels)), f"ARI {ari:.3f}")
 
 # %%
-# The pictures, as files.
+# Save the pictures.
 
 display.figure_.savefig("how_many_clusters_numbers.png")
 figure.savefig("how_many_clusters_labels.png")

@@ -2,15 +2,15 @@
 Any clusterer as the last step
 ==============================
 
-Features of a GAN go into whatever comes next in a pipeline: k-means, a Gaussian mixture, a
-density-based method that finds the number of clusters itself, or the eigenvectors of a graph. The
-features are the same in all four, and so are the pixels that they are compared with.
+Features of a GAN can be used by any clusterer as the next step of a pipeline: k-means, a Gaussian
+mixture, a density-based method that finds the number of clusters itself, or spectral clustering.
+Here all four get the same features, and for comparison the pixels.
 """
 
 # %%
 # A pipeline with ``memory`` fits its first steps once and keeps them, so the GAN is trained once
-# for all four. It sees no labels. Ten principal components come between, since a mixture of
-# Gaussians with full covariances would have too much to estimate in more dimensions.
+# for all four, without labels. Features are reduced to ten principal components, since a mixture of
+# Gaussians with full covariances would have too many parameters in more dimensions.
 
 from tempfile import TemporaryDirectory
 
@@ -43,8 +43,8 @@ with TemporaryDirectory() as folder:
         labels["GAN features"][name] = pipeline.fit_predict(X)
 
 # %%
-# Labels come in only now. HDBSCAN may leave rows out, as noise of the label -1; here they count as
-# a cluster of their own.
+# Labels are only used now. HDBSCAN may mark rows as noise, with the label -1; here they count as
+# a separate cluster.
 
 scores = {"NMI": normalized_mutual_info_score, "ARI": adjusted_rand_score}
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
@@ -60,9 +60,9 @@ ax.set(ylabel="NMI", ylim=(0, 1.15))
 ax.legend(loc="upper center", ncols=2)
 
 # %%
-# In pixels most digits lie too far apart for HDBSCAN to call them dense: it calls more than half of
-# them noise. In features it finds the digits, and cuts the ones in two. It was not told how many
-# clusters there are, but the features were.
+# With pixels, most digits are too far apart for HDBSCAN: it marks more than half of them as noise.
+# With features it finds the digits, but splits the ones into two clusters. HDBSCAN does not get the
+# number of clusters, but the training of the features does.
 
 _, ax = plt.subplots(figsize=(7, 6), layout="constrained")
 confusion = ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=ax)

@@ -1,10 +1,11 @@
 """
-A table of numbers, categories and gaps
-=======================================
+A table of numbers, categories and missing values
+=================================================
 
-Tables hold more than numbers. scikit-learn's transformers turn categories into columns and fill
-gaps, and the clusterer is the last step of the pipeline. Here 900 made-up patients of three kinds
-are told apart by how two measurements go together and by a category, not by any column alone.
+Tables do not only have numbers. scikit-learn's transformers turn categories into columns and fill
+missing values, and the clusterer is the last step of the pipeline. Here are 900 artificial patients
+of three kinds. The kinds differ in the relation of two measurements and in a category; no single
+column is enough to distinguish them.
 """
 
 # %%
@@ -40,8 +41,8 @@ numbers, categories = ["dose", "response", "blood"], ["clinic"]
 patients[numbers] = patients[numbers].mask(rng.uniform(size=(len(kind), 3)) < 0.05)
 
 # %%
-# Gaps become the median, numbers are standardised and categories become columns of 0 and 1. The
-# same columns go to k-means.
+# Missing values are replaced by the median, numbers are standardised and categories become columns
+# of 0 and 1. k-means gets the same columns.
 
 columns = make_column_transformer(
     (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
@@ -56,9 +57,9 @@ for name, found in labels.items():
     print(f"{name:16} ARI {adjusted_rand_score(kind, found):.3f}")
 
 # %%
-# Dose against response, coloured by kind and by cluster. The first two kinds are two bands that
-# cross. k-means compares distances and cuts both bands in the middle; the clusterer follows each
-# band from end to end. Both find the third kind.
+# Dose and response, coloured by kind and by cluster. The first two kinds are two bands that cross.
+# k-means compares distances and cuts both bands in the middle; the clusterer finds each whole band.
+# Both find the third kind.
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True, layout="constrained")
 for ax, (name, found) in zip(axes, {"kinds": kind, **labels}.items(), strict=True):

@@ -2,14 +2,14 @@
 Letters among digits
 ====================
 
-A clusterer of digits gives a letter a cluster, too. ``score_samples`` says that it is no digit: how
-far a row lies from fitted ones, in the features of the networks.
+A clusterer of digits assigns a letter to a cluster, too. ``score_samples`` shows that the letter is
+not a digit: it measures the distance of a row from training rows, in the features of the networks.
 """
 
 # %%
-# Handwritten digits to learn from, others to test with, and printed letters, made as the digits
-# were: each of 8x8 pixels counts those set of 4x4. Letters that look like digits, such as O and S,
-# are left out.
+# We use handwritten digits for training, others for the test, and printed letters. The letters are
+# made in the same way as the digits: each of the 8x8 values is the number of pixels of the letter
+# in a block of 4x4 pixels. Letters that look like digits, such as O and S, are left out.
 
 from pathlib import Path
 
@@ -45,8 +45,8 @@ rng = np.random.RandomState(0)
 letters = np.array([letter(rng) for _ in range(400)])
 
 # %%
-# Both see the digits alone. The area under the ROC curve is the probability that a letter has a
-# lower score than a digit.
+# The clusterer and an isolation forest are trained on digits only. The area under the ROC curve is
+# the probability that a letter has a lower score than a digit.
 
 clusterer = InfoGANClusterer(
     n_clusters=10, image_shape=(1, 8, 8), n_init=1, random_state=0, verbose=1
@@ -70,9 +70,10 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 axes[0].axvline(clusterer.offset_, color="black", linestyle="--")
 
 # %%
-# Both tell nearly all letters from digits: on images this small an isolation forest is as good.
-# Left of the dashed line, ``offset_``, are 1 % of the training rows. Of all these rows, digits and
-# letters together, the sixteen with the highest scores and the sixteen with the lowest:
+# Both distinguish nearly all letters from digits: on images this small, an isolation forest is as
+# good. The dashed line is ``offset_``: 1 % of the training rows have a lower score. The lower
+# pictures show the sixteen rows with the highest scores and the sixteen with the lowest scores,
+# from digits and letters together:
 
 order = np.argsort(clusterer.score_samples(rows))
 for ax, chosen, title in zip(

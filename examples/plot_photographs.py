@@ -2,14 +2,15 @@
 A folder of colour images, clustered by what they show
 ======================================================
 
-Two photographs of the same thing may have no pixel in common: light, colour and place differ.
-So :class:`~gan_cluster.InfoGANClusterer` looks at colour images first. A trunk learns which two
-views, other crops in other colours, are of the same image. Then clusters form in what it sees.
+Two photographs of the same thing may have completely different pixels: light, colour and place
+differ. So for colour images :class:`~gan_cluster.InfoGANClusterer` starts with contrastive
+learning: a trunk learns which two views, with other crops and colours, are of the same image.
+The training of clusters then starts from this trunk.
 """
 
 # %%
-# To begin with, a folder is made, in the place of one of yours: four kinds of patterns, each image
-# in two colours of its own, in its own light, size, place and slant.
+# First we make a folder of images; you would use your own. There are four kinds of patterns. Each
+# image has two random colours, and random light, size, place and slant.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,8 +47,8 @@ def photograph(pattern, rng, side=48):
 
 
 # %%
-# From the folder to an array of 32x32 pixels is one call. Names of sub-folders are kept as classes;
-# they are used for the accuracy alone, at the end. For a folder that memory does not hold, set
+# One call loads the folder as an array of images of 32x32 pixels. The names of sub-folders are the
+# classes; they are only used for the accuracy at the end. If the images do not fit into memory, set
 # ``cache_file``.
 
 rng = np.random.RandomState(0)
@@ -60,8 +61,8 @@ with TemporaryDirectory() as folder:
 print(photos.images.shape, photos.images.dtype, photos.target_names)
 
 # %%
-# The settings are for a minute on two cores. For real photographs leave the defaults, which take
-# longer, or raise ``width`` on a GPU.
+# With these settings, training takes a minute on two cores. For real photographs use the defaults,
+# which take longer, or raise ``width`` on a GPU.
 
 clusterer = InfoGANClusterer(
     n_clusters=4, width=8, batch_size=64, max_epochs=160, random_state=0, verbose=1
@@ -69,9 +70,9 @@ clusterer = InfoGANClusterer(
 clusterer.fit(photos.images)
 
 # %%
-# By their pixels images are alike that share a colour; what is found here is the pattern. The real
-# members of each cluster stand on the left. What the generator draws of it, on the right, is only a
-# first impression after so short a time.
+# Images with the same colour have similar pixels, but the clusterer finds the patterns. The real
+# members of each cluster are on the left. The generated members, on the right, are still poor after
+# such a short training.
 
 display = ClusterDisplay.from_estimator(clusterer, photos.images)
 

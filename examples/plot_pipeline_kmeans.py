@@ -1,15 +1,15 @@
 """
-K-means on what a GAN has learned to see
-========================================
+K-means on features of a GAN
+============================
 
-K-means compares images pixel by pixel, so that a shifted or slanted digit is far from its like.
-The discriminator of a GAN learns features in which such images are close. Here both sit in the
-same scikit-learn pipeline, and only the features change.
+K-means compares images pixel by pixel, so a shifted or slanted digit is far from other images of
+the same digit. The discriminator of a GAN learns features in which such images are near each other.
+Here we compare k-means on pixels with k-means on these features.
 """
 
 # %%
-# A pipeline is clustered like any estimator: ``fit_predict`` trains the GAN without labels, takes
-# its features and fits k-means++ to them.
+# ``fit_predict`` of the pipeline trains the GAN without labels, computes its features and fits
+# k-means++ to them.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
@@ -31,15 +31,15 @@ clusters = {
 }
 
 # %%
-# The columns have names that say layer and channel, so that they stay readable in a data frame.
+# The columns have names with layer and channel, which is useful in a data frame.
 
 features = pipeline[:-1].transform(X)
 print(features.shape, pipeline[:-1].get_feature_names_out()[:3])
 
 # %%
-# The first two principal components of both spaces; each digit has its colour. Groups that overlap
-# here may be apart in other directions: k-means uses all of them. Labels were used for nothing but
-# these colours and the accuracy in the titles.
+# The first two principal components of pixels and of features; each digit has its own colour.
+# Groups that overlap here may be separate in other directions: k-means uses all of them. Labels are
+# only used for these colours and for the accuracy in the titles.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for ax, (name, labels), space in zip(axes, clusters.items(), (X, features), strict=True):

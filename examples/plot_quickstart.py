@@ -2,7 +2,7 @@
 Quickstart
 ==========
 
-Five minutes, from images without labels to clusters that you can look at. You need nothing but
+In five minutes from images without labels to clusters that you can look at. You only need
 :doc:`the package </install>`: the images, 1,797 handwritten digits of 8x8 pixels, come with
 scikit-learn.
 """
@@ -10,8 +10,9 @@ scikit-learn.
 # %%
 # Fit
 # ---
-# Say how many clusters you want, and what shape a row has if it is an image. All else has defaults.
-# The last 297 images are put aside, to play the new ones later. This takes half a minute.
+# Give the number of clusters, and the shape of an image if rows are images. Everything else has
+# defaults. The last 297 images are not used for training; they serve as new images later. This
+# takes half a minute.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
@@ -30,39 +31,39 @@ print(clusterer.labels_[:12])
 # %%
 # What is each cluster?
 # ---------------------
-# A row is a cluster. Real members are on the left. On the right the generator has drawn new ones,
-# which shows what it takes the cluster to be.
+# Each row is a cluster. Real members are on the left, and new members that the generator has drawn
+# are on the right.
 
 clusters = ClusterDisplay.from_estimator(clusterer, X)
 
 # %%
 # New rows
 # --------
-# ``predict`` and ``predict_proba`` label images that training did not see, and ``sample`` draws as
-# many new members as you like.
+# ``predict`` and ``predict_proba`` give the clusters of new images, and ``sample`` draws as many
+# new members as you like.
 
 print(clusterer.predict(X_new)[:12])
 print(clusterer.predict_proba(X_new).shape)
 print(clusterer.sample(8, cluster=3).shape)
 
 # %%
-# Where is it sure, and where not? The right half has the images that were hardest to assign: look
-# here first for mistakes.
+# The left half of the next picture has the most certain members of each cluster, and the right half
+# the least certain ones: look there first for mistakes.
 
 members = MembersDisplay.from_estimator(clusterer, X)
 
 # %%
 # Is it any good?
 # ---------------
-# ``score`` needs no labels. It is high if images that are near each other share a cluster, at most
-# log(10) = 2.30 for ten clusters. Use it to compare settings.
+# ``score`` needs no labels. It is high if images that are near each other are in the same cluster.
+# For ten clusters it is at most log(10) = 2.30. Use it to compare settings.
 
 print(f"score: {clusterer.score(X_new):.2f}")
 
 # %%
-# Here the digits are known, so we can see what was found, beside k-means on pixels. A row is a
-# cluster, a column a digit. Accuracy is the share of new images that are in the cluster of their
-# digit.
+# Here the digits are known, so we can compare the clusters with them, also for k-means on pixels.
+# Each row is a cluster, and each column a digit. Accuracy is the share of new images that are in
+# the cluster of their digit.
 
 y_new = digits.target[1500:]
 rivals = {
@@ -82,5 +83,5 @@ plt.show()
 # %%
 # Next
 # ----
-# :doc:`/how_to/index` has recipes for your kind of data, :doc:`/how_to/saving` keeps the model, and
-# :doc:`/parameters` says what to change if clusters are not what you need.
+# :doc:`/how_to/index` has recipes for your kind of data, :doc:`/how_to/saving` explains how to save
+# the model, and :doc:`/parameters` says what to change if clusters are not what you need.

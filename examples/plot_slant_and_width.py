@@ -2,15 +2,14 @@
 Slant and width, found without labels
 =====================================
 
-In InfoGAN's figure 2 (arXiv:1606.03657) one code of the generator turns out to be the digit,
-another its slant and a third the width of its strokes, though nobody said what any of them should
-stand for. Here digits are made whose slant and width are known, so that it can be measured what
-codes find.
+In figure 2 of the InfoGAN paper (arXiv:1606.03657), one code of the generator is the digit,
+another its slant and a third the width of its strokes, although the meaning of codes was not
+given. Here we make digits with known slant and width, to measure what the codes learn.
 """
 
 # %%
-# Digits of a font that matplotlib brings along lean to a random side and have strokes of random
-# width. matplotlib draws them all on one page, which needs no display, and the page is cut up.
+# The digits are from a font of matplotlib, with random slant and random stroke width. matplotlib
+# draws all of them on one page, which needs no display. Then the page is cut into digits.
 
 from itertools import permutations
 
@@ -57,8 +56,9 @@ pixels = np.asarray(canvas.buffer_rgba())[..., 0]
 X = pixels.reshape(SIDE, SIZE, SIDE, SIZE).swapaxes(1, 2).reshape(n, 1, SIZE, SIZE)
 
 # %%
-# Two continuous codes are asked for. Slant and width are left to them by one value of the first
-# code for each cluster, and by noise of few dimensions: both could have drawn them as well.
+# We use two continuous codes. Several codes for each cluster, or noise of many dimensions, could
+# also describe slant and width. So there is one code for each cluster, and noise has few
+# dimensions.
 
 clusterer = InfoGANClusterer(
     n_clusters=10,
@@ -73,23 +73,25 @@ clusterer.fit(X)
 print(f"accuracy of clusters {clustering_accuracy(digits, clusterer.labels_):.3f}")
 
 # %%
-# Each cluster is a digit. Those drawn on the right differ in slant and width as real ones do.
+# Each cluster is a digit. The generated digits on the right vary in slant and width like the real
+# ones.
 
 clusters = ClusterDisplay.from_estimator(clusterer, X)
 
 # %%
-# A row changes one continuous code alone. In all ten rows one code widens strokes and leaves the
-# slant as it is, and the other one turns the digit from side to side. Training saw -1 to 1. What
-# lies beyond, in grey, is the same change, exaggerated.
+# In each row only one continuous code changes. In all ten rows, one code widens the strokes and
+# does not change the slant, and the other one changes the slant. Values from -1 to 1 were used in
+# training. Values outside that range, in grey, show the same change, exaggerated.
 
 figure, axes = plt.subplots(1, 2, figsize=(13, 7.5), layout="constrained")
 for name, ax in zip(("continuous0", "continuous1"), axes, strict=True):
     TraversalDisplay.from_estimator(clusterer, name, ax=ax)
 
 # %%
-# The codes can be read from real images, too, and compared with what is known of these. Rivals are
-# the first principal components of the pixels, of all images or of each digit alone, which is told
-# the digits. A second column is the mean, over digits, of the correlation within each.
+# ``encode`` also predicts the codes of real images. We compare them with the known slant and width
+# by rank correlation. For comparison, there are the first two principal components of the pixels:
+# of all images, and of the images of each digit, for which the digits have to be known. The number
+# in brackets is the mean correlation within a digit.
 
 
 def correlation(values, factor):
@@ -112,26 +114,27 @@ for name, both in found.items():
         print(f"{name:24}   {correlation(values, slants)}    {correlation(values, widths)}")
 
 # %%
-# Each code is one factor, of one sign in all digits. Components of all images find slant nearly as
-# well; width they find within digits, hardly across them. Those that were told the digits find
-# both, width across digits, too; but the sign of slant is by chance in each, so that across digits
-# most of it is lost.
+# Each code is one factor, with the same sign for all digits. Principal components of all images
+# find the slant nearly as well. They find the width within digits, but hardly across digits.
+# Components of each digit find both factors within digits, and the width also across digits. But
+# the sign of the slant is random for each digit, so across digits most of the correlation is lost.
 #
-# The bound on the information asks that codes can be read, not that each is one factor. With
-# ``random_state=1`` they are, too, correlated .98 with width and .77 with slant (.97 within
-# digits); with ``random_state=2`` both are mixed a little, .89 with the one and .4 with the other.
+# The bound on the information requires that codes can be predicted from rows, but not that each
+# code is one factor. With ``random_state=1`` each code is one factor, too: correlations are .98
+# with width and .77 with slant (.97 within digits). With ``random_state=2`` each code is a mixture:
+# correlations are .89 with one factor and .4 with the other.
 # :func:`~gan_cluster.metrics.model_centrality` is a way to choose among trainings without labels.
 
 # %%
-# Between two random points of a cluster images change little by little, and all on the way are
-# digits of that cluster.
+# Between two random points of a cluster, images change gradually, and all of them are digits of
+# that cluster.
 
 walk = WalkDisplay.from_estimator(clusterer, n_rows=5)
 
 # %%
-# DCGAN's arithmetic (arXiv:1511.06434, figure 7): a digit that leans, minus one that does not, plus
-# another digit that does not, is that other digit, and leans. How far a generated one leans is
-# measured by its moments.
+# The arithmetic of DCGAN (arXiv:1511.06434, figure 7): a slanted digit, minus the same digit
+# upright, plus another upright digit, gives the other digit, slanted. The slant of a generated
+# digit is measured by its moments.
 
 codes = rng.uniform(-1, 1, (300, 2))
 noise = rng.normal(size=(300, clusterer.noise_dim))
@@ -139,7 +142,7 @@ down, right = np.mgrid[:SIZE, :SIZE].reshape(2, 1, -1)
 
 
 def lean(images):
-    """How far strokes of images move right from row to row, upwards."""
+    """Slant: how far strokes move to the right for each row upwards."""
     images = images.reshape(len(images), -1).clip(0)
     ink = images / images.sum(axis=1, keepdims=True)
     x, y = (axis - (ink * axis).sum(axis=1, keepdims=True) for axis in (right, down))
@@ -154,7 +157,7 @@ for k in range(10):
 
 
 def exemplars(start, end):
-    """a and b of one cluster, c of another: means of three are steadier than single points."""
+    """Three points each: a and b from one cluster, c from another; means of three vary less."""
     most, middle = slice(-3, None), slice(149, 152)
     places = (start, most), (start, middle), (end, middle)
     return [tuple(part[rows] for part in ordered[k]) for k, rows in places]
@@ -163,8 +166,8 @@ def exemplars(start, end):
 total = ArithmeticDisplay.from_estimator(clusterer, *exemplars(3, 7))
 
 # %%
-# One picture may be luck, so all pairs of clusters are tried: in how many does the sum lean more
-# than the mean of c did?
+# One picture may be a coincidence, so we try all pairs of clusters. For how many pairs is the sum
+# more slanted than the mean of c?
 
 changes = []
 for start, end in permutations(range(10), 2):

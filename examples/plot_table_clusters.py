@@ -1,14 +1,14 @@
 """
-Clusters of a table, and what they are like
-===========================================
+Clusters of a table, and how they differ
+========================================
 
-178 wines, 13 measurements of each, no labels: which groups are there, what makes them, and what
-would further wines of each be like? A table has no pictures of its members, so clusters are shown
-by their columns.
+There are 178 wines with 13 measurements each, and no labels. Which groups are there, how do they
+differ, and what would new wines of each group be like? Members of a table cannot be shown as
+pictures, so clusters are shown by their columns.
 """
 
 # %%
-# Columns in any units do, since they are standardised on the way. Names of the columns are kept.
+# Columns may have any units, since they are standardised inside. Names of the columns are kept.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
@@ -24,16 +24,16 @@ wine = load_wine(as_frame=True)
 clusterer = InfoGANClusterer(n_clusters=3, random_state=0).fit(wine.data)
 
 # %%
-# What is each cluster? Colours are means, in standard deviations from the mean of all wines, and
-# below each mean stand the quartiles, between which half of the cluster lies. One cluster is high
-# in alcohol and proline; one is low in flavanoids and hue; one is low in alcohol and colour.
+# How do clusters differ? Colours are means, in standard deviations from the mean of all wines.
+# Below each mean are the first and third quartiles. One cluster is high in alcohol and proline; one
+# is low in flavanoids and hue; one is low in alcohol and colour.
 
 profile = ProfileDisplay.from_estimator(clusterer, wine.data)
 
 # %%
 # The clusterer draws new wines of each cluster, as a DataFrame with the same columns and units.
-# Here are the real ones and as many drawn ones by two of the columns: drawn ones lie where real
-# ones do.
+# The picture shows two columns of the real wines and of the same number of drawn wines: drawn wines
+# have similar values to real ones.
 
 columns = ["flavanoids", "color_intensity"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharex=True, sharey=True, layout="constrained")
@@ -47,9 +47,9 @@ for ax, title in zip(axes, ("real wines", "drawn wines"), strict=True):
 axes[0].legend()
 
 # %%
-# The wines come from three growers. That comes in only here: do clusters find them? k-means finds
-# them even better: these clusters are round, and labels need no more than that. What k-means does
-# not have are drawn wines.
+# The wines come from three growers, which are only used here. Do the clusters correspond to the
+# growers? k-means finds them even better, since these clusters are round. But k-means cannot draw
+# new wines.
 
 growers = wine.target_names[wine.target]
 kmeans = make_pipeline(StandardScaler(), KMeans(3, random_state=0))

@@ -2,14 +2,15 @@
 Clusters of unequal size
 ========================
 
-The balance term asks that clusters have the shares that the prior says. Equal ones are wrong where
-some classes are rare: a large class is cut in two to fill a cluster that would be small. By default
-the shares are learned: training starts with more codes than clusters, merges those that near rows
-share, and then follows the sizes that clusters have.
+The balance term keeps the sizes of clusters near the prior. Equal sizes are wrong if some classes
+are rare: a large class is then split in two to fill a cluster that should be small. The prior can
+also be learned: training starts with more codes than clusters, merges codes that near rows share,
+and then the prior follows the sizes of the clusters.
 """
 
 # %%
-# Handwritten digits, thinned: all zeros are kept, a tenth of the nines, and the others in between.
+# From handwritten digits we remove some: all zeros are kept, but only a tenth of the nines; the
+# shares of the other digits are in between.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,9 +28,9 @@ X, y = X[kept], y[kept]
 print(f"{len(y)} digits; of each class {np.bincount(y)}")
 
 # %%
-# The same training with equal sizes and with the default, and k-means beside. Accuracy, NMI and ARI
-# compare clusters with the digits, which training does not see. ARI and accuracy suffer most from a
-# class that is cut in two.
+# We train with equal sizes and with the default, and run k-means for comparison. Accuracy, NMI and
+# ARI compare clusters with the digits, which are not used for training. A class that is split in
+# two lowers ARI and accuracy most.
 
 labels = {"k-means": KMeans(10, n_init=10, random_state=0).fit_predict(X)}
 for prior in ("uniform", "auto"):
@@ -43,8 +44,8 @@ for name, found in labels.items():
     print(f"{name:8} accuracy {acc:.3f}  NMI {nmi:.3f}  ARI {ari:.3f}")
 
 # %%
-# Sizes first: nearly equal ones are what the uniform prior asks for and gets; learned ones come
-# near those of the classes. The rarest class, the nines with 16 images, is too small for any.
+# First the sizes of clusters. With the uniform prior, they are nearly equal. Learned sizes are near
+# those of the classes. The rarest class, the nines with 16 images, is too small for all methods.
 
 names = {"k-means": "k-means", "uniform": 'prior="uniform"', "auto": 'prior="auto"'}
 sizes, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
@@ -55,9 +56,9 @@ ax.set(xlabel="clusters, from the largest to the smallest", ylabel="images", yli
 ax.legend()
 
 # %%
-# A row is a cluster, a column a digit. A column with two dark cells is a class that was cut. Zeros,
-# fours, eights, twos, ones and threes are cut under the uniform prior. With the default only the
-# ones are, which are written in two ways.
+# Each row is a cluster, and each column a digit. A column with two dark cells is a class that was
+# split. With the uniform prior, zeros, fours, eights, twos, ones and threes are split. With the
+# default only the ones are split, which are written in two ways.
 
 confusion, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, prior in zip(axes, ("uniform", "auto"), strict=True):

@@ -98,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def check_options(seed: int, device: str, paths: Mapping[str, Path]) -> None:
-    """Raise before any training what would else be raised after it."""
+    """Raise errors before training that would otherwise be raised after it."""
     require_matplotlib("python -m gan_cluster")
     if "--report" in paths:
         require_bokeh("--report")
@@ -112,7 +112,7 @@ def check_options(seed: int, device: str, paths: Mapping[str, Path]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise a ValueError unless a file can be put there."""
+    """Raise a ValueError unless a file can be written there."""
     try:
         if not path.absolute().parent.is_dir():
             raise FileNotFoundError(0, f"there is no folder {path.absolute().parent}")
@@ -131,7 +131,7 @@ def check_writable(path: Path) -> None:
 
 
 def make_methods(seed: int, device: str) -> tuple[KMeans, InfoGANClusterer]:
-    """The rivals, with their defaults."""
+    """The methods to compare, with their defaults."""
     return (
         KMeans(N_CLUSTERS, init="k-means++", n_init=10, random_state=seed),
         InfoGANClusterer(

@@ -9,11 +9,11 @@ from gan_cluster.training.callbacks import StopTraining
 
 
 class ScikitLearnBridge(Callback):
-    """Hands each epoch to the callbacks set with ``estimator.set_callbacks`` (scikit-learn 1.9).
+    """Calls the callbacks that were set with ``estimator.set_callbacks`` (scikit-learn 1.9).
 
-    X and y, as the user gave them to fit, are passed on to callbacks that ask for them;
-    ``fitted`` makes of the net that is trained the attributes of an estimator that reads it.
-    ``stopped`` says whether a callback has ended the fit.
+    X and y of fit are passed on to callbacks that need them. ``fitted`` makes the attributes of a
+    fitted estimator from the net in training. ``stopped`` says whether a callback has ended the
+    fit.
     """
 
     def __init__(
@@ -41,5 +41,5 @@ class ScikitLearnBridge(Callback):
             raise StopTraining
 
     def finish(self) -> None:
-        """Say that the whole fit is done."""
+        """Tell callbacks that the fit has ended."""
         self.context.call_on_fit_task_end(**self.task, reconstruction_attributes={})

@@ -1,15 +1,15 @@
-"""What history shows to have gone wrong in training, each with a remedy."""
+"""Warnings about problems that the history of a training shows, each with a remedy."""
 
 from typing import Any
 
 import numpy as np
 
-EMPTY, LITTLE = 0.01, 0.1  # of an equal share of rows; of the variety of real rows
-POOR = 0.3  # of that of a cluster's real rows; and of what is drawn of it, read as of it
+EMPTY, LITTLE = 0.01, 0.1  # limits, relative to an equal share of rows; to the variety of real rows
+POOR = 0.3  # limit for variety and fidelity of the rows drawn from a cluster
 
 
 def diverged(history: list[dict[str, Any]]) -> list[str]:
-    """A message if epochs were taken back."""
+    """A message if epochs were undone."""
     epochs = [row["epoch"] for row in history if row.get("taken_back")]
     if not epochs:
         return []
@@ -26,10 +26,10 @@ def failures(
     sizes: np.ndarray,
     order: np.ndarray | None = None,
 ) -> list[str]:
-    """Messages about a whole training: divergence, no rest, empty or poor clusters, a collapse.
+    """Messages about a training: divergence, no convergence, empty or poor clusters, collapse.
 
-    ``sizes`` are the numbers of rows in the clusters, (n_clusters,). With an ``order`` clusters are
-    named by their places in it.
+    ``sizes`` (n_clusters,) are the numbers of rows in the clusters. If ``order`` is given, clusters
+    are numbered by their places in it.
     """
     last, messages = history[-1], diverged(history)
     more_epochs = _more_epochs(max_epochs, len(history))
@@ -57,7 +57,7 @@ def failures(
 
 
 def of_number(n_clusters: int, most: int) -> list[str]:
-    """A message if the number of clusters that was found is the least or the most there could be.
+    """A message if the number of clusters found is the smallest or the largest possible one.
 
     >>> of_number(3, 20)
     []
@@ -77,7 +77,7 @@ def _more_epochs(max_epochs: int | str, n_trained: int) -> str:
 
 
 def _drawn_poorly(last: dict[str, Any], order: np.ndarray, more_epochs: str) -> list[str]:
-    """A message about clusters whose drawn rows are much alike, or read as of others."""
+    """A message about clusters whose drawn rows vary too little, or are assigned to others."""
     variety = np.asarray(last.get("cluster_variety", np.ones(len(order))))[order]
     fidelity = np.asarray(last.get("cluster_fidelity", np.ones(len(order))))[order]
     poor = np.flatnonzero((variety < POOR) | (fidelity < POOR))

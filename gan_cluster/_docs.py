@@ -1,4 +1,4 @@
-"""Texts of parameters and attributes that both estimators share, and what puts them in place."""
+"""Parameter and attribute texts that both estimators share, and code that inserts them."""
 
 import re
 from collections.abc import Callable
@@ -11,32 +11,33 @@ PLACE = re.compile(r"^( *)\[([\w ]+)\]\n", re.MULTILINE)
 PARAMETERS = {
     "clusters": """\
 n_clusters : int, "auto"{or_none}, default=8
-    Number of clusters. "auto" finds it before all else, by a training whose codes are finer than
-    clusters; then all is as with that number. It needs the consistency term.{without}
+    Number of clusters. "auto" first finds the number, by a training with more codes than
+    clusters, and then trains with it. It needs the consistency term.{without}
 max_clusters : int, default=20
-    The highest number that "auto" tries. Ignored where a number is given.
+    The highest number that "auto" tries. Ignored if ``n_clusters`` is a number.
 image_shape : tuple of int (channels, height, width), default=None
-    Makes each row of a two-dimensional X an image. Not needed where X has four dimensions;
+    Shape of the image in each row of a two-dimensional X. Not needed if X has four dimensions;
     there it says which axis holds the channels.
 prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), default="auto"
-    Sizes of the clusters, as shares. "uniform" asks for equal sizes, "learned" estimates them
-    in training, and an array gives them, in any order. Training keeps clusters near these
+    Sizes of the clusters, as shares. "uniform" means equal sizes, "learned" estimates the sizes
+    in training, and an array gives them, in any order. Training keeps the clusters near these
     sizes, and the generator draws clusters with these probabilities. "auto" is "uniform" without
-    the consistency term and "learned" with it for a table. For images it tries both on a copy
-    of the network, and takes equal sizes unless slight changes of images then change their
-    cluster clearly more often. For a table, "auto" also tries k-means and a mixture of Gaussians.
-    Where their clusters explain the rows better, the network learns those.
+    the consistency term and "learned" with it for a table. For images it trains copies of the
+    network with both settings. It takes equal sizes, unless with them slight changes of an
+    image change its cluster clearly more often. For a table, "auto" also tries k-means and a
+    mixture of Gaussians. If their clusters explain the rows better, the network learns those.
 random_state : int, RandomState or None, default=None
-    Seed of everything random. None takes fresh entropy; global generators are never used.
+    Seed of all random numbers. None gives another result each time. The global random number
+    generators are never used.
 n_init : int or "auto", default="auto"
-    How many runs form clusters. The one with the best :meth:`score` is kept, and the generator
-    learns to draw its clusters. "auto" is 4. It is 1 for photographs, where all runs would start
-    from one pretrained network, and without the consistency term, where each run would be a
-    whole training.
+    Number of runs of the first stage, in which clusters form. The run with the best
+    :meth:`score` is kept, and the generator learns to draw its clusters. "auto" is 4. It is 1 for
+    photographs, where all runs would start from one pretrained network, and without the
+    consistency term, where each run would be a whole training.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
-    Sizes of further categorical codes.
+    Number of values of each further categorical code.
 n_continuous : int, default=0
     Number of continuous codes, uniform on [-1, 1].
 noise_dim : int, default=62
@@ -46,104 +47,110 @@ noise_dim : int, default=62
 architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
     "auto" is "mlp" for tables and "dcgan" (arXiv:1511.06434) for images. With the consistency
     term it is "resnet" for images of three channels and at least 32 pixels on both sides. In
-    "resnet", Q has a residual trunk (arXiv:1512.03385), and the other networks are as in
-    "dcgan". A pair (generator, discriminator) gives networks of your own: classes or functions,
-    called as ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module instances,
-    which are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in [-1, 1] for
-    images, standardised for tables. The discriminator gives features (n, ...), which the
-    output layers read. Weights with ``requires_grad=False`` stay as they are, and a module
-    of which all are frozen always runs in evaluation mode.
+    "resnet", the trunk of Q is a residual network (arXiv:1512.03385), and the other networks
+    are as in "dcgan". A pair (generator, discriminator) gives networks of your own: classes or
+    functions, called as ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module
+    instances, which are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in
+    [-1, 1] for images, standardised for tables. The discriminator returns features (n, ...),
+    which are the input of the output layers. Weights with ``requires_grad=False`` are not
+    trained, and a module with only such weights always runs in evaluation mode.
 width : int, default=16
-    Channels of the first convolution; fully connected layers have 16 times as many units.
+    Number of channels of the first convolution; fully connected layers have 16 times as many
+    units.
 depth : int, default=None
-    Number of the discriminator's convolutions, of residual blocks, or of hidden layers of both
-    MLPs. By default as many convolutions or blocks as leave a map of at least 2x2, and two
+    Number of convolutions of the discriminator, of residual blocks, or of hidden layers in each
+    MLP. The default is as many convolutions or blocks as leave maps of at least 2x2, or two
     hidden layers.
 """,
     "objective": """\
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
-    What is learned. "consistency" is InfoGAN whose labels also have to agree between a real row
-    and its changed twin; "infogan" is InfoGAN as in its paper; "gan" is a GAN without a code{gan}.
-    An :class:`~gan_cluster.Objective` has every weight, which a search reaches by
-    ``objective__balance_weight`` and so on.
+    What training minimises. "consistency" is InfoGAN with one more term: a real row and its
+    twin, a changed copy, should get the same label. "infogan" is InfoGAN as in its paper.
+    "gan" is a GAN without a code{gan}. An :class:`~gan_cluster.Objective`
+    holds all weights; a parameter search sets them by ``objective__balance_weight`` and so on.
 """,
     "training": """\
 max_epochs : int or "auto", default="auto"
-    Passes over X, in both stages together: one run while clusters form, then the training of the
-    generator. At most half of a number go to the first stage. "auto" gives 900 steps to the first
-    and 650 (images) or 900 (tables) to the second, which has eight epochs at least. Without
-    the consistency term there is one stage, of 16 epochs at least. Photographs have contrastive
-    learning before (``contrast_temperature`` of the objective), of 15,000 steps or 100 epochs,
-    or half of a number.
+    Number of epochs (passes over X) of both stages together: one run of the first stage, in
+    which clusters form, and the second stage, in which the generator is trained. If it is a
+    number, the first stage gets at most half of it. "auto" is 900 steps for the first stage and
+    650 (images) or 900 (tables) for the second, which has at least eight epochs. Without the
+    consistency term there is one stage, of at least 16 epochs. For photographs, contrastive
+    learning comes before (``contrast_temperature`` of the objective): 15,000 steps, but at most
+    100 epochs, or half of ``max_epochs`` if that is a number.
 batch_size : int, default=128
-    Number of rows in a step; at most n_samples are used.
+    Number of rows in a batch; at most n_samples.
 learning_rate : float, pair of float or "auto", default="auto"
-    Adam's learning rate: one number, or a pair for the discriminator with Q and for the generator.
-    With the consistency term, the conditional discriminator learns at the generator's rate, and
-    "auto" is (1e-3, 2e-3). Without it, "auto" is 1e-3 for both with a gradient penalty, and
-    (2e-4, 1e-3) for InfoGAN as in its paper.
+    Learning rate of Adam: one number, or a pair for the discriminator with Q and for the generator.
+    With the consistency term, the conditional discriminator has the generator's learning rate,
+    and "auto" is (1e-3, 2e-3). Without it, "auto" is 1e-3 for both if there is a gradient
+    penalty, and otherwise (2e-4, 1e-3) as in the InfoGAN paper.
 tol : float, default=0.02
     An epoch counts as stable if at most this share of the labels changed in it, and if the bound
     on the information rose by at most this share of its highest possible value.
 n_iter_no_change : int or None, default=10
     Training stops after this many stable epochs in a row; None never stops it early.
 warm_start : bool, default=False
-    Whether ``fit`` trains a fitted estimator further instead of starting anew: for ``max_epochs``,
-    or for the epochs of the second stage.
+    Whether ``fit`` continues to train a fitted estimator instead of starting again. It trains for
+    ``max_epochs``, or for as many epochs as the second stage has if that is "auto".
 checkpoint_dir : path-like, default=None
-    A folder for the state of ``fit``. After a crash, call ``fit`` again with the same folder,
-    parameters and X: it goes on from there, to the same result. The state is written after each
-    epoch, but writing takes at most a tenth of the time.
+    A folder for checkpoints of ``fit``. After a crash, call ``fit`` again with the same folder,
+    parameters and X: it continues from the last checkpoint and gives the same result. A checkpoint
+    is written after each epoch, unless writing would take more than a tenth of the time.
 callbacks : list of skorch callbacks, default=None
-    Called by the training loop: those that look at the history, change the rates or the
-    gradients of ``net.optimizer_``, or stop early. There is no validation set to score.
-    Callbacks of scikit-learn are set by ``set_callbacks``.
+    Called by the training loop. They can read the history, change the learning rates or the
+    gradients of ``net.optimizer_``, or stop training early. There is no validation set to score.
+    Set callbacks of scikit-learn by ``set_callbacks`` instead.
 """,
     "machine": """\
 device : str, default="auto"
-    "auto" is CUDA where there is one; otherwise "cpu", "cuda", "cuda:1", "mps" and so on.
+    "auto" is a CUDA GPU if there is one, otherwise the CPU. Or a name: "cpu", "cuda", "cuda:1",
+    "mps" and so on.
 precision : {{"float32", "bf16"}}, default="float32"
     Precision of the forward passes in training; "bf16" is PyTorch's automatic mixed precision.
 verbose : int or bool, default=0
-    Whether to show a progress bar of each stage, or in a file a line for each, and after a minute
-    of training about how long the whole fit may take.
+    Whether to show a progress bar for each stage. If the output goes to a file, it is one line
+    for each stage. After a minute of training, the time that the whole fit may take is estimated.
 """,
 }
 ATTRIBUTES = """\
 history_ : list of dict
-    One an epoch, with ``seconds``: ``contrast`` while a trunk looks at rows; then
-    ``cluster_usage``, ``labels_changed`` and ``agreement``; once
-    the generator has joined also ``label_loss``, the cross-entropy of labelled rows where there
-    are any, losses, ``variety`` of generated rows as a share of that of
-    real ones, ``cluster_variety``, the same within each cluster of those drawn of one code,
-    and ``mutual_information`` in nats beside its ceiling ``code_entropy``; with the consistency
-    term ``cluster_fidelity``, the share of what is drawn of each cluster that is read as of it;
-    and ``continuous_information``, at most log(2 / pi) / 2 for each code, a negative number,
-    where Q's variance is fixed. An epoch that diverged has ``taken_back``.
+    One dict for each epoch, with its ``seconds``. In contrastive learning it has the loss
+    ``contrast``. Later epochs have ``cluster_usage``, ``labels_changed`` and ``agreement``. Once
+    the generator is trained, there are also the losses of the networks; ``label_loss``, the
+    cross-entropy of labelled rows if there are any; ``variety``, the spread of generated rows
+    divided by that of real rows; ``cluster_variety``, the same within each cluster, from rows
+    of one code; and ``mutual_information`` in nats with its upper limit ``code_entropy``. With the
+    consistency term there is ``cluster_fidelity``: the share of the rows drawn from each cluster
+    that Q assigns to it. With continuous codes there is ``continuous_information``; if the
+    variance of Q is fixed, it is at most log(2 / pi) / 2 for each code, a negative number. An
+    epoch that diverged has ``taken_back``.
 model_ : Model
-    What was learned: reads rows, draws rows.
+    The trained model, which assigns rows to clusters and draws rows.
 n_clusters_ : int
-    Number of clusters, given or found; what ``merge_clusters`` leaves.
+    Number of clusters, given or found; fewer after ``merge_clusters``.
 cluster_numbers_ : Bunch
-    Only after ``n_clusters="auto"``: arrays with an entry for each number that was tried. ``k``
-    is the number. ``criterion`` is the depth of the shallowest valley between two clusters, in
-    nats of log density, from -5 to 5. The largest ``k`` that has at least 0.3 is taken.
-    ``information`` is what a cluster tells of those of near rows, in nats, at most ``entropy``.
+    Only after ``n_clusters="auto"``: arrays with one entry for each number of clusters that was
+    tried. ``k`` is the number. ``criterion`` is the depth of the shallowest valley between two
+    clusters, in nats of log density, from -5 to 5. The largest ``k`` whose ``criterion`` is at
+    least 0.3 is taken. ``information`` is the mutual information between the cluster of a row
+    and the clusters of the rows near it, in nats, at most ``entropy``.
 merge_tree_ : ndarray of shape (n_codes - 1, 4)
-    Only after ``n_clusters="auto"``: how the finer codes are merged, as a linkage matrix of
-    :mod:`scipy.cluster.hierarchy`. Heights are the information lost so far, in nats.
+    Only after ``n_clusters="auto"``: the order in which codes are merged into clusters, as a
+    linkage matrix of :mod:`scipy.cluster.hierarchy`. Heights are the information lost so far, in
+    nats.
 code_names_ : list of str
-    Names of the codes, in the order in which ``generate`` takes them.
+    Names of the codes, in the order of the columns of ``codes`` in ``generate``.
 n_iter_ : int
     Number of epochs trained.
 generator_, discriminator_ : Module
     The trained networks.
 device_ : str
-    Where they are.
+    Device of the networks.
 n_features_in_ : int
     Number of features, after images are flattened.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
-    Names of the features, where X was a DataFrame.
+    Names of the features, if X was a DataFrame.
 """
 RAISES = """\
 Raises
@@ -151,14 +158,14 @@ Raises
 NotFittedError
     Before fit.
 ValueError, TypeError
-    For rows that cannot be read, or not of the kind that was fitted.
+    If X cannot be read, or does not match the X of fit.
 """
 
 Documented = TypeVar("Documented")
 
 
 def filled(target: Documented, texts: dict[str, str]) -> Documented:
-    """Put texts where docstrings of a function or a class with its methods say ``[name]``."""
+    """Replace ``[name]`` by the text of that name in the docstrings of a function or class."""
     members = vars(target).values() if isinstance(target, type) else ()
     whole = [target, *(getattr(member, "__func__", member) for member in members)]
     within = [getattr(each, "__wrapped__", None) for each in whole]  # as in what is available if
@@ -169,7 +176,7 @@ def filled(target: Documented, texts: dict[str, str]) -> Documented:
 
 
 def documented(**words: str) -> Callable[[type], type]:
-    """Put the shared texts into an estimator's docstrings, with words in which the two differ."""
+    """Put the shared texts into an estimator's docstrings; words fill in what differs."""
     texts = {"attributes": ATTRIBUTES, "raises": RAISES}
     if words:
         texts |= {name: text.format(**words) for name, text in PARAMETERS.items()}

@@ -1,4 +1,4 @@
-"""The base of both estimators: fit, partial_fit, and what a fitted one is asked."""
+"""The base of both estimators: fit, partial_fit, and the methods of a fitted estimator."""
 
 import os
 import sys
@@ -63,14 +63,14 @@ NUMBERS = "cluster_numbers_", "merge_tree_"
 
 
 def _has_clusters(estimator: "BaseGAN") -> bool:
-    """Whether there is a categorical code, as far as the parameters say."""
+    """Whether there is a categorical code, according to the parameters."""
     objective = estimator.objective
     named = objective in OBJECTIVES if isinstance(objective, str) else True
     return estimator.n_clusters is not None and named and objective_of(objective).reads_clusters
 
 
 def of_model(name: str, doc: str) -> Any:
-    """A fitted attribute that the model has."""
+    """A fitted attribute that is read from the model."""
 
     def get(self: "BaseGAN") -> Any:
         if "model_" not in vars(self):
@@ -82,16 +82,16 @@ def of_model(name: str, doc: str) -> Any:
 
 @documented()
 class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Base of the estimators; they say what else is read off the model that a fit leaves."""
+    """Base of both estimators, which add methods that read the fitted model."""
 
     model_: Model
-    generator_ = of_model("generator", "From a latent batch to rows in [-1, 1] or scaled.")
+    generator_ = of_model("generator", "Maps a latent batch to rows in [-1, 1] or standardised.")
     discriminator_ = of_model("discriminator", "With the recognition network Q.")
-    history_ = of_model("history", "One dict an epoch.")
+    history_ = of_model("history", "One dict for each epoch.")
     n_iter_ = of_model("n_epochs", "Number of epochs trained.")
-    device_ = of_model("device", "Where the networks are.")
+    device_ = of_model("device", "Device of the networks.")
     n_clusters_ = of_model("n_clusters", "Number of clusters.")
-    code_names_ = of_model("code_names", "Names of the codes, as ``generate`` takes them.")
+    code_names_ = of_model("code_names", "Names of the codes, in the order of ``generate``.")
     __metadata_request__transform: ClassVar = {"out": UNUSED}  # not for a pipeline to route
     _doc_link_module = "gan_cluster"
     _doc_link_template = (
@@ -183,22 +183,22 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on X; of ``n_init`` trainings keep the best by a score that sees no label.
+        """Train on X; keep the best of ``n_init`` runs, by a score that uses no labels.
 
-        With ``warm_start`` a fitted estimator goes on from where it is instead.
+        With ``warm_start``, a fitted estimator continues its training instead.
 
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features)
             Unlabelled rows; or images, of shape (n_samples, channels, height, width),
-            (n_samples, height, width, channels) or (n_samples, height, width). Never changed.
+            (n_samples, height, width, channels) or (n_samples, height, width). X is not changed.
         y : array-like of shape (n_samples,), default=None
-            Classes of some rows, as whole numbers or names, with -1 where none is known, as in
-            :mod:`sklearn.semi_supervised`. A clusterer then learns from the labelled rows: cluster
-            i is class ``classes_[i]``, and clusters beyond these are found as without labels, and
-            come after by size. A y that has no -1 is ignored, so that classes in a pipeline or a
-            search do not change the clusters; so is one that is -1 throughout. An extractor ignores
-            every y.
+            Classes of some rows, as whole numbers or names, with -1 for rows of unknown class, as
+            in :mod:`sklearn.semi_supervised`. A clusterer then learns from the labelled rows:
+            cluster i is class ``classes_[i]``. Further clusters are found without labels, and come
+            after these, by size. A y without any -1 is ignored, so that classes in a pipeline or a
+            search do not change the clusters. A y of only -1 is ignored, too. An extractor always
+            ignores y.
 
         Returns
         -------
@@ -208,16 +208,16 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            Before any training, for parameters or data that cannot work, naming them; of y, if it
-            has a -1 and not one value for each row, more classes than ``n_clusters`` or numbers
-            that are not whole, if it holds NaN, and with ``warm_start`` or without the
-            consistency term, where labels cannot be learned. A fit that fails leaves the estimator
-            as it was.
+            If parameters or X cannot be used; the message names them. If y has a -1 and not one
+            value for each row, more classes than ``n_clusters``, numbers that are not whole, or
+            NaN. If there are labels with ``warm_start`` or without the consistency term, as they
+            cannot be learned then. All this is checked before training. A fit that fails does not
+            change the estimator.
         MemoryError
-            If a GPU has too little memory for a step, with the batch size that would fit.
+            If a GPU has too little memory for a step; the message says which batch size would fit.
         KeyboardInterrupt
-            If training is interrupted. From its first epoch on the estimator is then fitted as
-            far as training came, and a warning says so; with ``warm_start`` it is as it was.
+            If training is interrupted. After the first epoch, the estimator is then fitted with the
+            training so far, and a warning says so. With ``warm_start`` it is not changed.
 
         Examples
         --------
@@ -286,19 +286,19 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Go on training for one epoch over X, from where the last call stopped.
+        """Continue training for one epoch over X.
 
-        Without a ``fit`` before, clusters form in the first 900 steps; then the generator joins.
-        Without the consistency term it plays from the first. ``n_clusters="auto"`` needs a ``fit``
-        before. There is no look at rows before, as
-        ``contrast_temperature`` asks for it in ``fit``. ``checkpoint_dir`` is not used.
+        Without an earlier ``fit``, clusters form in the first 900 steps, and the generator is
+        trained from then on. Without the consistency term it is trained from the first step.
+        ``n_clusters="auto"`` needs an earlier ``fit``. There is no contrastive learning:
+        ``contrast_temperature`` is only for ``fit``. ``checkpoint_dir`` is not used.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
-            A chunk of rows; the first one sets the scale of the data.
+            A chunk of rows. The first chunk determines how the data are scaled.
         y : Ignored
-            Not used, present for API consistency: classes are learned by :meth:`fit` alone.
+            Not used, present for API consistency: only :meth:`fit` learns classes.
 
         Returns
         -------
@@ -308,10 +308,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As :meth:`fit`, if a parameter that shapes training has changed since the first call,
-            or if the number of clusters has not been found yet.
+            As for :meth:`fit`; if a parameter was changed that cannot change during training; or
+            if the number of clusters has not been found yet.
         KeyboardInterrupt
-            If training is interrupted; the estimator is then as it was.
+            If training is interrupted; the estimator is not changed then.
         """
         self._check_parameters()
         goes_on = self.__sklearn_is_fitted__()
@@ -339,17 +339,17 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @contextmanager
     def _training(self, goes_on: bool) -> Iterator[None]:
-        """While it trains: global state is kept, and errors leave the estimator as it was."""
+        """A context for training: global state is restored, and so is the estimator on errors."""
         undone = self.model_.undone_on_error() if goes_on else nullcontext()
         with self._kept(), restored_on_error(self), gradients_on(), undone:
             yield
 
     def _kept(self) -> AbstractContextManager[None]:
-        """While it runs, global state is kept from whatever may change it."""
+        """A context that protects global state from code that may change it."""
         return global_state_kept(runs_users_code(self.architecture, objective_of(self.objective)))
 
     def _check_parameters(self) -> None:
-        """Look at each parameter by itself."""
+        """Check each parameter by itself."""
         self._validate_params()
         objective = objective_of(self.objective)
         check_objective(objective)
@@ -363,11 +363,11 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return rows
 
     def _labels(self, y: Any, rows: Rows, goes_on: bool) -> Labels | None:
-        """What y says of classes, where anything could be learned from it."""
+        """Labels from y, if anything can be learned from them."""
         return None
 
     def _find_number(self, schedule: Schedule) -> tuple[Bunch, int, np.ndarray]:
-        """The number of clusters, by a training whose codes are finer: curve, number and tree."""
+        """Find the number of clusters by a training with more codes; criteria, number and tree."""
         schedule.callbacks = []
         net = schedule.prepare(self.random_state)[0].net
         self._before_training(schedule.recipe, net.discriminator_)
@@ -380,7 +380,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         labels: Labels | None = None,
         n_clusters: int | None = None,
     ) -> Schedule:
-        """What trains, once every parameter is resolved against the rows."""
+        """The schedule of the training, from the parameters and the rows."""
         processes, device = launched(resolve_device(self.device))
         begun = self.model_.recipe if goes_on else None
         parameters = self.get_params(deep=False)
@@ -407,13 +407,13 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking))
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
-        """Last look before training, at the networks as they were built."""
+        """Called before training with the networks as they were built."""
 
     def _after_training(self, X: np.ndarray) -> None:
-        """Set the fitted attributes that come from looking at the training rows."""
+        """Set the fitted attributes that are computed from the training rows."""
 
     def _keep_numbers(self, numbers: tuple[Bunch, int, np.ndarray] | None) -> None:
-        """Keep what spoke for the number of clusters; None where that was given."""
+        """Keep how the number of clusters was found; None if it was given."""
         for name in NUMBERS:
             if hasattr(self, name):
                 delattr(self, name)
@@ -421,7 +421,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self.cluster_numbers_, _, self.merge_tree_ = numbers
 
     def _sizes(self, X: np.ndarray) -> np.ndarray:
-        """Numbers of training rows in the clusters, if there are any."""
+        """Number of training rows in each cluster, if there are clusters."""
         if not self.model_.n_clusters:
             return np.empty(0)
         return np.bincount(self.model_.clusters(X), minlength=self.model_.n_clusters)
@@ -435,7 +435,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return "model_" in vars(self)
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of an :class:`~gan_cluster.Objective` by ``objective__name``.
+        """Set parameters; ``objective__name`` sets one of an :class:`~gan_cluster.Objective`.
 
         Parameters
         ----------
@@ -450,7 +450,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For a name that there is not, or a weight of an objective that is only named.
+            If there is no such parameter, or for a weight if ``objective`` is only a name.
         """
         nested = [name for name in params if name.startswith("objective__")]
         objective = params.get("objective", self.objective)
@@ -467,46 +467,47 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._check_rows(X, reset=False).X
 
     def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
-        """Features of each row: of the trunk's end, or of the layers that were asked for.
+        """Features of each row: the output of the trunk, or the layers that ``layers`` names.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
             New rows.
         out : ndarray of shape (n_samples, n_features_out), default=None
-            Where to write them, such as a :class:`numpy.memmap` for more than memory holds.
+            Array that receives the features, such as a :class:`numpy.memmap` if they do not fit
+            into memory.
 
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out)
-            In float32, or ``out``; several layers in the order asked for.
+            In float32, or ``out``. Several layers are in the order of ``layers``.
 
         Raises
         ------
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted; for an ``out`` that
-            is no array, of another shape, or of integers.
+            If X cannot be read, or does not match the X of fit; if ``out`` is not an array, has
+            another shape, or holds integers.
         """
         X = self._checked(X)
         return self.model_.map(self._features, X, out)
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
-        """What :meth:`transform` makes of an encoded batch."""
+        """The features of an encoded batch for :meth:`transform`."""
         return self.model_.discriminator.trunk(batch).flatten(1)
 
     @available_if(_has_clusters)
     def score(self, X: Any, y: Any = None) -> float:
-        """Information in nats that the cluster of a row gives of the clusters of near rows.
+        """Mutual information in nats between the cluster of a row and the clusters of near rows.
 
-        The mutual information between the cluster of a row and those of its five nearest rows
-        among 10,000 of X: at most the logarithm of the number of clusters, reached by balanced
-        ones that cut X where it is thin, and 0 after a collapse. Of photographs, near rows are
-        those that the observer of :class:`~gan_cluster.Objective` finds alike. No label is used.
-        Only with a categorical code. It rises with ``n_clusters``, so it compares nothing but
-        settings of one number: numbers are compared by :func:`~gan_cluster.metrics.valley_depth`,
-        and found by ``n_clusters="auto"``.
+        Near rows are the five nearest rows among 10,000 rows of X. For photographs they are nearest
+        in the features of the observer (see :class:`~gan_cluster.Objective`). The score is at most
+        the logarithm of the number of clusters, for clusters of equal size that never separate near
+        rows. It is 0 if all rows are in one cluster. No label is used. There is a score only with a
+        categorical code. It rises with ``n_clusters``, so compare only settings with the same
+        number of clusters. To compare numbers, use :func:`~gan_cluster.metrics.valley_depth`; to
+        find the number, ``n_clusters="auto"``.
 
         Parameters
         ----------
@@ -539,29 +540,29 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         n_samples : int, default=1
-            How many.
+            Number of rows.
         cluster : int or None, default=None
-            The cluster to draw from, a value of the first categorical code; None draws from all.
+            The cluster to draw from; None draws from all clusters.
         random_state : int, RandomState or None, default=None
-            Seed of the draw.
+            Seed of the random numbers.
         codes : array-like of shape (n_samples, n_codes) or (n_codes,), default=None
-            Codes as :meth:`generate` takes them; what is NaN is drawn.
+            Codes as in :meth:`generate`; NaN stands for a random value.
         noise : array-like of shape (n_samples, noise_dim) or (noise_dim,), default=None
-            None draws it.
+            Noise as in :meth:`generate`; None stands for random noise.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, ...), or DataFrame
-            As the X of fit: in its units, shape and dtype, with its columns if it was a DataFrame.
-            Integers are rounded.
+            In the units, shape and dtype of the X of fit, with its columns if it was a DataFrame.
+            Values are rounded if that X held integers.
 
         Raises
         ------
         NotFittedError
             Before fit.
         TypeError, ValueError
-            If ``cluster`` is not one of 0 .. n_clusters - 1 or codes say another, n_samples is not
-            positive, or codes or noise have another shape or values that there are not.
+            If ``cluster`` is not one of 0 .. n_clusters - 1, or ``codes`` also give a cluster; if
+            ``n_samples`` is not positive; if codes or noise have a wrong shape or invalid values.
 
         Examples
         --------
@@ -595,29 +596,30 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._as_given(model.draw(values, noise, rng))
 
     def generate(self, codes: Any, noise: Any) -> Any:
-        """The rows that the generator makes of codes and noise: the same for the same.
+        """Generate rows from given codes and noise; the same input gives the same rows.
 
         Parameters
         ----------
         codes : array-like of shape (n_samples, n_codes) or (n_codes,)
-            Columns as ``code_names_`` says: the cluster, further categories, each as an integer,
-            then continuous codes, uniform on [-1, 1] in training.
+            Columns as in ``code_names_``: the cluster and further categories as integers, then
+            continuous codes, which are uniform on [-1, 1] in training.
         noise : array-like of shape (n_samples, noise_dim) or (noise_dim,)
-            Standard normal in training. One row of either goes with all of the other.
+            Standard normal in training. If codes or noise have one row, it is used with all rows
+            of the other.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, ...), or DataFrame
-            As :meth:`sample` gives them. A cluster that several values of the code make is drawn
-            from the one that most of its rows have.
+            As from :meth:`sample`. If a cluster consists of several values of the first code, the
+            value that most of its rows have is used.
 
         Raises
         ------
         NotFittedError
             Before fit.
         TypeError, ValueError
-            If codes or noise are missing, have another shape or other columns, are not finite, or
-            name categories that there are not.
+            If codes or noise are missing, have a wrong shape, are not finite, or hold categories
+            that do not exist.
 
         Examples
         --------
@@ -642,7 +644,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return as_given(rows, self.model_.layout, getattr(self, "feature_names_in_", None))
 
     def encode(self, X: Any) -> Bunch:
-        """The posterior Q(c | x) over all codes of each row.
+        """The posterior Q(c | x) of all codes for each row.
 
         Parameters
         ----------
@@ -652,8 +654,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         posterior : Bunch
-            ``categorical``, a list of ndarrays (n_samples, size) of probabilities, that of the
-            cluster first; ``mean`` and ``variance``, ndarrays (n_samples, n_continuous).
+            ``categorical``, a list of ndarrays (n_samples, size) with the probabilities of each
+            categorical code, the cluster first; ``mean`` and ``variance`` of the continuous codes,
+            ndarrays (n_samples, n_continuous).
 
         [raises]
 
@@ -673,10 +676,10 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
 
 def check_parameters(estimator: BaseGAN) -> None:
-    """Look at each parameter of an estimator by itself, as fit does before all else."""
+    """Check each parameter of an estimator by itself, as fit does first."""
     estimator._check_parameters()
 
 
 def _fitted_by(recipe: Recipe) -> Callable[[AdversarialNet], dict[str, Any]]:
-    """What an estimator needs to read a net that is still trained; clusters have its numbers."""
+    """Make attributes for an estimator that reads a net in training; clusters keep its numbers."""
     return lambda net: {"model_": Model(recipe, net, torch_generator(0))}

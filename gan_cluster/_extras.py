@@ -1,10 +1,10 @@
-"""The one place that looks for packages that are extras."""
+"""The check for optional packages, which are installed as extras."""
 
 from importlib import import_module
 
 
 def require(caller: str, extra: str, named: str, *modules: str) -> None:
-    """Raise an ImportError that names the extra where one of its modules is missing.
+    """Raise an ImportError that names the extra if one of its modules is missing.
 
     >>> require("a test", "plot", "matplotlib", "no_such_module")
     Traceback (most recent call last):

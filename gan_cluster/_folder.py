@@ -1,8 +1,8 @@
-"""A folder that holds a model: one file of JSON and safetensors, nothing that could run on loading.
+"""A folder with a model: one file of JSON and safetensors, with no code that runs on loading.
 
-``model.safetensors`` holds the tensors and, as bytes of one more, a JSON document that says what
-the model is, and a SHA-256 digest of them all. It is put in place by a rename, so that whoever
-reads it, and whoever else writes it, sees one model or another, never a mix.
+``model.safetensors`` holds the tensors, a JSON document that describes the model, as the bytes of
+one more tensor, and a SHA-256 digest of all of them. The file is written under another name and
+then renamed, so that other processes see either the old model or the new one, never a mix.
 """
 
 import errno
@@ -25,34 +25,34 @@ from safetensors.torch import save as save_tensors
 FORMAT = 5
 FILE = "model.safetensors"
 OLD_DOCUMENT = "model.json"  # of formats 1 and 2
-DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # beside the names of tensors
+DOCUMENT, DIGEST = "gan_cluster.document", "gan_cluster.sha256"  # names of additional tensors
 MAX_DOCUMENT = 4 * 2**20  # bytes; Python's objects may take 30 times as much
 MAX_HEADER = 2 * 2**20
 PART = re.compile(r"\.gan-cluster-[0-9a-f]{16}\.part")
-DEAD = 3600.0  # seconds after which a part was left by a process that was killed
-# what Python and torch raise where a document says what cannot be
+DEAD = 3600.0  # seconds after which a temporary file must be from a process that was killed
+# errors of Python and torch if a document has invalid content
 UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 WAITS = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds, until Windows lets go of a file that others read
 
 
 class CorruptModelError(ValueError):
-    """A folder that is no saved model, or one whose files were damaged or changed."""
+    """A folder without a saved model, or with a damaged or changed one."""
 
 
 def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> None:
-    """Write a model into a folder, which is made if it is not there.
+    """Write a model into a folder, which is made if it does not exist.
 
     Parameters
     ----------
     folder : path
         Its parent must exist.
     document : dict
-        What JSON can hold.
+        Data that JSON can hold.
     tensors : dict of str to Tensor
 
-    Raises a FileExistsError if a file that is not of this library is in the way, and another
-    OSError if it cannot be written, as on a full disk; what was there before then stays as it was.
-    Raises a ValueError if it could not be read again, for it is too large.
+    Raises a FileExistsError if there is a file of that name that this library did not write, and
+    another OSError if the file cannot be written, for example on a full disk. An older file is not
+    changed then. Raises a ValueError if the model is too large to be read again.
     """
     text = json.dumps({"format": FORMAT, "model": document}).encode()
     if len(text) > MAX_DOCUMENT:
@@ -76,15 +76,15 @@ def write_model(folder: str | os.PathLike, document: dict, tensors: dict) -> Non
 
 
 def holds_model(folder: str | os.PathLike) -> bool:
-    """Whether there is a file as models are kept in."""
+    """Whether the folder has a file with the name of a model file."""
     return os.path.lexists(Path(folder, FILE))
 
 
 def read_model(folder: str | os.PathLike) -> tuple[dict, dict[str, torch.Tensor]]:
-    """The document and the tensors of a folder, once their digest was found right.
+    """The document and the tensors of a folder, after their digest was checked.
 
     Raises a FileNotFoundError if there is no such folder, or no model in it. Raises a
-    CorruptModelError if the files are not those that were written.
+    CorruptModelError if the file was damaged or changed.
     """
     source = Path(folder)
     path = source / FILE
@@ -122,13 +122,13 @@ def _header_size(payload: bytes) -> int:
 
 
 def _starts_as_ours(payload: bytes) -> bool:
-    """Whether a file names our document in its header, and that is not too large to look into."""
+    """Whether the header of a file names our document, and is not too large to read."""
     size = _header_size(payload)
     return size <= MAX_HEADER and f'"{DOCUMENT}"'.encode() in payload[8 : 8 + size]
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is a model of this library, by how it starts."""
+    """Whether a file is a model of this library, by its header."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -162,7 +162,7 @@ def _to_save_again(found: str) -> str:
 
 
 def _read_file(path: Path) -> bytes:
-    """All of a plain file; a link is not followed."""
+    """The content of a plain file; links are not followed."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent}")
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -173,7 +173,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole: after a failure or a crash it is the old one or the new one."""
+    """Write a file in one step: after a failure or a crash, it is either the old or the new one."""
     part = part_of(path)
     with _says_where(path):
         file = part.open("xb")  # never what is there, nor through a link
@@ -196,7 +196,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _says_where(path: Path) -> Iterator[None]:
-    """Name the file in errors of the system, which does not always."""
+    """Add the file name to errors of the system, which does not always name it."""
     try:
         yield
     except OSError as error:
@@ -205,12 +205,12 @@ def _says_where(path: Path) -> Iterator[None]:
 
 
 def part_of(path: Path) -> Path:
-    """A file beside another that is there for no other process or thread to write."""
+    """A random name for a temporary file beside another, unique to this call."""
     return path.with_name(f".gan-cluster-{secrets.token_hex(8)}.part")
 
 
 def _remove_dead_parts(folder: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
+    """Remove temporary files of processes that were killed while they wrote."""
     for part in folder.iterdir():
         if PART.fullmatch(part.name):
             try:
@@ -221,7 +221,7 @@ def _remove_dead_parts(folder: Path) -> None:
 
 
 def _patiently(action: Callable[[], Any]) -> Any:
-    """Do what Windows refuses for as long as another process has a file open."""
+    """Try several times, as Windows refuses while another process has the file open."""
     for wait in WAITS:
         try:
             return action()

@@ -1,4 +1,4 @@
-"""From parameters and rows to a recipe: the one place where "auto" is resolved."""
+"""Makes a recipe from parameters and rows; each "auto" is replaced by a value here."""
 
 import hashlib
 import json
@@ -43,18 +43,18 @@ from gan_cluster.training.recipe import (
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT = 4
-CONTRAST = 0.5  # temperature; at 0.2 features cluster less well
-CRITIC_PENALTY = 0.1  # of the discriminator that plays beside Q
+CONTRAST = 0.5  # temperature; with 0.2 clusters of the features are worse
+CRITIC_PENALTY = 0.1  # gradient penalty of the conditional discriminator
 COLOURS = 3  # channels of a photograph
-RESIDUAL_SIZE = 32  # of its sides, from which blocks see more than strided convolutions
+RESIDUAL_SIZE = 32  # pixels of a side, from which residual blocks are better
 RATES = 1e-3, 2e-3
 GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
-CODES_IN_TURN = 4, 2  # for each cluster, of the runs
-NEIGHBORS = 5, 10  # on images, on tables
-# for each cluster that there may be, where their number is sought; and rows for each code at least
+CODES_IN_TURN = 4, 2  # codes for each cluster, in turn over the runs
+NEIGHBORS = 5, 10  # for images, for tables
+# to find the number of clusters: codes for each possible cluster, and least rows for each code
 CODES_SOUGHT, ROWS_SOUGHT = 4, 5
-# what may change while training goes on
+# parameters that may change in further training
 FREE = {
     "batch_size",
     "callbacks",
@@ -65,8 +65,8 @@ FREE = {
     "verbose",
     "warm_start",
 }
-READ_BY = {"layers", "pooling", "n_components", "normalize"}  # what is trained is the same
-# what a fit need not share with the one whose checkpoint it goes on with
+READ_BY = {"layers", "pooling", "n_components", "normalize"}  # do not affect training
+# parameters in which a fit may differ from the fit whose checkpoint it continues
 IRRELEVANT = {"callbacks", "checkpoint_dir", "device", "verbose"}
 
 Parameters = dict[str, Any]
@@ -82,24 +82,24 @@ def resolve(
 ) -> Recipe:
     """The recipe for parameters and rows.
 
-    While the number of clusters is sought, it is that of a training whose codes are finer than any
-    clusters, each by itself.
+    While the number of clusters is not known, the recipe is for the training that finds it, in
+    which there are more codes than clusters and each code is a cluster.
 
     Parameters
     ----------
     parameters : dict
-        Of an estimator, each valid by itself.
+        Parameters of an estimator, each valid by itself.
     rows : Rows
     device : str
-        Where training runs.
+        Device of the training.
     n_processes : int, default=1
-        That train together.
+        Number of processes that train together.
     begun : Recipe, default=None
-        Of a model that is trained on: all of it stays but for how long is trained.
+        Recipe of a model that is trained further; only the length of training changes.
     n_clusters : int, default=None
-        What was found for ``n_clusters="auto"``; None as long as it is sought.
+        The number found for ``n_clusters="auto"``; None if it is not known yet.
 
-    Raises a ValueError, TypeError if parameters do not go together, or with the rows.
+    Raises a ValueError or TypeError if parameters do not fit each other, or the rows.
     """
     numbers = _with_whole_numbers(parameters)
     check_share(min(numbers["batch_size"], len(rows.X)), n_processes)
@@ -125,9 +125,9 @@ def resolve_networks(
     device: str,
     n_clusters: int | None = None,
 ) -> Recipe:
-    """A recipe without how long is trained: all that a model which was saved needs.
+    """A recipe without the length of training, which is enough for a saved model.
 
-    It has ``n_clusters``, where that was found.
+    ``n_clusters`` is the number of clusters, if it was found by ``n_clusters="auto"``.
     """
     given, parameters = parameters, _with_whole_numbers(parameters)
     if n_clusters is not None:
@@ -164,9 +164,9 @@ def resolve_networks(
 
 
 def _searching(parameters: Parameters, n_rows: int) -> Parameters:
-    """Parameters of the training by which the number of clusters is sought.
+    """Parameters of the training that finds the number of clusters.
 
-    Raises a ValueError if it cannot be.
+    Raises a ValueError if the number cannot be found with these parameters.
     """
     objective, prior = objective_of(parameters["objective"]), parameters["prior"]
     if not objective.is_consistent:
@@ -186,7 +186,7 @@ def _searching(parameters: Parameters, n_rows: int) -> Parameters:
 
 
 def _with_whole_numbers(parameters: Parameters) -> Parameters:
-    """Parameters with Python's integers, for small ones of NumPy's overflow in products."""
+    """Parameters with Python's integers, since small integers of NumPy overflow in products."""
     return {
         name: int(value) if isinstance(value, np.integer | bool) else value
         for name, value in parameters.items()
@@ -200,7 +200,7 @@ def objective_of(parameter: str | Objective) -> Objective:
 
 
 def resolve_device(device: str) -> str:
-    """The device to run on; "auto" is CUDA where there is one.
+    """The device to run on; "auto" is a CUDA GPU if there is one.
 
     Raises a ValueError if the name is unknown or the device is not there.
     """
@@ -223,11 +223,11 @@ def resolve_device(device: str) -> str:
 
 
 def identity(parameters: Parameters, rows: Rows, labels: Labels | None = None) -> str:
-    """What two fits must share for one to go on with the checkpoint of the other.
+    """A digest that two fits must share for one to continue from the checkpoint of the other.
 
-    All of X and its layout, the labels, the parameters, and of networks and other objects of the
-    user's the weights, which of these are trained, and plain attributes; functions and classes
-    count by their names.
+    It depends on X and its layout, the labels and the parameters. Networks and other objects of the
+    user count with their weights, which of these are trained, and plain attributes. Functions and
+    classes count with their names.
     """
     named = {k: repr(_written(v)) for k, v in parameters.items() if k not in IRRELEVANT}
     said = json.dumps([named, rows.X.shape, str(rows.X.dtype), rows.layout], sort_keys=True)
@@ -240,7 +240,7 @@ def identity(parameters: Parameters, rows: Rows, labels: Labels | None = None) -
 
 
 def _written(value: Any) -> Any:
-    """A parameter as far as it can be written down."""
+    """A parameter as a value that JSON can hold."""
     if isinstance(value, Objective):
         return {name: _written(part) for name, part in value.get_params().items()}
     if isinstance(value, partial):
@@ -262,13 +262,13 @@ def _written(value: Any) -> Any:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """What an object holds that can be written down."""
+    """The attributes of an object that JSON can hold."""
     told = {name: plain(part) for name, part in vars(value).items()}
     return {name: part for name, part in told.items() if part is not NotImplemented}
 
 
 def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, tuple[int, ...]]:
-    """The architecture, and the shape of a row as its networks see it."""
+    """The architecture, and the shape of a row in its networks."""
     architecture, image = parameters["architecture"], layout.image_shape
     if architecture == "auto":
         architecture = "mlp" if image is None else "dcgan"
@@ -285,9 +285,9 @@ def _architecture(parameters: Parameters, layout: Layout) -> tuple[str | tuple, 
 def _objective_and_codes(
     parameters: Parameters, shape: tuple[int, ...]
 ) -> tuple[Objective, int, tuple[int, ...], tuple[int, ...]]:
-    """The objective without any "auto", the number of clusters, and sizes of categorical codes.
+    """The objective without any "auto", the number of clusters, sizes of codes, codes in turn.
 
-    And how many values of the first code each cluster has, in the runs in turn.
+    The last says how many values of the first code each cluster has, in turn over the runs.
     """
     objective = objective_of(parameters["objective"])
     others, n_clusters = check_code_sizes(parameters["categorical_codes"]), parameters["n_clusters"]
@@ -340,7 +340,7 @@ def _objective_and_codes(
 
 
 def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]:
-    """Of the discriminator with Q, and of the generator with its critic."""
+    """Learning rates of the discriminator with Q, and of the generator with its critic."""
     if isinstance(parameter, str):
         if objective.is_consistent:
             return RATES
@@ -349,7 +349,7 @@ def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]
 
 
 def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: int) -> Length:
-    """Epochs and runs, by the number of steps that a pass over X takes."""
+    """Number of epochs and runs, from the number of steps in an epoch."""
     batch_size, max_epochs = min(parameters["batch_size"], len(X)), parameters["max_epochs"]
     is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
     n_steps = steps_per_epoch(X, batch_size, n_processes)
@@ -363,7 +363,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         looking = max_epochs // 2 if looking else 0
         forming = min(forming, (max_epochs - looking) // 2)
         drawing = max_epochs - looking - forming
-    if not is_consistent:  # the game alone is one stage
+    if not is_consistent:  # there is only one stage
         forming, drawing = forming + drawing, 0
         if max_epochs == "auto":
             forming = max(forming, GAME_EPOCHS)
@@ -371,7 +371,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_init = N_INIT if is_consistent and not recipe.looks else 1
     return Length(
         batch_size=batch_size,
-        n_runs=n_init if recipe.n_clusters else 1,  # nothing could choose
+        n_runs=n_init if recipe.n_clusters else 1,  # without clusters no score compares runs
         looking=looking,
         forming=forming,
         trying=min(ceil(TRIAL_STEPS / n_steps), forming),

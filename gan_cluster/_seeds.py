@@ -5,7 +5,7 @@ from sklearn.utils import check_random_state
 
 
 def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
-    """Draw n seeds. ``None`` takes fresh entropy, so NumPy's global generator stays as it was.
+    """Draw n seeds. ``None`` gives new random seeds, without NumPy's global generator.
 
     >>> seeds(0, 2) == seeds(0, 2)
     True
@@ -14,5 +14,5 @@ def seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]
 
 
 def numpy_generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Scikit-learn's ``check_random_state``, but that ``None`` is not NumPy's global generator."""
+    """Like scikit-learn's ``check_random_state``, but ``None`` gives a new generator."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -1,4 +1,4 @@
-"""InfoGANClusterer: clusters that a generator can draw and a recognition network can read."""
+"""InfoGANClusterer: clusters of rows, and a generator that draws new rows of each cluster."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -17,19 +17,19 @@ from gan_cluster._validation.rows import Rows
 from gan_cluster.training.labels import Labels
 
 
-@documented(or_none="", without="", gan=", which has\n    no clusters")
+@documented(or_none="", without="", gan=", which has no clusters")
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     """Clustering with an information maximising generative adversarial network.
 
-    Four parameters are what a user sets: ``n_clusters``, ``image_shape`` where rows are images,
-    ``prior`` where clusters differ in size, and ``random_state``.
+    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
+    ``prior`` if clusters differ in size, and ``random_state``.
 
-    A generator draws rows from noise and a latent code. A discriminator tells them from real
-    rows. A recognition network Q, which shares the discriminator's first layers, reads the code
-    back [1]_. The first categorical code is the cluster. Q also has to give a real row and a
-    changed copy of it, its twin, the same label, while clusters keep their sizes [2]_. So Q reads
-    real rows well even where the generator draws poorly. No label is needed; where the classes of a
-    few rows are known, ``fit(X, y)`` learns from these, too.
+    A generator makes rows from noise and a latent code. A discriminator learns to tell them from
+    real rows. A recognition network Q, which shares the discriminator's first layers, predicts the
+    code of a row [1]_. The first categorical code is the cluster. Q also learns to give a real row
+    and its twin, a changed copy, the same label, while clusters keep their sizes [2]_. So Q
+    assigns real rows well even if the generator is poor. No labels are needed. If the classes of
+    a few rows are known, ``fit(X, y)`` also learns from them.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
-        Cluster of each training row; 0 is the largest, empty ones come last. Later calls of
-        ``partial_fit`` keep their numbers.
+        Cluster of each training row. Cluster 0 is the largest, and empty clusters come last. Later
+        calls of ``partial_fit`` do not change the numbers of the clusters.
     classes_ : ndarray of shape (n_classes,)
-        After ``fit`` with the classes of some rows: these, sorted. Cluster i is ``classes_[i]``,
-        and clusters that no label names come after, by size. Otherwise there is no such attribute.
+        Only after ``fit`` with the classes of some rows: the classes, sorted. Cluster i is
+        ``classes_[i]``. Clusters without a class come after them, by size.
     mutual_information_ : float
-        InfoGAN's lower bound in nats at the last epoch, at most the entropy of the code; 0 if
-        fit ended before the generator joined.
+        InfoGAN's lower bound on the mutual information at the last epoch, in nats, at most the
+        entropy of the code; 0 if fit ended before the generator was trained.
     offset_ : float
-        Rows with a lower :meth:`score_samples` are less usual than 99 % of the training rows.
+        Threshold for :meth:`score_samples`: 1 % of the training rows have a lower score.
     [attributes]
 
     See Also
@@ -90,12 +90,12 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     True
     """
 
-    offset_ = of_model("offset", "The score that 1 % of the training rows are below.")
+    offset_ = of_model("offset", "Threshold: 1 % of the training rows have a lower score.")
     __metadata_request__predict: ClassVar = {"code": UNUSED}  # not for a pipeline to route
 
     @property
     def classes_(self) -> np.ndarray:
-        """Classes by name, where labels of some rows told them: cluster i is the i-th."""
+        """Names of the classes, if fit got labels of some rows: cluster i is the i-th class."""
         classes = self.model_.classes if "model_" in vars(self) else None
         if classes is None:
             raise AttributeError(
@@ -137,7 +137,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
             )
 
     def _after_training(self, X: np.ndarray) -> None:
-        """Number clusters by size, so that labels are consecutive whatever stayed empty."""
+        """Number clusters by size, so that labels are consecutive even if clusters are empty."""
         self.model_.number_by_size(X)
         self.labels_ = self.model_.clusters(X)
         self.model_.note_usual(X)
@@ -147,14 +147,15 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return np.bincount(self.labels_, minlength=self.model_.n_clusters)
 
     def predict(self, X: Any, *, code: int = 0) -> np.ndarray:
-        """Cluster of each row: Q's most probable first code, or another categorical code.
+        """Cluster of each row: the most probable value of the first code, or of another code.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
             New rows.
         code : int, default=0
-            0 is the cluster, 1 the first of ``categorical_codes`` and so on.
+            Which categorical code: 0 is the cluster, 1 the first of ``categorical_codes`` and so
+            on.
 
         Returns
         -------
@@ -166,8 +167,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted; for a code that
-            there is not.
+            If X cannot be read, or does not match the X of fit; if there is no such code.
         """
         check_is_fitted(self)
         last = len(self.model_.code_sizes) - 1
@@ -180,10 +180,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return self.model_.clusters(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each cluster by Q(c | x).
+        """Probability of each cluster, Q(c | x).
 
-        It says which of the clusters, and never none of them: rows that are like nothing that was
-        fitted often have a high one, too. Those are found by :meth:`score_samples`.
+        The probabilities sum to 1 even for a row that is in none of the clusters. So rows unlike
+        all training rows often have a high one, too; use :meth:`score_samples` to find them.
 
         Parameters
         ----------
@@ -201,14 +201,15 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return self.model_.probabilities(X)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """How usual each row is, by its distance from fitted rows in the networks' features.
+        """How usual each row is, by its distance from training rows in the networks' features.
 
-        Features are those of the trunk's end and of Q's hidden layer. The score is minus the
-        Mahalanobis distance from the nearest of the means that rows of each code have, under a
-        covariance that all share [1]_. The unit is the mean distance of training rows: usual rows
-        are at about -1, and one at -2 is twice as far off. Below ``offset_`` lie 1 % of the
-        training rows. What is needed is measured at the end of ``fit`` on at most 10,000 of them,
-        each part of these by the others, and by ``partial_fit`` on its last chunk.
+        The features are the output of the trunk and the hidden layer of Q. The training rows of
+        each code have a mean, and all codes share one covariance. The score is minus the
+        Mahalanobis distance from the nearest mean [1]_, divided by the mean distance of training
+        rows: usual rows have about -1, and a row with -2 is twice as far away. 1 % of the
+        training rows have a score below ``offset_``. Means, covariance and distances are
+        measured at the end of ``fit`` on at most 10,000 training rows, the distances by
+        cross-validation, and by ``partial_fit`` on its last chunk.
 
         Parameters
         ----------
@@ -223,10 +224,10 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         Raises
         ------
         NotFittedError
-            Before fit; for a model that was saved by a version without this method, or whose
-            features were not finite.
+            Before fit; for a model that was saved by a version without this method; or if the
+            features of the training rows were not finite.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted.
+            If X cannot be read, or does not match the X of fit.
 
         References
         ----------
@@ -248,27 +249,27 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return self.model_.usualness(X)
 
     def exemplars(self, X: Any, n_exemplars: int = 1) -> list[np.ndarray]:
-        """The rows that are most surely of each cluster.
+        """The rows with the highest probability for each cluster.
 
         Parameters
         ----------
         X : array-like or tensor, as in :meth:`fit`
-            Rows among which to look.
+            Rows to choose from.
         n_exemplars : int, default=1
-            How many of each cluster; of one that has fewer, all.
+            Number of rows for each cluster. A cluster with fewer rows gives all of them.
 
         Returns
         -------
         indices : list of ndarray
-            Of each cluster, the indices of its rows in X, the surest first.
+            For each cluster, indices of rows of X, those with the highest probability first.
 
         Raises
         ------
         NotFittedError
             Before fit.
         ValueError, TypeError
-            For rows that cannot be read, or not of the kind that was fitted; if ``n_exemplars`` is
-            not a positive integer.
+            If X cannot be read, or does not match the X of fit; if ``n_exemplars`` is not a
+            positive integer.
 
         Examples
         --------
@@ -283,18 +284,18 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         return [indices[:n_exemplars] for indices in by_certainty(self.predict_proba(X))]
 
     def merge_clusters(self, clusters: Sequence[int]) -> Self:
-        """Make one cluster of several, without training.
+        """Merge several clusters into one, without training.
 
-        All that is asked of the clusterer afterwards is of the merged one: it is read where one of
-        its parts would be, with their probabilities in sum, and drawn as often as they would be.
-        Clusters, and ``labels_`` with them, are numbered by size anew, and those of classes lose
-        their names: ``classes_`` is gone. ``model_`` becomes another object, so that an extractor
-        made from it stays as it was. A new ``fit`` starts with ``n_clusters`` again.
+        The probability of the merged cluster is the sum of the probabilities of its parts, for
+        new rows and when rows are drawn. Clusters are numbered by size again, and ``labels_``
+        changes with them. ``classes_`` is removed, as clusters no longer correspond to classes.
+        ``model_`` becomes a new object, so an extractor made from the old one does not change. A
+        new ``fit`` starts with ``n_clusters`` again.
 
         Parameters
         ----------
         clusters : sequence of int
-            Two or more of them, by their numbers.
+            Numbers of two or more clusters.
 
         Returns
         -------
@@ -306,7 +307,7 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         NotFittedError
             Before fit.
         TypeError, ValueError
-            If there are no such clusters, or fewer than two; all then stays as it was.
+            If there are no such clusters, or fewer than two are given. Nothing is changed then.
 
         Examples
         --------
@@ -331,7 +332,9 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
 
 def by_certainty(probabilities: np.ndarray) -> list[np.ndarray]:
-    """Indices of each cluster's rows, the surest first, from probabilities (n_samples, n_clusters).
+    """Indices of the rows of each cluster, most probable first.
+
+    ``probabilities`` has shape (n_samples, n_clusters).
 
     >>> by_certainty(np.array([[0.6, 0.4], [0.9, 0.1]]))
     [array([1, 0]), array([], dtype=int64)]

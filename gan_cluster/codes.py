@@ -1,4 +1,4 @@
-"""The latent code: what the generator is told, and what the recognition network has to read back.
+"""The latent code: an input of the generator, which the recognition network Q predicts.
 
 InfoGAN (Chen et al., 2016, arXiv:1606.03657) splits the generator's input into
 incompressible noise ``z`` and a latent code ``c`` of categorical and continuous parts.
@@ -15,7 +15,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def one_hot(values: torch.Tensor, size: int) -> torch.Tensor:
-    """Rows (n, size) of zeros with a one at each value; torch's own looks at the values first.
+    """One-hot rows (n, size); unlike torch's function, it does not check the values first.
 
     >>> import torch
     >>> one_hot(torch.tensor([1, 0]), 3).tolist()
@@ -28,7 +28,7 @@ def one_hot(values: torch.Tensor, size: int) -> torch.Tensor:
 def draw_categories(
     n_samples: int, shares: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Categories (n_samples,) by their shares, for which a GPU does not wait."""
+    """Random categories (n_samples,) with these shares, without making a GPU wait."""
     if generator.device.type == "cpu":
         return torch.multinomial(shares, n_samples, True, generator=generator)
     uniform = torch.rand(
@@ -47,7 +47,7 @@ class Latent(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """The factors of Q(c | x): logits of each categorical code, a Gaussian of each continuous."""
+    """The factors of Q(c | x): logits of categorical codes, and Gaussians of continuous codes."""
 
     logits: tuple[torch.Tensor, ...]
     mean: torch.Tensor
@@ -63,12 +63,12 @@ class LatentCode:
     noise_dim : int
         Number of standard normal noise variables.
     categorical : tuple of int
-        Number of categories of each categorical code; each has a uniform prior unless the shares
-        of the first are given.
+        Number of categories of each categorical code. Their priors are uniform, unless shares of
+        the first code are given.
     n_continuous : int, default=0
         Number of continuous codes, each uniform on [-1, 1].
     learned_variance : bool, default=False
-        Whether Q gives a variance for each continuous code or has it fixed at 1.
+        Whether Q predicts a variance for each continuous code; otherwise it is 1.
 
     Examples
     --------
@@ -90,12 +90,12 @@ class LatentCode:
 
     @property
     def continuous_dim(self) -> int:
-        """Width of what the recognition network says of continuous codes, which comes last."""
+        """Number of outputs of the recognition network for continuous codes; they come last."""
         return (2 if self.learned_variance else 1) * self.n_continuous
 
     @property
     def posterior_dim(self) -> int:
-        """Width of the recognition network's output; 0 where there is no code at all."""
+        """Width of the recognition network's output; 0 if there are no codes."""
         return sum(self.categorical) + self.continuous_dim
 
     def sample(
@@ -132,7 +132,7 @@ class LatentCode:
         return one_hot(latent.categories[:, 0], self.categorical[0])
 
     def logits(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The part of the recognition network's output that speaks of categorical codes."""
+        """The recognition network's outputs for each categorical code."""
         return output[:, : sum(self.categorical)].split(list(self.categorical), dim=1)
 
     def posterior(self, output: torch.Tensor) -> Posterior:
@@ -145,7 +145,7 @@ class LatentCode:
     def log_likelihood(
         self, posterior: Posterior, latent: Latent
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean log Q(c | x) in nats: of each categorical code, and of all continuous ones."""
+        """Mean log Q(c | x) in nats: of each categorical code, and of all continuous codes."""
         zero = latent.noise.new_zeros(1)
         each = [
             -F.cross_entropy(logits, target).view(1)
@@ -159,7 +159,7 @@ class LatentCode:
         return categorical, -0.5 * density.sum(1).mean()
 
     def entropy(self, shares: torch.Tensor | None = None) -> tuple[float, float]:
-        """H(c) in nats, of the categorical and of the continuous codes: the bound's ceiling."""
+        """H(c) in nats of categorical and of continuous codes, the upper limit of the bound."""
         categorical = sum(math.log(size) for size in self.categorical)
         if shares is not None:
             categorical += float(torch.special.entr(shares).sum()) - math.log(len(shares))

@@ -1,4 +1,4 @@
-"""Images to cluster: those in a folder, and made ones of which every factor is known."""
+"""Images to cluster: images from a folder, and generated sprites with known factors."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ from gan_cluster._seeds import numpy_generator
 
 SPRITE_FACTORS = {"shape": 3, "scale": 6, "rotation": 40, "x": 32, "y": 32}
 SHAPES = ("square", "ellipse", "heart")
-ELONGATION = 1.3  # the ellipse is so much longer, and thinner, than a disc
-MARGIN = 0.55  # of the half side: the place of a centre stays so far from the border
+ELONGATION = 1.3  # factor by which the ellipse is longer, and thinner, than a disc
+MARGIN = 0.55  # least distance of a centre from the border, as a share of half a side
 CHUNK = 2**21  # pixels that are drawn together
 
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MIN_SIZE = 8
-MARK = b"gan-cluster images "  # then a digest: the end of a cache, which readers of .npy pass over
-NAMED = 5  # files of which an error tells, at most
+MARK = b"gan-cluster images "  # and a digest, at the end of a cache; readers of .npy ignore them
+NAMED = 5  # largest number of files that an error names
 
 
 def load_image_folder(
@@ -34,53 +34,53 @@ def load_image_folder(
     cache_file: str | os.PathLike | None = None,
     n_jobs: int | None = None,
 ) -> Bunch:
-    """The photographs in a folder as one array of small colour images.
+    """Load the photographs in a folder as one array of small colour images.
 
-    Images of any size are cut to the shape asked for, around their middle, and made smaller or
-    larger; grey ones get three equal channels, and transparency is dropped. Sub-folders, where
-    there are any, are taken for classes, as :func:`sklearn.datasets.load_files` does. Files and
-    folders whose names begin with a dot are passed over.
+    Images of any size are cropped around their centre and resized. Grey images get three equal
+    channels, and transparency is dropped. If there are sub-folders, they are the classes, as in
+    :func:`sklearn.datasets.load_files`. Files and folders whose names begin with a dot are ignored.
 
     Parameters
     ----------
     container_path : path-like
         The folder.
     image_size : int or tuple of int, default=32
-        Height and width in pixels, at least 8: one number for both, or two.
+        Height and width in pixels, at least 8: one number for both, or two numbers.
     cache_file : path-like, default=None
-        A ``.npy`` file for more images than memory holds. It is written once and then read as
-        training needs it; if files of the folder change, or the size that is asked for, it is
-        written anew. None keeps the images in memory.
+        A ``.npy`` file, for more images than fit into memory. It is written once, and training
+        reads parts of it when needed. If files of the folder or ``image_size`` change, it is
+        written again. None keeps the images in memory.
     n_jobs : int, default=None
-        Number of threads that read files; -1 takes all processors.
+        Number of threads that read files; -1 uses all processors.
 
     Returns
     -------
     photographs : :class:`~sklearn.utils.Bunch`
         images : ndarray or read-only memmap of shape (n_samples, 3, height, width)
-            In uint8, in the order of the names of files.
+            In uint8, in the order of the file names.
         data : of shape (n_samples, 3 * height * width)
-            The same values, a row an image.
+            The same values, one row for each image.
         filenames : ndarray of shape (n_samples,)
             Paths of the files.
         target : ndarray of shape (n_samples,) or None
-            The sub-folder that an image is in, as an index into ``target_names``. None where there
-            are none.
+            The sub-folder of each image, as an index into ``target_names``. None if there are no
+            sub-folders.
         target_names : list of str
-            Names of sub-folders that hold images, sorted.
+            Names of the sub-folders with images, sorted.
 
     Raises
     ------
     ValueError, TypeError
-        If there are no images, some cannot be read, which are named, or hold more than 8 bits a
-        channel; if two images in the same folder differ in their extension alone, or some lie
-        beside sub-folders with images; if the size is none.
+        If there are no images; if files cannot be read, or have more than 8 bits for each channel
+        (the message names them); if the names of two images in a folder differ only in their
+        extension; if there are images both in sub-folders and beside them; if ``image_size`` is
+        not valid.
     FileNotFoundError, NotADirectoryError
-        If there is no such folder, or none for ``cache_file``.
+        If there is no such folder, or no folder for ``cache_file``.
     FileExistsError
-        If ``cache_file`` is a file of something else; it stays.
+        If ``cache_file`` exists and was not written by this function; it is not changed.
     ImportError
-        Without Pillow, which the extra ``images`` brings.
+        If Pillow is missing, which the extra ``images`` installs.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def load_image_folder(
 
 
 def _image_files(folder: Path) -> list[Path]:
-    """All files below a folder that are images by their name, in order."""
+    """All files below a folder with the extension of an image, sorted."""
     if not folder.exists():
         raise FileNotFoundError(f"container_path={str(folder)!r}: there is no such folder")
     if not folder.is_dir():
@@ -154,7 +154,7 @@ def _image_files(folder: Path) -> list[Path]:
 
 
 def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, list[str]]:
-    """For each image the sub-folder that it is in, as an index, and the names of those."""
+    """For each image the index of its sub-folder, and the names of the sub-folders."""
     parts = [path.relative_to(folder).parts for path in paths]
     outside = [path for path, names in zip(paths, parts, strict=True) if len(names) == 1]
     if len(outside) == len(paths):
@@ -169,7 +169,7 @@ def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, list[s
 
 
 def _images(paths: list[Path], height: int, width: int, n_jobs: int | None) -> Iterator[np.ndarray]:
-    """The images, channels first; raises a ValueError in the end if some cannot be read."""
+    """The images, channels first; at the end, raises a ValueError if some could not be read."""
     tasks = (delayed(_image_or_reason)(path, height, width) for path in paths)
     broken = []
     read = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(tasks)
@@ -198,7 +198,7 @@ def _image_or_reason(path: Path, height: int, width: int) -> np.ndarray | str:
 
 
 def _image(path: Path, height: int, width: int) -> np.ndarray:
-    """An image of a file, upright, cut around its middle and scaled."""
+    """The image of a file: upright, cropped around its centre, and resized."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
@@ -214,7 +214,7 @@ def _image(path: Path, height: int, width: int) -> np.ndarray:
 
 
 def _digest(folder: Path, paths: list[Path], shape: Sequence[int]) -> bytes:
-    """What tells a cache of these files, as they are now, from others."""
+    """A digest of the present state of these files, by which their cache is recognised."""
     digest = hashlib.sha256(repr(shape).encode())
     for path in paths:
         found = path.stat()
@@ -226,7 +226,7 @@ def _digest(folder: Path, paths: list[Path], shape: Sequence[int]) -> bytes:
 def _cached(
     path: Path, images: Iterator[np.ndarray], shape: tuple[int, ...], digest: bytes
 ) -> np.ndarray:
-    """The images on disk, written unless they are there already."""
+    """The images as a file on disk, which is written unless it exists already."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"cache_file={str(path)!r}: there is no folder for it")
     end = _end_of(path, len(digest)) if path.exists() else MARK
@@ -259,27 +259,27 @@ def _end_of(path: Path, size: int) -> bytes:
 def make_sprites(
     n_samples: int = 1000, *, image_size: int = 32, random_state: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """White squares, ellipses and hearts of known size, rotation and place on black.
+    """Make images of white squares, ellipses and hearts on black, with known factors.
 
-    The factors are those of dSprites [1]_, drawn at random instead of all in turn; nothing is
+    The factors are those of dSprites [1]_, but random instead of all combinations. Nothing is
     downloaded. Shapes of the same scale have the same area.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        How many.
+        Number of images.
     image_size : int, default=32
         Height and width in pixels, at least 8.
     random_state : int, RandomState or None, default=None
-        Of the draw of factors.
+        Seed of the factors.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1, image_size, image_size)
-        Images in uint8, edges smoothed.
+        Images in uint8, with smooth edges.
     factors : ndarray of shape (n_samples, 5)
-        Integers: shape (0 square, 1 ellipse, 2 heart), scale (0 to 5), rotation (0 to 39, a turn
-        in all), x and y (0 to 31, from left and from the top).
+        Integers: shape (0 square, 1 ellipse, 2 heart), scale (0 to 5), rotation (0 to 39; 40 is a
+        full turn), x and y (0 to 31, from the left and from the top).
 
     Raises
     ------
@@ -326,5 +326,5 @@ def _drawn(factors: np.ndarray, size: int) -> np.ndarray:
 
 
 def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Below 0 inside u^2 + (v - |u|^(2/3))^2 = 1, whose area is pi, and above outside."""
+    """Negative inside the curve u^2 + (v - |u|^(2/3))^2 = 1, whose area is pi; positive outside."""
     return np.hypot(u, v - np.cbrt(u**2)) - 1

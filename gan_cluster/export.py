@@ -1,4 +1,4 @@
-"""Export a fitted estimator as ONNX, to be run without PyTorch and without this library."""
+"""Export a fitted estimator to ONNX, to run it without PyTorch and without this library."""
 
 import logging
 import os
@@ -24,25 +24,25 @@ Read = Callable[[Tensor], Tensor]
 
 
 def export_onnx(estimator: BaseGAN, path: str | os.PathLike) -> dict[str, Path]:
-    """Write a fitted estimator as two graphs of ONNX, which onnxruntime and others run.
+    """Write a fitted estimator as two ONNX graphs, for onnxruntime and other programs.
 
-    ``read.onnx`` takes ``X``, rows in the units, the shape and the dtype of fit's X, a DataFrame as
-    an array of float64. Its results are called ``predict_proba``, of a clusterer alone, and
-    ``transform``. ``generate.onnx`` takes ``codes``, left out where there are none, and ``noise``,
-    both float32, as :meth:`InfoGANClusterer.generate` does, and its result ``X`` is in the units,
-    the shape and the dtype of fit's X. Batches may be of any size.
+    ``read.onnx`` has the input ``X``: rows in the units, the shape and the dtype of the X of fit.
+    If that was a DataFrame, ``X`` is an array of float64. The outputs are ``transform`` and, for a
+    clusterer, ``predict_proba``. ``generate.onnx`` has the inputs ``codes`` (unless there are no
+    codes) and ``noise``, both float32, as in :meth:`InfoGANClusterer.generate`. Its output ``X`` is
+    in the units, the shape and the dtype of the X of fit. Batches may have any size.
 
     Parameters
     ----------
     estimator : InfoGANClusterer or GANFeatureExtractor
         Fitted.
     path : path-like
-        A folder; it is made where it is not there. Files of these names are replaced.
+        A folder, which is made if it does not exist. Existing files with these names are replaced.
 
     Returns
     -------
     files : dict of str to Path
-        Both files, ``"read"`` and ``"generate"``.
+        Paths of both files, by the names ``"read"`` and ``"generate"``.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def export_onnx(estimator: BaseGAN, path: str | os.PathLike) -> dict[str, Path]:
     NotFittedError
         Before fit.
     TypeError
-        If it is no estimator of this library.
+        If it is not an estimator of this library.
     ValueError
-        If networks of your own do what has no form in ONNX; nothing is then written.
+        If networks of your own use operations that ONNX does not have. Nothing is written then.
     OSError
         If a file cannot be written.
 
@@ -91,7 +91,7 @@ def export_onnx(estimator: BaseGAN, path: str | os.PathLike) -> dict[str, Path]:
 
 
 def _reading(estimator: BaseGAN, model: Model) -> bytes:
-    """What an estimator reads off rows."""
+    """The graph of probabilities and features."""
 
     def probabilities(batch: Tensor) -> Tensor:
         return model.softmax(model.net.code.logits(model.discriminator(batch).code))[0]
@@ -108,7 +108,7 @@ def _reading(estimator: BaseGAN, model: Model) -> bytes:
 
 
 def _generating(model: Model) -> bytes:
-    """What a model draws of codes and noise."""
+    """The graph of the generator."""
     given = {"noise": torch.zeros(2, model.net.code.noise_dim)}
     if model.code_names:
         given = {"codes": torch.zeros(2, len(model.code_names)), **given}
@@ -116,13 +116,13 @@ def _generating(model: Model) -> bytes:
 
 
 def _dtype_of(model: Model) -> torch.dtype:
-    """That of X in a graph."""
+    """The dtype of X in a graph."""
     name = model.layout.dtype if isinstance(model.layout.dtype, str) else "float64"
     return torch.from_numpy(np.empty(0, dtype=name)).dtype
 
 
 class Reads(nn.Module):
-    """From rows in the units of X to what functions read off the batch that networks see."""
+    """Maps rows in the units of X to the results of functions of encoded batches."""
 
     center: Tensor
     scale: Tensor
@@ -147,7 +147,7 @@ class Reads(nn.Module):
 
 
 class Generates(nn.Module):
-    """From codes and noise to rows in the units, the shape and the dtype of X."""
+    """Maps codes and noise to rows in the units, the shape and the dtype of X."""
 
     center: Tensor
     scale: Tensor
@@ -162,7 +162,7 @@ class Generates(nn.Module):
         self.register_buffer("center", torch.tensor(model.encoding.center, dtype=torch.float64))
         self.register_buffer("scale", torch.tensor(model.encoding.scale, dtype=torch.float64))
         for j, size in enumerate(self.categorical):
-            # of the cluster, of which several values of the code may be: the usual one
+            # several values of the code may make one cluster: take the most frequent one
             values = torch.arange(size) if j else model.values_of(np.arange(model.n_clusters), None)
             self.register_buffer(f"inputs{j}", torch.eye(size)[values])
 
@@ -193,7 +193,7 @@ class Generates(nn.Module):
 
 
 def _exported(module: nn.Module, batch: dict[str, Tensor], results: list[str]) -> bytes:
-    """A module as a graph of ONNX, whose inputs are called and shaped as a batch of two."""
+    """A module as an ONNX graph; the names and shapes of its inputs are those of the batch."""
     sizes = tuple({0: torch.export.Dim("n_samples")} for _ in batch)
     try:
         with _quiet():
@@ -217,7 +217,7 @@ def _exported(module: nn.Module, batch: dict[str, Tensor], results: list[str]) -
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter has to say of itself and of packages that are not there."""
+    """Silence messages of torch's exporter about itself and about missing packages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""GANFeatureExtractor: features of a discriminator, as columns for the next step."""
+"""GANFeatureExtractor: features of a discriminator, as columns for the next step of a pipeline."""
 
 import os
 from collections.abc import Sequence
@@ -24,42 +24,44 @@ from gan_cluster.training.recipe import Recipe
 
 @documented(
     or_none=" or None",
-    without=" None trains without\n    any categorical code, and so without the consistency term.",
+    without=" None trains without\n    a categorical code, and so without the consistency term.",
     gan="",
 )
 class GANFeatureExtractor(BaseGAN):
     """Features from the discriminator of a generative adversarial network.
 
-    Four parameters are what a user sets: ``n_clusters``, ``image_shape`` where rows are images,
-    ``prior`` where clusters differ in size, and ``random_state``.
+    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
+    ``prior`` if clusters differ in size, and ``random_state``.
 
-    A discriminator that tells real rows from generated ones learns features that cluster and
-    classify: DCGAN read all its convolutions [1]_, Premachandran and Yuille clustered the top of
-    the trunk that it shares with InfoGAN's recognition network with k-means++ [2]_.
+    A discriminator that tells real rows from generated ones learns features that are useful for
+    clustering and classification. The DCGAN paper uses the features of all convolutions [1]_.
+    Premachandran and Yuille use the last features of the trunk that the discriminator shares with
+    InfoGAN's recognition network Q, and cluster them with k-means++ [2]_.
 
     Parameters
     ----------
     [clusters]
     layers : {"last", "all"}, str or list of str, default="last"
-        Layers to read. "last" is what Q has to say, its hidden layer "recognition" and beside it
-        "posterior", the probabilities of the categorical codes; for "gan", where there is no Q,
-        the last convolution with maps larger than 2x2 or, in an MLP, the last hidden layer. Of
-        a residual trunk it is "average", its last maps averaged over space [2]_.
-        "all" is all convolutions [1]_, or all hidden layers of an MLP. Or names: "conv1", "conv2",
-        ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an MLP; "stem",
-        "stage1", "stage2", ..., "average" of a residual trunk.
+        Layers to use. "last" is two layers side by side: "recognition", the hidden layer of Q, and
+        "posterior", the probabilities of the categorical codes. With the objective "gan", where
+        there is no Q, it is the last convolution with maps larger than 2x2 or, in an MLP, the last
+        hidden layer. In a residual trunk it is always "average", the last maps averaged over
+        space [2]_. "all" is all convolutions [1]_, or all hidden layers of an MLP. Or give names:
+        "conv1", "conv2", ..., "dense", "recognition", "posterior"; "dense1", "dense2", ... in an
+        MLP; "stem", "stage1", "stage2", ..., "average" in a residual trunk.
     pooling : {"auto", "avg", "max"}, default="auto"
-        How convolutional maps are pooled: the average over space [2]_, or the maximum in each
-        cell of a 4x4 grid [1]_, which is what "auto" does. Other layers are read as they are.
+        How convolutional maps are pooled: "avg" is the average over space [2]_, "max" the maximum
+        in each cell of a 4x4 grid [1]_, and "auto" is "max". Other layers are used unchanged.
     n_components : int, "auto" or None, default="auto"
-        Reduces what was read to so many directions in which rows differ most beside what twins of
-        one row differ: Fisher's linear discriminant [3]_ with the twins of each row as a class.
-        They are made as the objective's ``augment`` says, or are near rows where it is "none", of
-        at most 20,000 rows, and have variance 1 along each direction. It makes the last layer of
-        "gan" cluster, so "auto" is 20 there, and None for other ``layers`` and objectives and for
+        Number of directions to which the features are reduced. They are the directions in which
+        rows differ most in comparison with twins of one row: Fisher's linear discriminant [3]_
+        with the twins of each row as a class. Twins of at most 20,000 rows are made as the
+        objective's ``augment`` says; if that is "none", near rows are the twins. Twins have
+        variance 1 along each direction. The last layer of "gan" needs this to be useful for
+        clustering. So "auto" is 20 there, and None for other ``layers`` and objectives and for
         more than 4096 features.
     normalize : {"l2", None}, default="l2"
-        Whether each row is scaled to unit length, in which all layers have the same share.
+        Whether each row is scaled to unit length, to which all layers contribute equally.
     [code]
     [networks]
     [objective]
@@ -69,14 +71,14 @@ class GANFeatureExtractor(BaseGAN):
     Attributes
     ----------
     layer_names_ : list of str
-        Names of all layers that can be read, from the input on.
+        Names of all layers that can be used, from input to output.
     reading_ : Reading
-        What ``transform`` reads off the model.
+        How ``transform`` makes features from the layers of the model.
     [attributes]
 
     See Also
     --------
-    InfoGANClusterer : Reads clusters off the same networks directly.
+    InfoGANClusterer : Clusters directly from the same networks.
     Objective : All weights of the objective.
 
     References
@@ -187,29 +189,29 @@ class GANFeatureExtractor(BaseGAN):
         n_components: int | str | None = "auto",
         normalize: str | None = "l2",
     ) -> Self:
-        """Read a fitted model again, without training: other layers, pooling or components.
+        """Make an extractor from a fitted model, without training, with other layers or pooling.
 
         Parameters
         ----------
         model : Model
-            The ``model_`` of a fitted estimator of either kind, which the new one shares.
+            The ``model_`` of a fitted clusterer or extractor. The new extractor shares it.
         X : array-like or tensor, as in :meth:`fit`
-            Rows like those of fit, of which the twins for ``n_components`` are made.
+            Rows like the training rows. Their twins are used for ``n_components``.
         layers, pooling, n_components, normalize
             As in the constructor.
 
         Returns
         -------
         extractor : GANFeatureExtractor
-            Fitted, with the parameters that shaped the model; others, such as ``max_epochs``, have
-            their defaults.
+            Fitted, with the parameters that the model was built with. Parameters that may change
+            between trainings, such as ``max_epochs``, have their defaults.
 
         Raises
         ------
         TypeError
-            If it is no model.
+            If ``model`` is not a Model.
         ValueError
-            If there are no such layers, or rows are not of the kind that was fitted.
+            If there are no such layers, or X does not match the X of fit.
 
         Examples
         --------
@@ -259,9 +261,9 @@ class GANFeatureExtractor(BaseGAN):
         return self.reading_.features(self.model_, batch)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names that say layer and channel, and row and column of the grid where there is one.
+        """Names of the features: layer, channel and, if there is a grid, row and column.
 
-        With ``n_components`` they are numbered.
+        With ``n_components`` the features are numbered.
 
         Parameters
         ----------
@@ -278,7 +280,7 @@ class GANFeatureExtractor(BaseGAN):
         NotFittedError
             Before fit.
         ValueError
-            If ``input_features`` are not those of fit.
+            If ``input_features`` differ from those of fit.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)

@@ -1,4 +1,4 @@
-"""Model: what a fit leaves. It reads and draws rows, moves between devices, gives its state."""
+"""Model: the result of a fit, which assigns rows to clusters and draws rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,33 +27,33 @@ from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.state import State, net_state, restore_net
 from gan_cluster.training.usual import Usual
 
-LAYER_TENSORS = 12  # a hidden layer and its batch normalisation, in both networks
+LAYER_TENSORS = 12  # of a hidden layer and its batch normalisation, in both networks
 
 
 class Model:
-    """What an estimator learned: the ``model_`` that fit leaves.
+    """The trained model of an estimator: its ``model_`` after fit.
 
-    Its methods take rows as arrays of shape (n_samples, n_features) in the units of X; the
-    estimators check and flatten a user's X before they call them. A clusterer numbers its clusters
-    by size, 0 is the largest; those of an extractor keep the numbers that training gave them.
-    Codes come in the order of ``code_names``.
+    Methods take rows as arrays of shape (n_samples, n_features) in the units of X. Estimators
+    check and flatten the user's X before they call them. A clusterer numbers clusters by size, and
+    0 is the largest. In an extractor, clusters keep the numbers that training gave them. Codes are
+    in the order of ``code_names``.
 
     Parameters
     ----------
     recipe : Recipe
-        What it was made by.
+        The recipe of the training.
     net : AdversarialNet
-        The networks, their optimizer, and what codes stand for.
+        The networks, their optimizer, and the clusters of codes.
     rng : torch.Generator
-        Of the order of rows, should training go on.
+        Random numbers for the order of rows in further training.
     order : ndarray of shape (n_clusters,) or None
-        Clusters of the net by size; None keeps the net's own numbers.
+        Clusters of the net by size; None keeps the numbers of the net.
     merges : bool, default=False
-        Whether codes are merged anew after each chunk of ``partial_fit``.
+        Whether codes are merged again after each chunk of ``partial_fit``.
     classes : ndarray of shape (n_classes,), default=None
-        Names of the first clusters, where labels gave them some.
+        Names of the first clusters, if there were labels.
     usual : Usual, default=None
-        What rows are usual, where that was noted.
+        Statistics of training rows for ``usualness``; None if they were not measured.
 
     Examples
     --------
@@ -85,22 +85,22 @@ class Model:
 
     @property
     def layout(self) -> Layout:
-        """What fit's X looked like."""
+        """Shape, axes and dtype of the X of fit."""
         return self.recipe.layout
 
     @property
     def encoding(self) -> Encoding:
-        """How networks see rows."""
+        """How rows are scaled and arranged for the networks."""
         return self.recipe.encoding
 
     @property
     def device(self) -> str:
-        """Where the networks are."""
+        """Device of the networks."""
         return self.recipe.device
 
     @property
     def generator(self) -> nn.Module:
-        """The trained generator, from a latent batch to rows in [-1, 1] or standardised."""
+        """The trained generator; it maps a latent batch to rows in [-1, 1] or standardised."""
         return self.net.sampler_
 
     @property
@@ -133,7 +133,7 @@ class Model:
 
     @property
     def code_sizes(self) -> list[int]:
-        """Number of values of each categorical code, that of clusters first."""
+        """Number of values of each categorical code; the first is the number of clusters."""
         return [self.n_clusters, *self.net.code.categorical[1:]] if self.n_clusters else []
 
     @usual_modes()
@@ -148,7 +148,7 @@ class Model:
 
     @usual_modes()
     def encode(self, X: np.ndarray) -> torch.Tensor:
-        """Rows as the tensor that the networks see, on their device."""
+        """Rows as the input tensor of the networks, on their device."""
         return self.encoding.encode(X).to(self.device)
 
     def clusters(self, X: np.ndarray) -> np.ndarray:
@@ -157,10 +157,10 @@ class Model:
         return numbers if self.order is None else np.argsort(self.order)[numbers]
 
     def number_by_size(self, X: np.ndarray) -> None:
-        """Give clusters their numbers: the largest among these rows comes first, empty ones last.
+        """Number the clusters by their sizes among these rows: the largest first, empty ones last.
 
-        Those of classes keep theirs and come before. Numbers are then consecutive, and stay when
-        training goes on.
+        Clusters of classes keep their numbers and come before the others. Numbers do not change in
+        further training.
         """
         if self.order is None:
             counts = np.bincount(self.clusters(X), minlength=self.n_clusters)
@@ -168,9 +168,9 @@ class Model:
             self.order = np.argsort(-counts, kind="stable")
 
     def joined(self, clusters: list[int], labels: np.ndarray) -> tuple["Model", np.ndarray]:
-        """A copy in which several clusters are one, numbered by size, and labels (n,) by it.
+        """A copy in which several clusters are merged, and its labels (n,).
 
-        It has no names of classes, as clusters have other numbers then.
+        Its clusters are numbered by size again, so it has no names of classes.
         """
         model = self.to(self.device)
         model.merges = False  # or ``partial_fit`` would make as many clusters as before
@@ -189,20 +189,20 @@ class Model:
 
     @usual_modes()
     def note_usual(self, X: np.ndarray) -> None:
-        """Note what is usual among rows like those that were trained on."""
+        """Measure the statistics of training rows that ``usualness`` needs."""
         self.usual = Usual.of(self.net, self.encoding, X)
 
     def usualness(self, X: np.ndarray) -> np.ndarray:
-        """How usual each row is, as :meth:`InfoGANClusterer.score_samples` says; higher is more.
+        """How usual each row is, as in :meth:`InfoGANClusterer.score_samples`.
 
-        Raises a NotFittedError if nothing was noted of what is usual.
+        Raises a NotFittedError if the statistics were not measured.
         """
         usual = self._noted
         return self.map(lambda batch: usual.scores(self.net, batch), X).astype(np.float64)
 
     @property
     def offset(self) -> float:
-        """What usual rows seldom score below; a NotFittedError if nothing was noted of them."""
+        """Threshold of ``usualness``; a NotFittedError if the statistics were not measured."""
         return float(self._noted.offset)
 
     @property
@@ -216,7 +216,7 @@ class Model:
         return self.usual
 
     def posterior(self, X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """Q(c | x): a list of probabilities, one array for each code, then mean and variance."""
+        """Q(c | x): a list with the probabilities of each categorical code; mean; variance."""
         net = self.net
 
         def read(batch: torch.Tensor) -> torch.Tensor:
@@ -229,7 +229,7 @@ class Model:
         return categorical, mean, variance
 
     def softmax(self, logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Probabilities (n, size) of each categorical code, that of clusters first, from logits."""
+        """Probabilities (n, size) of each categorical code from logits; clusters come first."""
         parts = list(logits)
         if parts:
             parts[0] = self.net.clusters.logits(parts[0])
@@ -239,7 +239,7 @@ class Model:
 
     @usual_modes()
     def score(self, X: np.ndarray) -> float:
-        """Information in nats that the cluster of a row gives of the clusters of near rows."""
+        """Mutual information in nats between the cluster of a row and the clusters of near rows."""
         near = near_rows(self.net, self.encoding, X)
         return information(neighbor_joint(self.net, self.encoding, X, near))
 
@@ -247,17 +247,17 @@ class Model:
     def draw(
         self, codes: np.ndarray, noise: np.ndarray | None, rng: torch.Generator | None
     ) -> np.ndarray:
-        """Generate rows, in the units and the shape of fit's X.
+        """Generate rows, in the units and the shape of the X of fit.
 
         Parameters
         ----------
         codes : ndarray of shape (n_samples, n_codes)
-            Where a code is NaN, a random one is drawn.
+            NaN stands for a random value.
         noise : ndarray of shape (n_samples, noise_dim) or None
-            None draws random noise.
+            None stands for random noise.
         rng : torch.Generator or None
-            Source of random numbers. With None, codes and noise have to be complete; a cluster
-            that several values of the code make is then drawn from the one most rows have.
+            Source of random numbers. With None, codes and noise have to be complete. If a cluster
+            consists of several values of the code, the value that most rows have is then used.
         """
         n_samples, code = len(codes), self.net.code
         latent = self._blank(n_samples)
@@ -279,7 +279,7 @@ class Model:
         )
 
     def _put(self, latent: Latent, j: int, column: np.ndarray, rng: torch.Generator | None) -> None:
-        """Put one code into a draw, where it is not NaN."""
+        """Set one code of a latent batch where the column is not NaN."""
         is_given = ~np.isnan(column)
         rows = torch.from_numpy(np.flatnonzero(is_given)).to(self.device)
         values, n_categorical = column[is_given], latent.categories.shape[1]
@@ -292,7 +292,7 @@ class Model:
             latent.categories[rows, j] = torch.from_numpy(values).long().to(self.device)
 
     def values_of(self, clusters: np.ndarray, rng: torch.Generator | None) -> torch.Tensor:
-        """A value of the first code for each cluster: a random one of its own, or the usual one."""
+        """A value of the first code for each cluster: random, or the most frequent one."""
         shares = self.net.clusters.code_shares
         assert shares is not None
         values = torch.empty(len(clusters), dtype=torch.long, device=self.device)
@@ -308,12 +308,12 @@ class Model:
         return values
 
     def untrained(self, seed: int) -> Discriminator:
-        """An untrained discriminator of the same architecture, with random weights by a seed."""
+        """An untrained discriminator of the same architecture, with random weights from a seed."""
         architecture = self.recipe.architecture
         with gradients_on(), globally_seeded(seed, self.recipe.runs_users_code):
             _, discriminator = self.recipe.build(rng=torch_generator(seed))
             if isinstance(architecture, tuple) and isinstance(architecture[1], nn.Module):
-                # a copy of it, with the weights that it came with
+                # a copy of the user's module still has its weights
                 for module in discriminator.trunk.modules():
                     reset = getattr(module, "reset_parameters", None)
                     if callable(reset):
@@ -322,7 +322,7 @@ class Model:
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        """Put all that training changes back as it was, should it end early."""
+        """A context that restores everything that training changes, if it ends by an error."""
         net = self.net
         state, groups, playing = deepcopy(net.trained()), net.clusters.groups, net.playing
         forming = net.forming
@@ -340,7 +340,7 @@ class Model:
             raise
 
     def to(self, device: str) -> "Model":
-        """A copy on another device; its random numbers differ if that is of another kind."""
+        """A copy on another device; random numbers differ on another kind of device."""
         recipe = self.recipe.on(device)
         with usual_modes():
             net = recipe.make_net(0, torch_generator(0, device))
@@ -350,7 +350,7 @@ class Model:
         return Model(recipe, net, self.rng, self.order, self.merges, self.classes, usual)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: a net on a GPU as one on the CPU, so that it can be read anywhere."""
+        """The pickled state; networks are moved to the CPU, so that any machine can read it."""
         moved = self if self.device == "cpu" else self.to("cpu")
         return {**vars(moved), "recipe": self.recipe}
 
@@ -366,7 +366,7 @@ class Model:
                 vars(self).update(vars(self.to(wanted)))
 
     def state(self) -> State:
-        """All that it has learned, as what JSON and safetensors hold: a document and tensors."""
+        """The state of the model for saving: a document for JSON, and tensors."""
         learned, tensors = net_state(self.net)
         tensors |= {
             "encoding.center": torch.from_numpy(np.array(self.encoding.center, dtype=np.float64)),
@@ -394,10 +394,10 @@ class Model:
     def from_state(
         cls, recipe: Recipe, document: dict[str, Any], tensors: dict[str, torch.Tensor]
     ) -> "Model":
-        """What :meth:`state` told of, made anew by a recipe.
+        """Make a model from a recipe and what :meth:`state` returned.
 
-        Raises a ValueError, KeyError and others if document and tensors do not fit each other or
-        the recipe.
+        Raises a ValueError, KeyError or other errors if document, tensors and recipe do not fit
+        each other.
         """
         recipe = recipe.with_codes(len(tensors["clusters.usage"]))
         _check_shapes(recipe, tensors)
@@ -414,7 +414,7 @@ class Model:
 
 
 def _names(classes: Any, n_clusters: int) -> np.ndarray:
-    """Names of classes from a document; a ValueError if they cannot be those of the clusters."""
+    """Names of classes from a document; a ValueError if they are not valid."""
     kinds = {type(name) for name in classes} if isinstance(classes, list) else set()
     if kinds not in ({int}, {str}) or not len(set(classes)) == len(classes) <= n_clusters:
         raise ValueError("classes are no names of clusters")
@@ -422,12 +422,12 @@ def _names(classes: Any, n_clusters: int) -> np.ndarray:
 
 
 def _check_shapes(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
-    """Whether tensors have the shapes that a recipe calls for, before memory is taken for those.
+    """Check that tensors have the shapes of a recipe, before memory is allocated for networks.
 
-    Raises a ValueError if they have others.
+    Raises a ValueError if they do not.
     """
     if isinstance(recipe.architecture, tuple):
-        return  # the caller's, and not those of a file
+        return  # networks of the caller, which do not come from a file
     if LAYER_TENSORS * ((recipe.depth or 1) - 1) > len(tensors):
         raise ValueError("there are too few tensors for the layers")
     with torch.device("meta"):

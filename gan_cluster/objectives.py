@@ -21,74 +21,79 @@ ADVERSARIAL_LOSSES = ("non-saturating", "hinge", "relativistic")
 class Objective:
     """The terms that training minimises, and their weights.
 
-    The discriminator with the recognition network Q minimises its adversarial loss, minus the
-    bound on the information that generated rows carry about the code (InfoGAN, arXiv:1606.03657,
-    eq. 5), plus the consistency term: labels of a real row and of its twin have to agree while
-    the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). The generator minimises
-    its adversarial loss minus the bound. A code that no term teaches is left out.
+    The discriminator and the recognition network Q minimise the sum of three terms: the adversarial
+    loss; minus the bound on the information that generated rows carry about the code (InfoGAN,
+    arXiv:1606.03657, eq. 5); and the consistency term, by which the labels of a real row and its
+    twin agree and the sizes of clusters follow the prior (RIM; IMSAT, arXiv:1702.08720). The
+    generator minimises its adversarial loss minus the bound. A code that no term uses is left out.
 
-    With the consistency term Q learns clusters from real rows alone, and a discriminator of its own
-    plays against the generator: one that is told the first code, as Q reads it off real rows (a
-    projection discriminator, Miyato & Koyama, 2018, arXiv:1802.05637). The bound is then asked
-    of the other codes only.
+    With the consistency term, Q learns clusters from real rows only. The generator is then trained
+    against a separate, conditional discriminator, which gets the first code as an input: for real
+    rows, the code that Q predicts (a projection discriminator, Miyato & Koyama, 2018,
+    arXiv:1802.05637). The bound then only concerns the other codes.
 
     Three objectives have names:
 
-    - ``"consistency"`` is ``Objective()``: all of it.
+    - ``"consistency"`` is ``Objective()``: all terms.
     - ``"infogan"`` is ``Objective(consistency_weight=0)``: InfoGAN as in the paper.
     - ``"gan"`` is ``Objective(consistency_weight=0, info_weight=0, continuous_weight=0,
-      gradient_penalty=1)``: a GAN without any code, steadied by R1.
+      gradient_penalty=1)``: a GAN without any code, stabilised by R1.
 
-    An estimator's ``objective__balance_weight`` and so on reach the fields of its objective, also
-    in :class:`~sklearn.model_selection.GridSearchCV`.
+    ``objective__balance_weight`` and so on, as parameters of an estimator, set the fields of its
+    objective, also in :class:`~sklearn.model_selection.GridSearchCV`.
 
     Parameters
     ----------
     consistency_weight : float, default=1.0
-        Weight of the consistency term. Without it the game is all there is: codes are learned from
-        generated rows, training is one stage, and by default no restart is made.
+        Weight of the consistency term. With 0, codes are learned only from generated rows,
+        training has one stage, and by default there is one run.
     balance_weight : float, default=5.0
-        Weight, within that term, of the divergence of the cluster sizes from the prior.
+        Weight, within the consistency term, of the divergence of cluster sizes from the prior.
     augment : {"auto", "image", "photo", "none"} or callable, default="auto"
-        How the twin of a row is made: by a small random affine map and change of exposure
-        ("image"), by another crop in other colours, or in grey ("photo", as SimCLR does it, Chen
-        et al., 2020, arXiv:2002.05709), not at all ("none"), or by a function of a float32 batch.
-        "auto" is "photo" for images of three channels, "image" for others, and "none" for tables,
-        where a near row is the twin.
+        How the twin of a row is made. "image" is a small random affine map and change of exposure.
+        "photo" is another crop with other colours, or in grey, as in SimCLR (Chen et al., 2020,
+        arXiv:2002.05709). "none" does not change the row. A function takes and returns a float32
+        batch. "auto" is "photo" for images of three channels, "image" for other images, and "none"
+        for tables, where the twin is a near row.
     contrast_temperature : float or "auto", default="auto"
-        Above 0 an observer, a trunk beside the networks, first learns to tell two views of one
-        row, made as ``augment`` says, from those of other rows (NT-Xent at this temperature, Chen
-        et al., 2020, arXiv:2002.05709). Clusters start from its weights, and near rows are sought
-        in its features of unit length: pixels say which digits are alike, but not which
-        photographs. "auto" is 0.5 for images of three channels, and 0 for all else and without
-        the consistency term. ``partial_fit`` goes without.
+        Temperature of contrastive learning (NT-Xent, Chen et al., 2020, arXiv:2002.05709), which
+        comes first if this is above 0. A copy of the trunk, the observer, learns to recognise two
+        views of the same row among views of other rows. Views are made as ``augment`` says.
+        Training of clusters starts from the weights of the observer, and near rows are nearest in
+        its normalised features: pixels show which digits are similar, but not which photographs.
+        "auto" is 0.5 for images of three channels, and 0 for all other rows and without the
+        consistency term. ``partial_fit`` does not use it.
     n_neighbors : int or "auto", default="auto"
-        Twins are made from the row or one of its nearest: "auto" is 5 for images, 10 for tables.
+        Number of nearest rows: a twin is made from the row itself or from one of them. "auto" is 5
+        for images and 10 for tables.
     codes_per_cluster : int or "auto", default="auto"
-        The first code starts with this many values for each cluster. Once clusters have formed,
-        or after the game, they are merged so that near rows say most of each other's cluster
-        (Slonim, Friedman & Tishby, 2002). "auto" is 4 and 2 in turn over the runs, 2 for
-        photographs, and 1 without the consistency term.
+        Number of values of the first code for each cluster at the start. After the first stage (or
+        after training, if there is one stage) the values are merged into clusters, such that the
+        clusters of near rows have the most mutual information (Slonim, Friedman & Tishby, 2002).
+        "auto" is 4 and 2 in turn over the runs, 2 for photographs, and 1 without the consistency
+        term.
     info_weight : float, default=1.0
         Weight (lambda) of the bound on the information about the categorical codes; with the
-        consistency term about those after the first.
+        consistency term, about the codes after the first.
     continuous_weight : float, default=1.0
-        The same for the continuous codes.
+        Weight of the bound on the information about the continuous codes.
     continuous_variance : {"fixed", "learned"}, default="fixed"
-        Whether Q's Gaussians over continuous codes have variance 1 or a learned one.
+        Whether Q's Gaussians over continuous codes have variance 1 or a learned variance.
     adversarial_loss : {"non-saturating", "hinge", "relativistic"}, default="non-saturating"
-        The game between generator and discriminator.
+        The adversarial loss of generator and discriminator.
     gradient_penalty : float or "auto", default="auto"
-        Weight of R1, half the squared gradient of the discriminator at real rows, which steadies
-        the game; it is taken in every eighth step, eight times (arXiv:1912.04958). "auto" is 0.1
-        with the consistency term, where the generator then draws more varied rows, and 0 without.
+        Weight of R1, half the squared gradient of the discriminator at real rows, which makes
+        training more stable. It is computed in every eighth step, with eight times the weight
+        (arXiv:1912.04958). "auto" is 0.1 with the consistency term, where it makes generated rows
+        more varied, and 0 without.
     instance_noise : float, default=0.0
-        Standard deviation of Gaussian noise on what the discriminator sees in the game (Sønderby
-        et al., 2017, arXiv:1610.04490), of images within [-1, 1] or standardised columns. Detail
-        finer than it neither gives generated rows away nor tells their codes.
+        Standard deviation of Gaussian noise that is added to the rows that the discriminator gets,
+        real and generated (Sønderby et al., 2017, arXiv:1610.04490). The unit is that of images in
+        [-1, 1] or of standardised columns. The discriminator and Q cannot use details that are
+        finer than the noise.
     ema_decay : float, default=0.0
-        Decay of an exponential moving average of the generator's weights, from which rows are
-        then drawn; 0 keeps none.
+        Decay of an exponential moving average of the generator's weights. Rows are drawn with the
+        averaged weights; 0 means no average.
 
     Examples
     --------
@@ -113,7 +118,7 @@ class Objective:
     ema_decay: float = 0.0
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """All weights by name, as scikit-learn's searches ask for them."""
+        """All weights by name, as scikit-learn's searches need them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def set_params(self, **params: Any) -> Self:
@@ -122,7 +127,7 @@ class Objective:
         Raises
         ------
         ValueError
-            For a name that there is not.
+            If there is no such name.
         """
         names = [field.name for field in fields(self)]
         for name, value in params.items():
@@ -133,12 +138,12 @@ class Objective:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether labels of twins have to agree."""
+        """Whether there is a consistency term."""
         return self.consistency_weight > 0
 
     @property
     def reads_clusters(self) -> bool:
-        """Whether any term teaches Q the clusters."""
+        """Whether any term trains Q to predict clusters."""
         return self.consistency_weight > 0 or self.info_weight > 0
 
 
@@ -167,7 +172,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: str) -> tor
 
 
 def generator_loss(fake: torch.Tensor, real: torch.Tensor, kind: str) -> torch.Tensor:
-    """Loss of the generator; only the relativistic one compares with logits on real rows.
+    """Loss of the generator; only the relativistic loss uses the logits on real rows.
 
     >>> import torch
     >>> float(generator_loss(torch.full((4,), -3.0), torch.zeros(4), "hinge"))
@@ -195,8 +200,9 @@ def gradient_penalty(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor
 def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
     """Symmetric cross-entropy between the labels of rows and those of their twins, in nats.
 
-    It equals H(p) + KL(p || q), both ways: zero only where both labels are certain and alike,
-    so that it lowers the conditional entropy of RIM and the disagreement of IMSAT at once.
+    It is the mean of H(p) + KL(p || q) and H(q) + KL(q || p). It is zero only if both labels are
+    certain and equal. So it lowers both the conditional entropy of RIM and the disagreement of
+    IMSAT.
 
     >>> import torch
     >>> sure = torch.tensor([[50.0, 0.0]])
@@ -208,10 +214,10 @@ def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
 
 
 def contrast(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
-    """NT-Xent in nats: how hard it is to find the other view of a row among those of all others.
+    """NT-Xent in nats: how hard it is to find the other view of a row among views of all rows.
 
-    ``first`` and ``second`` (n, d) are what was made of two views of each row. They are compared
-    by their cosines: the cross-entropy of each view's partner among the 2n - 1 others.
+    ``first`` and ``second`` (n, d) are outputs for two views of each row. The loss is the
+    cross-entropy of finding each view's partner among the 2n - 1 other views by their cosines.
 
     >>> import torch
     >>> views = torch.eye(2)
@@ -231,8 +237,9 @@ def imbalance(
 ) -> torch.Tensor:
     """KL divergence in nats from a prior over clusters to their shares.
 
-    Those are the shares in a batch; or those ``seen`` over more batches, where one is too small to
-    have all clusters: the batch then has the gradient that it would have as a part of those.
+    ``marginal`` are the shares in a batch. If a batch is too small to have all clusters, ``seen``
+    are the shares over several batches. The batch then has the gradient that it would have as a
+    part of them.
 
     >>> import torch
     >>> uniform = torch.full((4,), 0.25)
@@ -245,9 +252,9 @@ def imbalance(
 
 
 def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Squared deviations from the means of clusters, summed, and the degrees of freedom, each (k,).
+    """Sums of squared deviations from the cluster means, and degrees of freedom, both (k,).
 
-    ``members`` (n, k) are the clusters of the rows (n, ...), one-hot.
+    ``members`` (n, k) are the one-hot clusters of the rows (n, ...).
 
     >>> import torch
     >>> rows, members = torch.tensor([[0.0], [2.0], [5.0]]), torch.eye(2)[[0, 0, 1]]
@@ -261,7 +268,7 @@ def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, to
 
 
 def spread(rows: torch.Tensor) -> torch.Tensor:
-    """Root mean square of how far rows (n, ...) lie from their mean, over all their values.
+    """Root mean square of the differences between rows (n, ...) and their mean, over all values.
 
     >>> import torch
     >>> float(spread(torch.tensor([[0.0, 1.0], [2.0, 3.0]])))

@@ -1,4 +1,4 @@
-"""Save a fitted estimator in a folder, and load it, without pickle and without running code."""
+"""Save and load a fitted estimator in a folder, without pickle and without running code."""
 
 import os
 from importlib.metadata import version
@@ -28,37 +28,38 @@ ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtra
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
 NUMBERS = ("k", "criterion", "information", "entropy")  # of cluster_numbers_
 REDUCTION = ("reduction.center", "reduction.directions")
-NEEDED = {"architecture", "objective__augment"}  # without which a model is not what it was
-LEFT_OUT = {"callbacks", "checkpoint_dir"}  # no file says where a later fit writes
+NEEDED = {"architecture", "objective__augment"}  # have to be given again if they are not data
+LEFT_OUT = {"callbacks", "checkpoint_dir"}  # a file must not determine where a later fit writes
 
 
 def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
-    """Write a fitted estimator into a folder, as one file of JSON and safetensors.
+    """Save a fitted estimator in a folder, as one file of JSON and safetensors.
 
-    Over an older model the new one takes its place at once, also while others write or read there.
-    What is not data is left out: networks and functions of your own have to be given to
-    :func:`load` again, callbacks, ``checkpoint_dir`` and a ``RandomState`` may be.
+    An older model in the folder is replaced in one step, even if other processes read or write
+    there at the same time. Only data are saved. Give networks and functions of your own to
+    :func:`load` again. Callbacks, ``checkpoint_dir`` and a ``RandomState`` are not saved either;
+    they are optional in :func:`load`.
 
     Parameters
     ----------
     estimator : InfoGANClusterer or GANFeatureExtractor
         Fitted.
     path : path-like
-        The folder; it is made where it is not there.
+        The folder, which is made if it does not exist.
 
     Raises
     ------
     NotFittedError
         Before fit.
     TypeError
-        If it is no estimator of this library.
+        If it is not an estimator of this library.
     ValueError
-        If parameters that shaped it were changed since fit, or names of columns are so long, or
-        epochs so many, that it could not be read again.
+        If parameters that the model depends on were changed after fit; if column names are so long,
+        or there are so many epochs, that the model could not be loaded again.
     FileExistsError
-        If the folder has a ``model.safetensors`` that is not of this library.
+        If the folder has a ``model.safetensors`` that this library did not write.
     OSError
-        If it cannot be written; an older model then stays as it was.
+        If the file cannot be written; an older model is not changed then.
 
     Examples
     --------
@@ -117,32 +118,33 @@ def save(estimator: BaseGAN, path: str | os.PathLike) -> None:
 
 
 def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
-    """Read a fitted estimator from a folder that :func:`save` wrote. No code in it is run.
+    """Load a fitted estimator from a folder that :func:`save` wrote. No code from it is run.
 
     Parameters
     ----------
     path : path-like
         The folder.
     **parameters
-        Parameters that are to be other than they were: ``device``, say, and networks or an
-        ``objective__augment`` function of your own, which were not saved.
+        Parameters to change, such as ``device``, and networks or an ``objective__augment``
+        function of your own, which are not saved.
 
     Returns
     -------
     estimator : InfoGANClusterer or GANFeatureExtractor
-        As it was when it was saved, on the device that its ``device`` stands for here.
+        The estimator as it was saved, on the device that ``device`` means on this machine.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder, or no model in it.
     CorruptModelError
-        If the files are not those that were written; a ValueError.
+        If the file was damaged or changed; this is a ValueError.
     TypeError
-        If networks or a function of yours are not given again.
+        If networks or a function of your own are not given again.
     ValueError
-        If a parameter is unknown, cannot be used here or says how networks are read, or networks
-        of yours have not the shapes of those saved.
+        If a parameter is unknown, cannot be used on this machine, or is one of ``layers``,
+        ``pooling``, ``n_components`` and ``normalize``; if the weights of networks of your own
+        have other shapes than the saved ones.
     """
     document, tensors = read_model(path)
     try:
@@ -180,7 +182,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
 def _restore(
     estimator: BaseGAN, document: dict[str, Any], tensors: dict[str, torch.Tensor], device: str
 ) -> None:
-    """Give an estimator the attributes that a fit would leave."""
+    """Set the fitted attributes of an estimator."""
     model = document["model"]
     layout = Layout(**{name: _tuples(value) for name, value in model["layout"].items()})
     check_dtypes(layout)
@@ -227,7 +229,7 @@ def _restore_reading(
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as tuples, all the way down."""
+    """Replace lists by tuples, at all levels."""
     if isinstance(value, dict):
         return {key: _tuples(part) for key, part in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

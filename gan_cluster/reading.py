@@ -1,4 +1,4 @@
-"""Reading: which layers of a model make features, how they are pooled, reduced and scaled."""
+"""Reading: how features are made from layers of a model: by pooling, reduction and scaling."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,24 +14,24 @@ from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.twins import Reduction, twin_reduction
 
 N_COMPONENTS = 20
-MAX_REDUCED = 4096  # features: their covariances are matrices of so many rows
+MAX_REDUCED = 4096  # features: their covariance matrix has this many rows
 
 
 @dataclass
 class Reading:
-    """What features are read off a discriminator."""
+    """How features are made from the layers of a discriminator."""
 
     layers: list[str]
     pooling: str  # "avg" or "max"
     normalize: str | None
-    n_components: int | None  # directions that what was read is reduced to
-    near: int  # near rows of which twins are made for that; 0 makes twins of the row itself
-    reduction: Reduction | None = None  # center and directions, once they were fitted
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of a row of each layer
-    parameters: dict[str, Any] = field(default_factory=dict)  # of the extractor that asked for it
+    n_components: int | None  # number of directions to which features are reduced
+    near: int  # number of near rows used as twins for that; 0 makes twins from the row itself
+    reduction: Reduction | None = None  # center and directions, after they were fitted
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of one row in each layer
+    parameters: dict[str, Any] = field(default_factory=dict)  # of the extractor that uses this
 
     def fit(self, model: Model, X: np.ndarray) -> None:
-        """Find the directions and the shapes of what is read."""
+        """Compute the directions, and the shapes of the features."""
         model.net._set_training(False)
         with torch.inference_mode():
             layers = self.layers_of(model, model.encode(X[:1]))
@@ -48,7 +48,7 @@ class Reading:
             self.shapes = {"component": (self.n_components,)}
 
     def layers_of(self, model: Model, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The chosen layers by name, their maps pooled."""
+        """The chosen layers by name, with pooled maps."""
         discriminator = model.discriminator
         hidden = [RECOGNITION_LAYER if name == POSTERIOR else name for name in self.layers]
         maps = discriminator.activations(batch, hidden)
@@ -59,7 +59,7 @@ class Reading:
         return {name: pool(maps[name], self.pooling) for name in self.layers}
 
     def _joined(self, model: Model, batch: torch.Tensor) -> torch.Tensor:
-        """The chosen layers side by side, as they are."""
+        """The chosen layers side by side, not scaled."""
         layers = self.layers_of(model, batch).values()
         return torch.cat([maps.flatten(1) for maps in layers], dim=1)
 
@@ -75,7 +75,7 @@ class Reading:
         return torch.cat(layers, dim=1)
 
     def column_names(self) -> list[str]:
-        """Names that say layer and channel, and row and column of the grid where there is one."""
+        """Names of features: layer, channel and, if there is a grid, row and column."""
         return column_names(self.shapes)
 
 
@@ -88,10 +88,10 @@ def choose_reading(
     n_components: Any,
     normalize: str | None,
 ) -> Reading:
-    """What parameters of the extractor stand for, on networks as they were built.
+    """The reading for the parameters of an extractor, with networks as they were built.
 
     Raises a ValueError if there is no such layer, there are no maps to pool, or features cannot be
-    reduced to so many.
+    reduced to ``n_components``.
     """
     shape, categorical = recipe.encoding.shape, recipe.code.categorical
     chosen = choose_layers(discriminator, categorical, layers, shape)
@@ -103,7 +103,7 @@ def choose_reading(
     pooled = "max" if pooling == "auto" else pooling
     near: Any = 0 if recipe.changes_rows else recipe.objective.n_neighbors
     is_auto = n_components == "auto"
-    if is_auto:  # the features of a game without a code need it
+    if is_auto:  # only features of a GAN without codes need it
         is_needed = layers == "last" and not recipe.code.posterior_dim
         n_components = N_COMPONENTS if is_needed else None
     if n_components is not None and not (recipe.changes_rows or near):
@@ -128,5 +128,5 @@ def choose_reading(
 
 
 def _final_sizes(recipe: Recipe) -> tuple[int, ...]:
-    """Sizes of the categorical codes once they are merged into clusters."""
+    """Sizes of the categorical codes after the first is merged into clusters."""
     return (recipe.n_clusters, *recipe.code.categorical[1:]) if recipe.n_clusters else ()

@@ -1,4 +1,4 @@
-"""What becomes of each kind of X: the cases of test_input_table.py and of docs/input.rst.
+"""The result of each kind of X: the cases of test_input_table.py and of docs/input.rst.
 
 python tests/inputs.py    writes the page
 """
@@ -23,19 +23,19 @@ SAME, ALIKE, WORKS = "same", "alike", "works"
 
 
 class Case(NamedTuple):
-    """An input and what becomes of it.
+    """An input and its result.
 
     Attributes
     ----------
     name : str
     make : callable
-        Gives X from the array of its section.
+        Makes X from the array of its section.
     fit : str
-        SAME, ALIKE, WORKS or how the error begins, with its type.
+        SAME, ALIKE, WORKS, or the type and the beginning of the error.
     read : str
-        The same for ``predict`` and the like; "" is as ``fit``.
+        The same for ``predict`` and similar methods; "" means the same as ``fit``.
     settings : dict
-        Of the estimator.
+        Parameters of the estimator.
     y : object
     """
 
@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 
 class Items(Dataset):
-    """Rows, each with something that is no row."""
+    """Tuples of a row and something else."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -290,34 +290,34 @@ CASES: dict[str, list[Case]] = {
 
 
 def usual(title):
-    """The array that the cases of a section are made of and compared with."""
+    """The array from which the cases of a section are made, and with which they are compared."""
     return COLOURS if title == "Images" else DIGITS
 
 
 def told(outcome):
-    """How the page says it."""
+    """An outcome as text of the page."""
     return outcome if outcome in (SAME, ALIKE, WORKS) else f"``{outcome} ...``"
 
 
-HEAD = """What X may be
-=============
+HEAD = """Input data
+==========
 
-Every line here is tried by the tests, with both estimators. ``fit`` and ``partial_fit`` refuse what
-cannot work before any training; errors begin as is said here. The last column is of ``predict``,
-``transform``, ``score`` and the like, after a fit on an array of the usual kind.
+Every line here is tested, with both estimators. ``fit`` and ``partial_fit`` raise errors before any
+training; the table shows how their messages begin. The last column is for ``predict``,
+``transform``, ``score`` and similar methods, after a fit on a normal array.
 
 same
-    The same result as with a float64 array of the same numbers, or of images with channels first,
-    bit for bit.
+    Exactly the same result as with a float64 array of the same numbers, or of images with channels
+    first.
 alike
     The same labels, and probabilities that differ by rounding.
 works
-    Finite results. A far away row is taken for one that is a million standard deviations away.
+    Finite results. Networks limit the values of X to 100 times the scale that ``fit`` found.
 
-Nothing has to be scaled: inside, columns of a table have mean 0 and variance 1, and images one
-range. What ``sample`` draws is as the X of ``fit``: in its units, shape and dtype, integers
-rounded, or a DataFrame with its columns if it was one. A constant column has its value in every
-row. Where X has names of columns and that of ``fit`` had none, scikit-learn warns.
+You need not scale X: inside, columns of a table have mean 0 and variance 1, and images a fixed
+range. Rows from ``sample`` are like the X of ``fit``: they have its units, shape and dtype, with
+rounded integers, or are a DataFrame with its columns. A constant column has its constant value in
+every generated row. If X has column names and the X of ``fit`` had none, scikit-learn warns.
 """
 
 

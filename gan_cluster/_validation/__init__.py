@@ -1,1 +1,1 @@
-"""Where input is looked at: every error here comes before any training."""
+"""Checks of input; their errors are raised before any training."""

@@ -1,4 +1,4 @@
-"""What is asked of y: that a -1 in it says of which rows no class is known."""
+"""Checks of y, in which -1 marks rows of unknown class."""
 
 from collections.abc import Callable
 from numbers import Integral, Number
@@ -15,7 +15,7 @@ UNKNOWN = -1
 
 
 def check_labels(y: Any, n_rows: int) -> Labels | None:
-    """What y says of some of so many rows; None if it says it of no row, or of all.
+    """The labels in y; None if no row, or every row, has a label.
 
     Raises a ValueError if y holds NaN, or "-1" as text; if it has a -1 and another length than X,
     or more than one dimension. Raises a TypeError if it has a -1 and classes that are neither names
@@ -54,14 +54,14 @@ def check_labels(y: Any, n_rows: int) -> Labels | None:
 
 
 def _values(y: Any) -> np.ndarray:
-    """The values of y; those of a list as they are, or a -1 among names would become text."""
+    """The values of y; a list becomes an array of objects, or -1 beside names would become text."""
     if isinstance(y, torch.Tensor):
         return as_array(y)
     return np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
 
 
 def _each(values: np.ndarray, question: Callable[[Any], bool]) -> np.ndarray:
-    """The answers for all values of an array of objects; no for all others."""
+    """The answers for all values of an array of objects; False for other arrays."""
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
     answers = [bool(question(value)) for value in values.flat]

@@ -1,4 +1,4 @@
-"""What is asked of codes and noise that a user gives to the generator."""
+"""Checks of codes and noise that a user gives to the generator."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_array, check_scalar
 def check_codes(
     codes: Any, names: list[str], sizes: Sequence[int], n_samples: int, *, may_lack: bool = False
 ) -> np.ndarray:
-    """Codes as floats (n_samples, n_codes), one row repeated where only one is given.
+    """Codes as floats (n_samples, n_codes); a single row is repeated.
 
-    Columns are as ``names`` says, the categorical ones, of which ``sizes`` has the numbers of
-    values, first. NaN stands for what is to be drawn, where codes ``may_lack``. A TypeError or
-    ValueError otherwise.
+    Columns are in the order of ``names``, categorical codes first; ``sizes`` are their numbers of
+    values. If codes ``may_lack``, NaN stands for a random value. Raises a TypeError or ValueError
+    if codes are not valid.
     """
     if hasattr(codes, "to_frame") and hasattr(codes, "index"):  # one row of a DataFrame
         codes = codes.to_frame().T
@@ -31,12 +31,12 @@ def check_codes(
 
 
 def check_noise(noise: Any, noise_dim: int, n_samples: int) -> np.ndarray:
-    """Noise as floats (n_samples, noise_dim), one row repeated; errors as for codes."""
+    """Noise as floats (n_samples, noise_dim); a single row is repeated; errors as for codes."""
     return _rows_of(noise, "noise", n_samples, noise_dim, False)
 
 
 def check_cluster(cluster: Any, n_clusters: int) -> None:
-    """Raise a TypeError or ValueError unless there is such a cluster to draw from."""
+    """Raise a TypeError or ValueError unless there is such a cluster."""
     if not n_clusters:
         raise ValueError(f"cluster={cluster}: there is no categorical code to draw from")
     check_whole(cluster, "cluster", 0, n_clusters - 1)
@@ -50,7 +50,7 @@ def check_whole(value: Any, name: str, least: int, most: int | None = None) -> i
 
 
 def rows_given(values: Any) -> int:
-    """How many rows codes or noise have; what are no numbers, and refused later, count as one."""
+    """Number of rows of codes or noise; 1 for values that are not numbers, which fail later."""
     try:
         array = _numbers(values)
     except (TypeError, ValueError, RuntimeError):
@@ -59,7 +59,7 @@ def rows_given(values: Any) -> int:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    """As floats, NaN where values are masked."""
+    """Values as floats, with NaN for masked values."""
     if np.ma.is_masked(values):
         values = values.astype(np.float64).filled(np.nan)
     return np.asarray(values, dtype=np.float64)
@@ -73,7 +73,7 @@ def _rows_of(
     missing: bool,
     columns: str = "each of the noise variables",
 ) -> np.ndarray:
-    """A float array (n_samples, width), one row repeated where only one is given."""
+    """A float array (n_samples, width); a single row is repeated."""
     kept = "allow-nan" if missing else True
     wanted = n_samples, width
     if values is None:

@@ -1,4 +1,4 @@
-"""What is asked of parameters, by themselves and together with the rows."""
+"""Checks of parameters, by themselves and together with the rows."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,13 +35,13 @@ OBJECTIVE_CONSTRAINTS: dict[str, list] = {
     "instance_noise": WEIGHT,
     "ema_decay": [Interval(Real, 0, 1, closed="left")],
 }
-CALLBACK_STATE = ("_callback", "_skl")  # of scikit-learn's, which it tears down itself
+CALLBACK_STATE = ("_callback", "_skl")  # attributes of scikit-learn, which it removes itself
 
 
 def check_architecture(
     architecture: str | tuple, image_shape: tuple[int, int, int] | None, depth: int | None
 ) -> None:
-    """Raise an error unless such networks can be made: by name, or a pair of the user's."""
+    """Raise an error unless networks can be made from a name, or from a pair of the user."""
     if isinstance(architecture, tuple):
         if len(architecture) != 2 or not all(callable(part) for part in architecture):
             raise TypeError(
@@ -77,12 +77,12 @@ def check_architecture(
 
 
 def check_objective(objective: Any) -> None:
-    """Raise an error unless all weights of an objective are of the kind that they should be."""
+    """Raise an error unless all weights of an objective are valid."""
     validate_parameter_constraints(OBJECTIVE_CONSTRAINTS, objective.get_params(), "Objective")
 
 
 def check_learning_rate(rate: Any) -> tuple[float, float]:
-    """Learning rates of both networks, from a positive number or two; a ValueError otherwise."""
+    """Learning rates of both networks from one or two positive numbers; a ValueError otherwise."""
     rates = tuple(rate) if np.ndim(rate) else (rate, rate)
     are_rates = all(isinstance(r, Real) and 0 < float(r) < np.inf for r in rates)
     if len(rates) != 2 or not are_rates:
@@ -94,7 +94,7 @@ def check_learning_rate(rate: Any) -> tuple[float, float]:
 
 
 def check_share(batch_size: int, n_processes: int) -> None:
-    """Raise a ValueError unless each process would see two rows of a batch."""
+    """Raise a ValueError unless each process gets at least two rows of a batch."""
     if batch_size < 2 * n_processes:
         raise ValueError(
             f"batch_size={batch_size} is shared by {n_processes} processes: give at least "
@@ -110,9 +110,10 @@ def check_code_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple[float, ...]:
-    """The prior over clusters: "auto", "uniform", "learned" or their sizes as shares, 1 in all.
+    """The prior over clusters: "auto", "uniform", "learned" or shares that sum to 1.
 
-    A ValueError otherwise. It is learned by the consistency term, which alone reads real rows.
+    Raises a ValueError otherwise. A learned prior needs the consistency term, as only this term
+    uses real rows.
     """
     if not n_clusters and not isinstance(prior, str):
         raise ValueError("prior gives the sizes of clusters, and there are none: leave it out")
@@ -133,7 +134,7 @@ def check_prior(prior: Any, n_clusters: int, is_consistent: bool) -> str | tuple
 
 
 def check_augment(augment: Any, batch: torch.Tensor) -> None:
-    """Raise a ValueError unless a function of the user's works and keeps the shape of a batch."""
+    """Raise a ValueError unless the user's function works and keeps the shape of a batch."""
     try:
         got = augment(batch) if callable(augment) else batch
     except Exception as error:
@@ -149,10 +150,10 @@ def check_augment(augment: Any, batch: torch.Tensor) -> None:
 
 
 def check_callbacks(callbacks: Any, is_consistent: bool) -> None:
-    """Raise an error unless the training loop can call them.
+    """Raise an error unless the training loop can use the callbacks.
 
-    A TypeError if they are none of skorch's, a ValueError if they need a validation set, which
-    there is not; it names measures that epochs have by the objective.
+    Raises a TypeError if they are not skorch's. Raises a ValueError if they need a validation set,
+    which does not exist; the message names measures that epochs have.
     """
     has = (
         "'agreement' and 'labels_changed'"
@@ -184,7 +185,7 @@ def check_callbacks(callbacks: Any, is_consistent: bool) -> None:
 
 
 def check_unchanged(parameters: dict[str, Any], before: dict[str, Any]) -> None:
-    """Raise a ValueError if a parameter that shaped the training so far has another value."""
+    """Raise a ValueError if a parameter was changed that cannot change during training."""
     changed = changed_parameters(parameters, before)
     if changed:
         name, (old, value) = next(iter(changed.items()))
@@ -197,7 +198,7 @@ def check_unchanged(parameters: dict[str, Any], before: dict[str, Any]) -> None:
 def changed_parameters(
     parameters: dict[str, Any], before: dict[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
-    """Old and new values of the parameters that are not what they were."""
+    """Old and new values of the parameters that were changed."""
     changed = {}
     for name, old in before.items():
         value = parameters[name]
@@ -209,7 +210,7 @@ def changed_parameters(
 
 @contextmanager
 def restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Give the estimator the attributes it had, should fitting end early."""
+    """A context that restores the attributes of the estimator if fitting ends by an error."""
     before = dict(vars(estimator))
     try:
         yield

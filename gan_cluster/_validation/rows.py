@@ -1,4 +1,4 @@
-"""What is asked of X: that it is rows of numbers, or images, that training can work with."""
+"""Checks of X: it has to be rows of numbers, or images, that can be used for training."""
 
 import sys
 from collections.abc import Sequence
@@ -24,23 +24,23 @@ from gan_cluster.training.storage import (
 )
 
 CHANNEL_COUNTS = (1, 3, 4)
-UNIT_ROWS = 200  # by which is judged whether rows are in the units of fit
+UNIT_ROWS = 200  # rows by which is decided whether X is in the units of fit
 BEYOND_IMAGES, FEW_BEYOND = 3.0, 0.01  # half ranges from the middle, and the share of such values
 BEYOND_COLUMNS = 30.0  # deviations from the mean, for the median of all values
-AT_THE_END = 0.9  # of the same units, from the middle
-NARROW, FEW_ROWS = 0.02, 10  # of the same units: what hardly differs, in rows that are not few
-HINTED_BY = 1000  # rows, by which a table is taken for one of images
+AT_THE_END = 0.9  # half ranges from the middle
+NARROW, FEW_ROWS = 0.02, 10  # half ranges: rows differ less than this; least number of such rows
+HINTED_BY = 1000  # rows by which is decided whether a table may be images
 
 
 class Rows(NamedTuple):
-    """Rows (n_samples, n_features) that passed all checks, and what X looked like."""
+    """Rows (n_samples, n_features) that passed all checks, and the layout of X."""
 
     X: np.ndarray
     layout: Layout
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Rows:
-    """Validate X and lay it out as (n_samples, n_features), without copying it where possible.
+    """Validate X and reshape it to (n_samples, n_features), if possible without copying it.
 
     Raises a TypeError if X is sparse or holds objects that are not numbers. Raises a ValueError if
     X has NaN, infinity, masked, complex or no values, fewer than ``min_rows`` rows, another number
@@ -135,7 +135,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool, min_rows: int = 1) -> Row
 
 
 def _of_one_row(row_shape: tuple[int, ...], n_rows: int, fitted: Layout) -> str:
-    """What to do where X, of so many rows of a shape, looks like one image alone."""
+    """Advice if X with these rows looks like a single image."""
     if fitted.image_shape is None:
         return ""
     channels, height, width = fitted.image_shape
@@ -145,7 +145,7 @@ def _of_one_row(row_shape: tuple[int, ...], n_rows: int, fitted: Layout) -> str:
 
 
 def hint_of_images(rows: Rows) -> str:
-    """A sentence where rows of a table may be images, as their number of columns is a square."""
+    """A hint if rows of a table may be images, as the number of columns is a square."""
     n_features = rows.X.shape[1]
     side = isqrt(n_features)
     is_square = side >= MIN_IMAGE_SIZE and side**2 == n_features
@@ -158,9 +158,9 @@ def hint_of_images(rows: Rows) -> str:
 
 
 def as_given(rows: np.ndarray, layout: Layout, names: Sequence[str] | None) -> Any:
-    """Rows in the units of X as X was given: of its shape and dtype, or a data frame like it.
+    """Rows in the units of X, with the shape and dtype of X, or as a data frame like it.
 
-    Where that holds integers, values are rounded, and none leaves the range of its dtype.
+    For integer dtypes, values are rounded and limited to the range of the dtype.
     """
     flat = rows.reshape(len(rows), -1)
     if isinstance(layout.dtype, str):
@@ -174,9 +174,9 @@ def as_given(rows: np.ndarray, layout: Layout, names: Sequence[str] | None) -> A
 
 
 def check_dtypes(layout: Layout) -> None:
-    """Whether rows can be given in the dtypes of a layout that was read.
+    """Check that rows can be converted to the dtypes of a layout from a file.
 
-    Raises a ValueError or TypeError if a dtype is none of plain numbers, or columns lack theirs.
+    Raises a ValueError or TypeError if a dtype is not one of plain numbers, or is missing.
     """
     names = (layout.dtype,) if isinstance(layout.dtype, str) else layout.dtype
     if names is layout.dtype and layout.row_shape != (len(names),):
@@ -199,7 +199,7 @@ def _cast(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _dtype_of(X: Any) -> str | tuple[str, ...]:
-    """The dtype of X, or of each column of a data frame; float64 for what is no plain number."""
+    """The dtype of X, or of each column of a data frame; float64 if it is not of plain numbers."""
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         return tuple(_plain(dtype) for dtype in X.dtypes)
@@ -212,7 +212,7 @@ def _plain(dtype: Any) -> str:
 
 
 def _explained(X: Any, error: Exception) -> Exception:
-    """The error, with the first value that is not a finite number, where one is what is wrong."""
+    """The error; if it is about a value that is not finite, with the place of the first one."""
     kind = TypeError if isinstance(error, TypeError) else ValueError
     values, reason = np.asarray(X), str(error).splitlines()[0]
     kinds = "OUSf" if "contains" in reason else "OUS"  # or else shape or names may be wrong
@@ -278,7 +278,7 @@ def _native_image_shape(
 
 
 def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
-    """What only training asks of X: rows enough for the clusters, and something to tell apart.
+    """Checks of X for training only: there must be enough rows, and they must differ.
 
     Raises a ValueError if there are fewer rows than clusters, or all rows are the same.
     """
@@ -294,7 +294,7 @@ def check_fit_rows(X: np.ndarray, n_clusters: int) -> None:
 
 
 def far_from_fitted(X: np.ndarray, encoding: Encoding) -> str | None:
-    """What to say of rows that are unlike those of fit in their units, or None."""
+    """A warning if rows seem to be in other units than those of fit, or None."""
     rows = spread_rows(X, UNIT_ROWS)
     seen = encoding.encode(rows).flatten(1).numpy()
     if len(encoding.shape) == 3:
@@ -318,7 +318,7 @@ def far_from_fitted(X: np.ndarray, encoding: Encoding) -> str | None:
 
 
 def check_scale(scale: np.ndarray, center: np.ndarray) -> None:
-    """Whether columns can be scaled in double precision.
+    """Check that columns can be scaled in double precision.
 
     Raises a ValueError if the values of a column are so large that their square overflows.
     """

@@ -1,4 +1,4 @@
-"""Pictures of what was learned, as scikit-learn Displays and as a page of HTML.
+"""Pictures of a fitted estimator: scikit-learn Displays and an HTML page.
 
 Displays need the extra ``plot``, the page needs ``report``.
 """

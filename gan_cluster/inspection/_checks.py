@@ -1,4 +1,4 @@
-"""What every display asks before any work: matplotlib, and a fitted estimator of its kind."""
+"""Checks that every display makes first: matplotlib, and a fitted estimator of the right class."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from gan_cluster.inspection._matplotlib import require_matplotlib
 
 
 def check_estimator(display: type, estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
-    """Whether a display can be made from an estimator.
+    """Check that a display can be made from an estimator.
 
-    Raises an ImportError if matplotlib is missing. Raises a TypeError if it is no estimator of this
-    library, or not of the kind that the display needs. Raises a NotFittedError if it is not fitted.
+    Raises an ImportError if matplotlib is missing, a TypeError if the estimator is not of the class
+    that the display needs, and a NotFittedError if it is not fitted.
     """
     require_matplotlib(f"{display.__name__}.from_estimator")
     check_fitted(estimator, kind)
 
 
 def check_fitted(estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
-    """Whether it is a fitted estimator of a kind; a TypeError or NotFittedError otherwise."""
+    """Check for a fitted estimator of a class; raise a TypeError or NotFittedError otherwise."""
     if not isinstance(estimator, kind):
         either = "" if kind is InfoGANClusterer else " or a GANFeatureExtractor"
         raise TypeError(
@@ -31,9 +31,9 @@ def check_fitted(estimator: Any, kind: type[BaseGAN] = BaseGAN) -> None:
 
 
 def check_numbers(name: str, given: Any, n: int) -> list[int]:
-    """One or more numbers of clusters or channels, of which there are n.
+    """Check that at least one number of a cluster or channel is given, and all are in 0 .. n - 1.
 
-    Raises a ValueError if there are none, or others.
+    Raises a ValueError otherwise.
     """
     numbers = np.atleast_1d(np.asarray(given))
     wrong = numbers.ndim > 1 or numbers.dtype == bool or not numbers.size

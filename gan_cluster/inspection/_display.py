@@ -1,4 +1,4 @@
-"""What all displays share: plot, and the texts that would stand in each of them."""
+"""The parts that all displays share: ``plot``, and texts of their docstrings."""
 
 from typing import Any, Self
 
@@ -19,9 +19,9 @@ figure_ : matplotlib Figure
 ax_ : matplotlib Axes
     The axes with the picture.
 im_ : matplotlib AxesImage
-    The colours.
+    The coloured cells.
 text_ : ndarray of shape (n_rows, n_columns) or None
-    The texts on them.
+    The texts in the cells.
 """,
     "ax": """\
 ax : matplotlib Axes, default=None
@@ -40,13 +40,13 @@ ImportError
 NotFittedError
     If the estimator is not fitted.
 TypeError
-    If it is no estimator of this library, or not of the kind that is asked for.
+    If the estimator is not of the class that is required.
 """,
 }
 
 
 def documented(cls: Documented) -> Documented:
-    """Put the shared texts where docstrings of a display name them."""
+    """Insert the shared texts into the docstrings of a display."""
     return filled(cls, TEXTS)
 
 

@@ -1,4 +1,4 @@
-"""What a channel answers to: its strongest responses, and the pixels that they come from."""
+"""The strongest responses of a channel, and the pixels that cause them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,17 +24,17 @@ def guided_gradients(
 ) -> torch.Tensor:
     """Gradient of one channel's strongest response in each image, by guided backpropagation.
 
-    A rectifier hands a gradient on only where it is positive and the unit fires (Springenberg et
-    al., 2014, arXiv:1412.6806, section 3.4): what is left are the pixels that make the channel
-    respond, none of those that hold it back. A leaky rectifier counts as silent where it leaks.
-    The network stays as it is.
+    A rectifier passes a gradient on only where the gradient and the unit's output are positive
+    (Springenberg et al., 2014, arXiv:1412.6806, section 3.4). So the result shows the pixels that
+    increase the response of the channel, and not the pixels that reduce it. A leaky rectifier
+    passes no gradient where its output is negative. The network is not changed.
 
     Parameters
     ----------
     discriminator : Discriminator
         In evaluation mode.
     layer : str
-        One with maps.
+        A layer with maps.
     rows : Tensor of shape (n, channels, height, width)
         Images as the network sees them.
     channels : Tensor of shape (n,)
@@ -44,7 +44,7 @@ def guided_gradients(
     -------
     gradients : Tensor of shape (n, channels, height, width)
 
-    Raises a ValueError if the trunk has no rectifier that is a module.
+    Raises a ValueError if no module of the trunk is a rectifier.
     """
     with usual_modes(), gradients_on(), _guided(discriminator.trunk):
         rows, channels = rows.clone().requires_grad_(), channels.clone()
@@ -55,7 +55,7 @@ def guided_gradients(
 
 @contextmanager
 def _guided(trunk: nn.Module) -> Iterator[None]:
-    """Let rectifiers hand on only positive gradients of units that fire."""
+    """Let rectifiers pass on only positive gradients of units with a positive output."""
 
     def guide(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         fires = output.detach() > 0

@@ -20,7 +20,7 @@ def heat_map(
 ) -> Any:
     """Draw values (n_rows, n_columns) as colours, with texts in the cells; return the axes.
 
-    Without axes a new figure is made, as large as texts and labels need. Sets ``im_``, ``text_``,
+    Without axes, a new figure is made, large enough for texts and labels. Sets ``im_``, ``text_``,
     ``ax_`` and ``figure_``.
     """
     require_matplotlib(f"{type(display).__name__}.plot")
@@ -44,7 +44,7 @@ def heat_map(
 
 
 def _written(ax: Any, image: Any, values: np.ndarray, texts: np.ndarray) -> np.ndarray:
-    """Texts on the colours of an image, white on dark ones and black on light ones."""
+    """Write texts on the cells of an image, white on dark cells and black on light ones."""
     lightness = image.cmap(image.norm(values))[..., :3] @ [0.299, 0.587, 0.114]
     written = np.empty(values.shape, dtype=object)
     for i, j in np.ndindex(*values.shape):

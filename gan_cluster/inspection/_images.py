@@ -1,4 +1,4 @@
-"""Rows as images, and images side by side: what all pictures of images share."""
+"""Rows as images, and images side by side: the parts that all pictures of images share."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ THUMBNAILS_AT_ONCE = 1000
 
 
 def image_layout(estimator: BaseGAN) -> Layout:
-    """How the rows of a fitted estimator hold images.
+    """The layout of the images that a fitted estimator was trained on.
 
-    Raises a ValueError if they hold none, or images of other than 1, 3 or 4 channels.
+    Raises a ValueError if its rows are not images, or do not have 1, 3 or 4 channels.
     """
     layout = estimator.model_.layout
     shape = layout.image_shape
@@ -37,7 +37,7 @@ def image_layout(estimator: BaseGAN) -> Layout:
 def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
     """Flat rows (..., n_features) as images (..., height, width, channels) from 0 to 1.
 
-    All parts are scaled by one range; NaN stays.
+    All parts are scaled by the same range. NaN stays NaN.
     """
     parts = tuple(np.asarray(part, dtype=np.float64) for part in parts)
     low, high = value_range(*parts)
@@ -45,7 +45,7 @@ def as_images(layout: Layout, *parts: np.ndarray) -> list[np.ndarray]:
 
 
 def value_range(*parts: np.ndarray) -> tuple[float, float]:
-    """The least and the greatest value of all parts that is known; 0 and 1 if none is."""
+    """The smallest and the largest value of all parts, without NaN; 0 and 1 if all are NaN."""
     ends = [(np.nanmin(part), np.nanmax(part)) for part in parts if not np.isnan(part).all()]
     if not ends:
         return 0.0, 1.0
@@ -57,7 +57,7 @@ def thumbnails(
 ) -> np.ndarray:
     """Flat rows (n, n_features) as small images (n, height, width, 1 or 3) of bytes.
 
-    ``limits`` are the values of black and white; no side is longer than ``side`` pixels.
+    ``limits`` are the values shown as black and white. No side is longer than ``side`` pixels.
     """
     assert layout.image_shape is not None
     channels, *size = layout.image_shape
@@ -86,7 +86,7 @@ def _unflattened(layout: Layout, rows: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-    """Lay (n_rows, n_columns, height, width, channels) out as one RGB image, lines between."""
+    """Arrange images (n_rows, n_columns, height, width, channels) in one RGB image with lines."""
     colour = images if images.shape[-1] == 1 else images[..., :3]
     lines = ((0, 0), (0, 0), (0, LINE), (0, LINE), (0, 0))
     tiles = np.pad(np.nan_to_num(colour, nan=BLANK), lines, constant_values=BLANK)
@@ -98,8 +98,8 @@ def grid(images: np.ndarray) -> np.ndarray:
 def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
     """Draw a display's picture (height, width, 3) without frame and ticks; return its axes.
 
-    Without axes a new figure is made, in the proportions of the picture. Sets ``image_``, ``ax_``
-    and ``figure_``.
+    Without axes, a new figure with the proportions of the picture is made. Sets ``image_``,
+    ``ax_`` and ``figure_``.
     """
     require_matplotlib(f"{type(display).__name__}.plot")
     if ax is None:
@@ -117,7 +117,7 @@ def draw(display: Any, image: np.ndarray, ax: Any) -> Any:
 
 
 def draw_blocks(display: Any, blocks: Sequence[tuple[str, np.ndarray]], ax: Any) -> Any:
-    """Draw named blocks of images with as many rows each side by side; return the axes."""
+    """Draw named blocks of images, with the same number of rows, side by side; return the axes."""
     grids = [grid(images) for _, images in blocks]
     gap = np.full((len(grids[0]), GAP, 3), BLANK)
     parts = [part for laid in grids for part in (gap, laid)][1:]
@@ -134,7 +134,7 @@ def label_rows(ax: Any, images: np.ndarray, labels: Iterable) -> None:
 
 
 def label_clusters(ax: Any, images: np.ndarray, clusters: Sequence[int] | None) -> None:
-    """Write its cluster beside each row of a grid of images, where rows have one."""
+    """Write the cluster beside each row of a grid of images, if rows have clusters."""
     if clusters is not None:
         label_rows(ax, images, clusters)
         ax.set_ylabel("cluster")

@@ -1,4 +1,4 @@
-"""The one place that looks for matplotlib, which is an extra, and at the axes that are given."""
+"""Checks for matplotlib, which is an optional extra, and of the axes that the user gives."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from gan_cluster._extras import require
 
 
 def require_matplotlib(caller: str) -> None:
-    """Raise an ImportError that names the extra where matplotlib is missing."""
+    """Raise an ImportError that names the extra if matplotlib is missing."""
     require(caller, "plot", "matplotlib")
 
 
 def check_axes(ax: Any) -> None:
-    """Raise a TypeError where something else than axes is given to draw on."""
+    """Raise a TypeError if ``ax`` is not axes."""
     if not hasattr(ax, "imshow"):
         raise TypeError(f"ax should be matplotlib Axes, got {type(ax).__name__}")
 
 
 def all_axes(ax: Any) -> np.ndarray:
-    """Axes that are given, one or several, as an array (n_axes,); a TypeError if some are none."""
+    """The user's axes, one or several, as an array (n_axes,); a TypeError if one is not axes."""
     axes = np.asarray(ax, dtype=object).ravel()
     for each in axes:
         check_axes(each)

@@ -1,4 +1,4 @@
-"""The drawing of a ClusterReport: its template, its plots by bokeh, its images as data."""
+"""Makes the HTML page of a ClusterReport: the template, plots by bokeh, images as data."""
 
 import base64
 import io
@@ -23,41 +23,42 @@ from gan_cluster.inspection.latent import Traversal
 if TYPE_CHECKING:
     from gan_cluster.inspection.report import ClusterReport
 
-SIDE = 64  # pixels of a picture beside others, at most
-ATLAS_PIXELS = 2**24  # of all rows on the map; of many, pictures are smaller
-ATLAS_BYTES, PICTURE_BYTES = 10 * 2**20, 2**12  # beyond which they are kept less exactly
+SIDE = 64  # largest side of a picture, in pixels
+ATLAS_PIXELS = 2**24  # of all rows on the map; if there are many, their pictures are smaller
+ATLAS_BYTES, PICTURE_BYTES = 10 * 2**20, 2**12  # larger images are stored as JPEG
 QUALITIES = 90, 70, 50
-SHOWN = 64  # pixels on the screen at least, of a picture on the map
-COLUMNS = 30  # of a table that are shown, at most
-HOVERED = 12  # of them beside the pointer
-GREY = "#888888"  # seen on white and on black
+SHOWN = 64  # least size of a picture of the map on the screen, in pixels
+COLUMNS = 30  # largest number of columns of a table that are shown
+HOVERED = 12  # largest number of columns under the mouse pointer
+GREY = "#888888"  # visible on white and on black
 WIDTHS = {"mean": 2.0, "worst": 0.7, "ceiling": 1.5, "equal": 1.0, "before": 0.7}
 EXPLAINED = {
     "loss": (
         "Losses",
-        "What the networks were trained to lower. The losses of a game do not say when training is "
-        "over.",
+        "What the networks were trained to lower. The losses of a GAN do not show whether training "
+        "has converged.",
     ),
     "nats": (
         "Information",
-        "How much the clusters of drawn rows can be read back, in nats, beside the most that there "
-        "is to read. Training is over once this and the sizes of clusters rest.",
+        "How well the network recognises the cluster from which a row was drawn, in nats, and the "
+        "largest possible value. Training has converged when this and the sizes of clusters no "
+        "longer change.",
     ),
     "share of rows": (
         "Sizes of clusters",
-        "The share of rows in each cluster; in grey those of the finer codes that were merged into "
-        "clusters. Dashed: equal sizes.",
+        "The share of rows in each cluster. Grey lines are the codes that were later merged into "
+        "clusters. The dashed line marks equal sizes.",
     ),
     "drawn rows": (
         "Drawn rows",
-        "Whether drawn rows of a cluster vary as much as real ones, and are read as of their "
-        "cluster. Both should come near 1.",
+        "Whether drawn rows of a cluster vary as much as real ones, and are assigned to the "
+        "cluster from which they were drawn. Both should come near 1.",
     ),
 }
 
 
 class Picture(NamedTuple):
-    """An image on the page, with what is written below it and what the pointer shows."""
+    """An image on the page, with its caption and the text under the mouse pointer."""
 
     source: str
     caption: str
@@ -65,7 +66,7 @@ class Picture(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A plot of training, with what its lines are called and look like."""
+    """A plot of training, with the names and styles of its lines."""
 
     title: str
     explained: str
@@ -109,7 +110,7 @@ def page(report: "ClusterReport") -> str:
 
 
 def _for_script(content: Any) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON in which nothing can end the HTML script element around it."""
     return json.dumps(content).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -127,7 +128,8 @@ def _colours(n: int) -> list[str]:
 def _encoded(image: np.ndarray, most: int) -> tuple[str, str]:
     """An image (height, width, 1 or 3) of bytes as base64, and its type.
 
-    That is PNG, or JPEG where PNG takes more than so many bytes, the worse the more it takes.
+    The type is PNG, or JPEG if PNG takes more than ``most`` bytes. The quality of JPEG is lowered
+    in steps until the image takes at most that many.
     """
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
     file, kind = io.BytesIO(), "png"
@@ -140,14 +142,14 @@ def _encoded(image: np.ndarray, most: int) -> tuple[str, str]:
 
 
 def _source(image: np.ndarray) -> str:
-    """A picture, or a strip of square ones, as an address that holds it."""
+    """A picture, or a strip of square pictures, as a data URL."""
     height, width = image.shape[:2]
     content, kind = _encoded(image, PICTURE_BYTES * max(1, height // width))
     return f"data:{kind};base64,{content}"
 
 
 class _Atlas:
-    """All rows on the map as one image, from which the page shows a part."""
+    """One image with the pictures of all rows on the map; the page shows parts of it."""
 
     def __init__(self, report: "ClusterReport", limits: tuple[float, float]):
         indices = report.map.indices
@@ -175,7 +177,7 @@ class _Atlas:
 
     @property
     def style(self) -> str:
-        """The part of the image that belongs to a point of the map, for the page to show."""
+        """CSS that shows the part of the image that belongs to a point of the map."""
         return (
             f"width:{self.width}px;height:{self.height}px;background-image:var(--atlas);"
             f"background-size:{self.size[0]}px {self.size[1]}px;"
@@ -184,7 +186,7 @@ class _Atlas:
 
 
 def _plain_figure(**settings: Any) -> Any:
-    """A plot as wide as the page, in colours that are seen on light and on dark ones."""
+    """A plot as wide as the page, in colours that are visible on light and on dark pages."""
     plot = figure(
         sizing_mode="stretch_width",
         background_fill_color=None,
@@ -292,7 +294,7 @@ def _history(report: "ClusterReport") -> list[Panel]:
 def _pictures(
     report: "ClusterReport", part: Any, limits: tuple[float, float]
 ) -> list[tuple[str, list[Picture]]]:
-    """What there is to see of a cluster of images: a name and pictures, three times."""
+    """Three named groups of pictures of a cluster of images."""
 
     def of_rows(indices: np.ndarray) -> list[Picture]:
         small = thumbnails(report.layout, report.rows[indices], limits, SIDE)
@@ -303,8 +305,8 @@ def _pictures(
 
     drawn = thumbnails(report.layout, part.drawn, limits, SIDE)
     return [
-        ("Surest members", of_rows(part.surest)),
-        ("Least sure members", of_rows(part.least)),
+        ("Most certain members", of_rows(part.surest)),
+        ("Least certain members", of_rows(part.least)),
         ("Drawn by the generator", [Picture(_source(image), "", "drawn") for image in drawn]),
     ]
 
@@ -312,7 +314,7 @@ def _pictures(
 def _strips(
     report: "ClusterReport", code: str, walk: Traversal, limits: tuple[float, float]
 ) -> dict[str, Any]:
-    """A code under a slider: of each draw all values as one image, one below the other."""
+    """A code with a slider: for each draw, one image with all values below each other."""
     n_draws, n_values, n_features = walk.rows.shape
     small = thumbnails(report.layout, walk.rows.reshape(-1, n_features), limits, SIDE)
     strips = small.reshape(n_draws, -1, *small.shape[2:])
@@ -330,14 +332,14 @@ def _strips(
 
 
 def _telling(report: "ClusterReport") -> np.ndarray:
-    """Columns of a table in which clusters differ most, the most telling ones first."""
+    """Columns of a table in which clusters differ, the largest difference first."""
     assert report.profile is not None
     spread = np.nan_to_num(np.nanstd(report.profile, axis=0))
     return np.argsort(-spread, kind="stable")[:COLUMNS]
 
 
 def _tables(report: "ClusterReport") -> dict[str, Any]:
-    """What there is to see of clusters of a table."""
+    """Profiles, members and walks of clusters of a table, as texts."""
     assert report.profile is not None
     columns = np.sort(_telling(report))
     means = report.profile[:, columns]
@@ -348,8 +350,8 @@ def _tables(report: "ClusterReport") -> dict[str, Any]:
         "profile": [[(f"{mean:z.1f}", mean / limit) for mean in row] for row in means.tolist()],
         "members": [
             [
-                ("Surest members", _cells(report.rows[part.surest][:, columns], part.surest)),
-                ("Least sure members", _cells(report.rows[part.least][:, columns], part.least)),
+                ("Most certain members", _cells(report.rows[part.surest][:, columns], part.surest)),
+                ("Least certain members", _cells(report.rows[part.least][:, columns], part.least)),
                 ("Drawn by the generator", _cells(part.drawn[:, columns])),
             ]
             for part in report.clusters

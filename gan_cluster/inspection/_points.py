@@ -1,4 +1,4 @@
-"""Points of the latent space, drawn or given: what the generator is asked for."""
+"""Points of the latent space, drawn at random or given: the input of the generator."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ class Points(NamedTuple):
 
 
 def draw_points(estimator: BaseGAN, n_rows: int, rng: np.random.RandomState) -> Points:
-    """Draw points from the prior, the clusters in turn."""
+    """Draw points from the prior, taking the clusters in turn."""
     sizes = estimator.model_.code_sizes
     codes: list[np.ndarray] = [rng.randint(size, size=n_rows) for size in sizes]
     codes += [rng.uniform(-1, 1, n_rows) for _ in estimator.code_names_[len(sizes) :]]
@@ -27,10 +27,10 @@ def draw_points(estimator: BaseGAN, n_rows: int, rng: np.random.RandomState) -> 
 
 
 def check_points(estimator: BaseGAN, name: str, pair: Any) -> Points:
-    """The user's pair (codes, noise) as points; one row of either is repeated.
+    """The user's pair (codes, noise) as points; if one of the two has a single row, it is repeated.
 
-    Raises a ValueError if it is no pair, or has no rows, or codes or noise have a wrong shape or
-    values that there are not.
+    Raises a ValueError if it is not a pair, has no rows, or if codes or noise have a wrong shape or
+    invalid values.
     """
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise ValueError(f"{name} should be a pair (codes, noise), got {pair!r:.80}")

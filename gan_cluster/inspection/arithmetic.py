@@ -1,4 +1,4 @@
-"""ArithmeticDisplay: sums in the latent space, and what the generator makes of them."""
+"""ArithmeticDisplay: sums in the latent space, and the images generated from them."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -26,16 +26,17 @@ VARIATION = 0.25  # of the noise around a sum, as in DCGAN
 
 @documented
 class ArithmeticDisplay(Display):
-    """Picture of a sum in the latent space, a - b + c of the means of three groups of exemplars.
+    """Picture of a sum in the latent space: a - b + c, for the means of three groups of exemplars.
 
-    Use :meth:`from_estimator` to make one. Single exemplars give unstable sums; DCGAN takes the
-    means of three [1]_. Rows are a, b, c and the result. The first column is what the generator
-    makes of the mean, beside it stand the exemplars and, in the last row, variants of the result.
+    Use :meth:`from_estimator` to make one. Single exemplars give unstable sums; the DCGAN paper
+    uses means of three exemplars [1]_. The rows of the picture are a, b, c and the result. The
+    first column is generated from the mean of each group. Beside it are the exemplars and, in
+    the last row, variants of the result.
 
     Parameters
     ----------
     images : ndarray of shape (4, n_images, height, width, channels)
-        With 1 (grey), 3 or 4 channels and values from 0 to 1; NaN leaves a place blank.
+        With 1 (grey), 3 or 4 channels and values from 0 to 1; images of NaN are left blank.
 
     Attributes
     ----------
@@ -43,7 +44,7 @@ class ArithmeticDisplay(Display):
 
     See Also
     --------
-    gan_cluster.InfoGANClusterer.generate : Draws the images.
+    gan_cluster.InfoGANClusterer.generate : Generates the images.
 
     References
     ----------
@@ -89,21 +90,21 @@ class ArithmeticDisplay(Display):
         estimator : InfoGANClusterer or GANFeatureExtractor
             Fitted to images.
         a, b, c : pair (codes, noise)
-            Exemplars, better three or more than one, as
-            :meth:`~gan_cluster.InfoGANClusterer.generate` takes them: codes of shape (n_exemplars,
-            n_codes) or (n_codes,) and noise of shape (n_exemplars, noise_dim). Categorical codes
-            are the same within a group, and in b the same as in a or as in c.
+            The exemplars of each group, preferably at least three, as in
+            :meth:`~gan_cluster.InfoGANClusterer.generate`: codes of shape (n_exemplars, n_codes)
+            or (n_codes,) and noise of shape (n_exemplars, noise_dim). Categorical codes must be
+            the same within a group, and those of b the same as those of a or of c.
         n_variants : int, default=8
-            Images around the result, with uniform noise within 0.25 added to its own.
+            Number of variants of the result: uniform noise within 0.25 is added to its noise.
         random_state : int, RandomState or None, default=0
-            Seed of that noise.
+            Seed of the added noise.
         [ax]
 
         [raises]
         ValueError
-            If a group has no exemplar, codes or noise have another shape or values that there are
-            not, categorical codes do not add up to one category, or rows are not images of 1, 3 or
-            4 channels.
+            If a group has no exemplar; if codes or noise have a wrong shape or invalid values; if
+            categorical codes do not add up to one category; if rows are not images with 1, 3 or 4
+            channels.
         """
         check_estimator(cls, estimator)
         check_scalar(n_variants, "n_variants", Integral, min_val=0)
@@ -137,7 +138,7 @@ class ArithmeticDisplay(Display):
 
 
 def _check_categories(estimator: BaseGAN, groups: Sequence[Points]) -> None:
-    """Whether a - b + c of categorical codes is a category."""
+    """Check that a - b + c of the categorical codes is a category."""
     for j, _ in enumerate(estimator.model_.code_sizes):
         code = estimator.code_names_[j]
         a, b, c = values = [np.unique(group.codes[:, j]).astype(int).tolist() for group in groups]

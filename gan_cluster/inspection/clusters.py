@@ -1,4 +1,4 @@
-"""Clusters of images, a row each: real members beside generated ones, sure beside unsure ones."""
+"""Pictures of clusters, one row each: real and generated, or certain and uncertain members."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -15,12 +15,12 @@ from gan_cluster.inspection._checks import check_estimator, check_numbers
 from gan_cluster.inspection._display import Display, documented
 from gan_cluster.inspection._images import as_images, draw_blocks, image_layout, label_clusters
 
-AMONG = 1000  # members of a cluster, at most, from which different ones are chosen
+AMONG = 1000  # largest number of members of a cluster that k-means divides
 
 
 @documented
 class ClusterDisplay(Display):
-    """Picture of clusters of images: real members left, generated members right.
+    """Picture of clusters of images: real members on the left, generated members on the right.
 
     Use :meth:`from_estimator` to make one.
 
@@ -28,7 +28,7 @@ class ClusterDisplay(Display):
     ----------
     members, samples : ndarray of shape (n_clusters, n_images, height, width, channels)
         Real and generated images of each cluster, with 1 (grey), 3 or 4 channels and values from
-        0 to 1; NaN leaves a place blank.
+        0 to 1; images of NaN are left blank.
 
     Attributes
     ----------
@@ -76,18 +76,19 @@ class ClusterDisplay(Display):
         X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
             Rows from which members are taken.
         n_members : int, default=8
-            Number of real members of a cluster, of as many different kinds: those at the middle of
-            the parts into which k-means divides it. Places stay blank where it has fewer.
+            Number of real members of each cluster. k-means divides the cluster into this many
+            parts, and the member nearest to the centre of each part is shown, so that members
+            differ. If a cluster has fewer members, places are left blank.
         n_samples : int, default=8
-            Number of generated members of a cluster.
+            Number of generated members of each cluster.
         random_state : int, RandomState or None, default=0
-            Seed of the draws. With an int the images of one column share their noise, so that
-            they differ by their cluster alone.
+            Seed of the generated members. With an int, the images of one column share their
+            noise, so that only their cluster differs.
         [ax]
 
         [raises]
         ValueError
-            If its rows are not images of 1, 3 or 4 channels.
+            If rows are not images with 1, 3 or 4 channels.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
         check_scalar(n_members, "n_members", Integral, min_val=1)
@@ -110,18 +111,18 @@ class ClusterDisplay(Display):
 
 @documented
 class MembersDisplay(Display):
-    """Picture of members of clusters: the most certain left, the least certain right.
+    """Picture of members of clusters: the most certain on the left, the least certain on the right.
 
-    Use :meth:`from_estimator` to make one. What a cluster is shows on the left; where it ends, and
-    which of its rows may be of another one, on the right.
+    Use :meth:`from_estimator` to make one. The left shows typical members of a cluster; the right
+    shows its border, and rows that may belong to another cluster.
 
     Parameters
     ----------
     most, least : ndarray of shape (n_clusters, n_images, height, width, channels)
         Images of each cluster from certain to uncertain, with 1 (grey), 3 or 4 channels and values
-        from 0 to 1; NaN leaves a place blank.
+        from 0 to 1; images of NaN are left blank.
     clusters : sequence of int
-        Their numbers.
+        Numbers of the clusters.
 
     Attributes
     ----------
@@ -129,7 +130,7 @@ class MembersDisplay(Display):
 
     See Also
     --------
-    ClusterDisplay : Members of each cluster beside generated ones.
+    ClusterDisplay : Real and generated members of each cluster.
     gan_cluster.InfoGANClusterer.predict_proba : How certain a member is.
 
     Examples
@@ -170,15 +171,15 @@ class MembersDisplay(Display):
         X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
             Rows from which members are taken.
         clusters : sequence of int, default=None
-            Clusters to show, a row each; None shows all.
+            Clusters to show, one in each row; None shows all.
         n_members : int, default=8
-            Number of most certain members and of least certain ones. No row is shown twice: in a
-            cluster that has fewer than twice as many, places stay blank.
+            Number of most certain members, and of least certain ones. No member is shown twice: if
+            a cluster has fewer than ``2 * n_members``, places are left blank.
         [ax]
 
         [raises]
         ValueError
-            If there is no such cluster, or rows are not images of 1, 3 or 4 channels.
+            If there is no such cluster, or rows are not images with 1, 3 or 4 channels.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
         check_scalar(n_members, "n_members", Integral, min_val=1)
@@ -204,9 +205,9 @@ class MembersDisplay(Display):
 def certain_members(
     estimator: InfoGANClusterer, X: Any
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    """The flat rows of X, indices of each cluster's members, the most certain first, and how much.
+    """The flat rows of X, the indices of each cluster's members, and the probabilities.
 
-    The last are the probabilities (n_samples, n_clusters).
+    The most certain members come first. Probabilities have shape (n_samples, n_clusters).
     """
     rows = check_rows(estimator, X, reset=False).X
     probabilities = estimator.predict_proba(X)
@@ -214,7 +215,7 @@ def certain_members(
 
 
 def _different(rows: np.ndarray, members: np.ndarray, n: int) -> np.ndarray:
-    """Those n of the members that stand for parts of their cluster, or all if there are fewer."""
+    """The n members nearest to the centres of k-means within a cluster; all if there are fewer."""
     among = members[:: ceil(len(members) / AMONG)] if len(members) > AMONG else members
     values = rows[among].astype(np.float64)
     if len(np.unique(values, axis=0)) <= n:
@@ -228,7 +229,7 @@ def _different(rows: np.ndarray, members: np.ndarray, n: int) -> np.ndarray:
 def _placed(
     rows: np.ndarray, chosen: Sequence[np.ndarray], n_places: int, *, last: bool = False
 ) -> np.ndarray:
-    """Chosen rows in the first places of each cluster or the last ones; NaN in the others."""
+    """Chosen rows in the first or the last places of each cluster, and NaN in other places."""
     placed = np.full((len(chosen), n_places, rows.shape[1]), np.nan)
     for places, indices in zip(placed, chosen, strict=True):
         start = n_places - len(indices) if last else 0

@@ -1,4 +1,4 @@
-"""FiltersDisplay: what the channels of a convolution have learned to see."""
+"""FiltersDisplay: the image patterns to which the channels of a convolution respond."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,18 +24,20 @@ SHOWN = 6  # channels, as in DCGAN
 
 @documented
 class FiltersDisplay(Display):
-    """Picture of the channels of a convolution, trained ones beside those of an untrained network.
+    """Picture of the channels of a convolution, in the trained and in an untrained network.
 
-    Use :meth:`from_estimator` to make one. A row is a channel. Beside the images that excite it
-    most stands what in them does so, by guided backpropagation [1]_ of its strongest response:
-    light where more light would excite it more, dark where less would, grey where nothing matters.
-    A trained network has structure there which one of random weights lacks [2]_.
+    Use :meth:`from_estimator` to make one. Each row is a channel. It shows the images with the
+    strongest responses of the channel, and beside them the gradients of those responses by guided
+    backpropagation [1]_: light where a lighter pixel would raise the response, dark where a darker
+    pixel would, grey where the pixel does not matter. The gradients of a trained network have
+    structure, those of a network with random weights do not [2]_.
 
     Parameters
     ----------
     images, gradients : ndarray of shape (2, n_channels, n_images, height, width, channels)
-        For the trained and the untrained network the images that excite each channel most, the
-        most exciting first, and the gradients, each scaled by its own maximum; values from 0 to 1.
+        For the trained and the untrained network: the images with the strongest responses of each
+        channel, strongest first, and the gradients, each scaled by its own maximum. Values are from
+        0 to 1.
     channels : sequence of int
         Numbers of the channels.
     layer : str
@@ -47,7 +49,7 @@ class FiltersDisplay(Display):
 
     See Also
     --------
-    gan_cluster.GANFeatureExtractor : Reads the same layers.
+    gan_cluster.GANFeatureExtractor : Features from the same layers.
 
     References
     ----------
@@ -100,17 +102,18 @@ class FiltersDisplay(Display):
         layer : str, default=None
             Name of a convolution, such as ``"conv1"``; None is the last one.
         channels : sequence of int, default=None
-            Channels of that layer, a row each; None shows the first six.
+            Channels of the layer, one in each row; None shows the first six.
         n_images : int, default=5
-            Images that excite a channel most; all of X where it has fewer.
+            Number of images for each channel; all of X if it has fewer.
         random_state : int, RandomState or None, default=0
             Seed of the untrained network's weights.
         [ax]
 
         [raises]
         ValueError
-            If it has no convolutions, as an MLP, no such layer or channels, no activations that
-            are modules, such as ``torch.nn.ReLU``, or X does not hold images like those of fit.
+            If the discriminator has no convolutions (an MLP has none), no such layer or channels,
+            or no activations that are modules, such as ``torch.nn.ReLU``; or if X does not match
+            the X of fit.
         """
         check_estimator(cls, estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)
@@ -146,7 +149,7 @@ class FiltersDisplay(Display):
 
 
 def _check_layer(discriminator: Discriminator, layer: str | None) -> str:
-    """The name of a convolution, by default the last one's."""
+    """Check the name of a convolution; the default is the last one."""
     names = discriminator.convolutions
     if not names:
         raise ValueError(
@@ -171,6 +174,6 @@ def _n_channels(estimator: BaseGAN, layer: str) -> int:
 
 
 def _grey_at_zero(gradients: np.ndarray) -> np.ndarray:
-    """Gradients (..., height, width, channels) from 0 to 1, each by its own range around 0.5."""
+    """Gradients (..., height, width, channels) scaled to 0 to 1, each by its maximum, 0 to 0.5."""
     largest = np.abs(gradients).max(axis=(-3, -2, -1), keepdims=True)
     return 0.5 + gradients / np.where(largest, 2 * largest, 1.0)

@@ -1,4 +1,4 @@
-"""HistoryDisplay: how training went, epoch by epoch."""
+"""HistoryDisplay: curves of the training over the epochs."""
 
 from collections.abc import Sequence
 from math import log, pi
@@ -38,9 +38,9 @@ PART = 0.85  # of its place is filled by a panel
 
 
 class Curve(NamedTuple):
-    """One line of a panel: values (n_epochs,), NaN in an epoch that has none.
+    """One line of a panel: values (n_epochs,), NaN for epochs without a value.
 
-    Its kind is a key of ``STYLES``. Curves of one ``colour``, a number, are of one measure.
+    ``kind`` is a key of ``STYLES``. Curves with the same ``colour``, a number, show one measure.
     """
 
     label: str | None
@@ -50,7 +50,7 @@ class Curve(NamedTuple):
 
 
 def curves(history: Sequence[dict[str, Any]]) -> dict[str, list[Curve]]:
-    """What history has to show, by the unit that the curves of a panel share.
+    """The curves of a history for each panel; a panel is named by the unit of its curves.
 
     >>> [*curves([{"epoch": 1, "generator_loss": 0.7, "cluster_usage": [0.5, 0.5]}])]
     ['loss', 'share of rows']
@@ -65,7 +65,7 @@ def curves(history: Sequence[dict[str, Any]]) -> dict[str, list[Curve]]:
 
 
 def when_joined(history: Sequence[dict[str, Any]]) -> float | None:
-    """Between which epochs the generator joined; None if it was there from the first, or never."""
+    """Where generator training began on the epoch axis; None if at the start, or never."""
     joined = [row["epoch"] for row in history if "generator_loss" in row]
     return joined[0] - 0.5 if joined and joined[0] > history[0]["epoch"] else None
 
@@ -108,35 +108,36 @@ def _of_drawn_rows(history: Sequence[dict[str, Any]]) -> list[Curve]:
 
 @documented
 class HistoryDisplay:
-    """Picture of a training: losses, information, sizes of clusters, and what is drawn of them.
+    """Picture of a training: losses, information, sizes of clusters, and quality of drawn rows.
 
-    Use :meth:`from_estimator` to make one. A panel stands for each of the four that history has;
-    a dotted line marks the epoch in which the generator joined. Neither loss says when training is
-    over: the bound on the information and the shares, at rest, do.
+    Use :meth:`from_estimator` to make one. There is a panel for each of these four that is in the
+    history. A dotted line marks the epoch from which the generator was trained. The losses do not
+    show whether training has converged. It has converged when the bound on the information and the
+    sizes of clusters no longer change.
 
     Parameters
     ----------
     history : list of dict
-        One an epoch, as an estimator's ``history_``; what an epoch lacks leaves a gap.
+        One dict for each epoch, as in ``history_`` of an estimator. Missing values leave gaps.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure with the picture.
     ax_ : ndarray of matplotlib Axes of shape (n_panels,)
-        Those of losses, information, shares and drawn rows that there are.
+        The panels of losses, information, shares and drawn rows, without missing ones.
 
     See Also
     --------
-    gan_cluster.InfoGANClusterer : Says what is in ``history_``.
+    gan_cluster.InfoGANClusterer : Describes ``history_``.
 
     Notes
     -----
-    Shares are those of the codes until these are merged, drawn in grey, and then of the clusters,
-    as training numbers them. A dashed line is where they would be equal.
+    The shares of rows are those of the codes, in grey, until codes are merged. Then they are those
+    of the clusters, with the numbers that training gave them. A dashed line marks equal shares.
 
-    Of what is drawn the last panel has two measures, ``cluster_variety`` and ``cluster_fidelity``:
-    thick lines are means over clusters, thin ones the worst cluster. Both should come near 1.
+    The panel of drawn rows shows ``cluster_variety`` and ``cluster_fidelity``. Thick lines are
+    means over clusters, thin lines the worst cluster. Both should come near 1.
 
     References
     ----------
@@ -167,8 +168,8 @@ class HistoryDisplay:
         estimator : InfoGANClusterer or GANFeatureExtractor
             Fitted.
         ax : matplotlib Axes or array-like of them, default=None
-            Where to draw: one for each panel, or one that gives way to all. None makes a new
-            figure with pyplot.
+            Where to draw: axes for each panel, or one axes that is divided into panels. None makes
+            a new figure with pyplot.
 
         Returns
         -------
@@ -177,7 +178,7 @@ class HistoryDisplay:
 
         [raises]
         ValueError
-            If axes are more or fewer than panels.
+            If the number of axes is not the number of panels.
         """
         check_estimator(cls, estimator)
         return cls(estimator.history_).plot(ax=ax)
@@ -188,8 +189,8 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of them, default=None
-            Where to draw: one for each panel, or one that gives way to all. None makes a new
-            figure with pyplot.
+            Where to draw: axes for each panel, or one axes that is divided into panels. None makes
+            a new figure with pyplot.
 
         Returns
         -------
@@ -199,7 +200,7 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If history is empty, or axes are more or fewer than panels.
+            If history is empty, or the number of axes is not the number of panels.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         if not self.history:
@@ -225,7 +226,7 @@ class HistoryDisplay:
 
 
 def _axes(ax: Any, panels: list[str]) -> np.ndarray:
-    """One of the axes for each panel, from those given or new ones."""
+    """Axes for each panel: those given, parts of the one given, or new ones."""
     n_panels = len(panels)
     if ax is None:
         from matplotlib import pyplot as plt

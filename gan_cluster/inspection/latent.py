@@ -1,4 +1,4 @@
-"""TraversalDisplay: what one code changes while all else is held."""
+"""TraversalDisplay: the effect of one code while all other inputs are fixed."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -35,7 +35,7 @@ class Traversal(NamedTuple):
 def traversal(
     estimator: BaseGAN, code: str, n_rows: int, n_values: int, limit: float, seed: int
 ) -> Traversal:
-    """What is drawn of values of one code, while noise and the other codes of a row are held."""
+    """Rows drawn for several values of one code, with fixed noise and other codes in each row."""
     place, sizes = estimator.code_names_.index(code), estimator.model_.code_sizes
     values = np.linspace(-limit, limit, n_values)
     if place < len(sizes):
@@ -52,10 +52,11 @@ def traversal(
 
 @documented
 class TraversalDisplay(Display):
-    """Picture of one code: a row a draw of everything else, a column a value of the code.
+    """Picture of the effect of one code.
 
-    Use :meth:`from_estimator` to make one. Training sees continuous codes from -1 to 1: values
-    beyond stand above the columns in grey.
+    Use :meth:`from_estimator` to make one. Each column is a value of the code, and each row has
+    its own noise and other codes. Training uses continuous codes from -1 to 1. Values outside
+    that range are written in grey above their columns.
 
     Parameters
     ----------
@@ -64,9 +65,9 @@ class TraversalDisplay(Display):
     values : ndarray of shape (n_values,)
         Values of the code.
     code : str
-        Its name.
+        Name of the code.
     clusters : sequence of int, default=None
-        The cluster of each row, if that is not what changes.
+        The cluster of each row; None if the code is the cluster.
 
     Attributes
     ----------
@@ -74,7 +75,7 @@ class TraversalDisplay(Display):
 
     See Also
     --------
-    gan_cluster.InfoGANClusterer.generate : Draws the images.
+    gan_cluster.InfoGANClusterer.generate : Generates the images.
 
     References
     ----------
@@ -126,23 +127,24 @@ class TraversalDisplay(Display):
         estimator : InfoGANClusterer or GANFeatureExtractor
             Fitted to images.
         code : str, default=None
-            One of the estimator's ``code_names_``; None is the first, the cluster where there is
-            one.
+            One of the estimator's ``code_names_``; None is the first, which is the cluster if there
+            are clusters.
         n_rows : int, default=10
-            Draws of noise and of the other codes. Of a continuous code each row is of another
-            cluster, in turn.
+            Number of rows, each with other noise and other codes. For a continuous code, the rows
+            take the clusters in turn.
         n_values : int, default=9
-            Values of a continuous code, from ``-limit`` to ``limit``; all of a categorical one
-            are shown.
+            Number of values of a continuous code, from ``-limit`` to ``limit``. All values of a
+            categorical code are shown.
         limit : float, default=2.0
-            Twice as far as training goes, as in the paper.
+            Largest value of a continuous code. The default is twice the range of training, as in
+            the paper.
         random_state : int, RandomState or None, default=0
-            Seed of the draws.
+            Seed of noise and other codes.
         [ax]
 
         [raises]
         ValueError
-            If there is no such code, or rows are not images of 1, 3 or 4 channels.
+            If there is no such code, or rows are not images with 1, 3 or 4 channels.
         """
         check_estimator(cls, estimator)
         check_scalar(n_rows, "n_rows", Integral, min_val=1)

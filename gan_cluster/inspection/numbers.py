@@ -1,4 +1,4 @@
-"""ClusterNumberDisplay: what speaks for each number of clusters, and which codes are merged."""
+"""ClusterNumberDisplay: the criterion for each number of clusters, and how codes are merged."""
 
 from typing import Any, Self
 
@@ -16,18 +16,18 @@ from gan_cluster.training.numbers import DEPTH
 class ClusterNumberDisplay:
     """Picture of how ``n_clusters="auto"`` found the number of clusters.
 
-    Use :meth:`from_estimator` to make one. The upper panel has the depth of the shallowest valley
-    between two clusters, for each number of them, and the number that was chosen: the largest one
-    that has valleys between all. The lower one is a dendrogram of the finer codes, cut at it.
+    Use :meth:`from_estimator` to make one. The upper panel shows, for each number of clusters, the
+    depth of the shallowest valley between two clusters. The chosen number is the largest one with
+    a valley between all clusters. The lower panel is a dendrogram of the codes, cut at that number.
 
     Parameters
     ----------
     numbers : Bunch
-        As an estimator's ``cluster_numbers_``.
+        ``cluster_numbers_`` of an estimator.
     tree : ndarray of shape (n_codes - 1, 4)
-        As ``merge_tree_``.
+        ``merge_tree_`` of the same estimator.
     least : float
-        Depth from which on there is a valley.
+        Smallest depth that counts as a valley.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class ClusterNumberDisplay:
     figure_ : matplotlib Figure
         The figure with the picture.
     ax_ : ndarray of matplotlib Axes of shape (2,)
-        Those of the curve and of the dendrogram.
+        The axes of the curve and of the dendrogram.
 
     See Also
     --------
-    gan_cluster.InfoGANClusterer : Says what the curve and the tree are.
+    gan_cluster.InfoGANClusterer : Describes the curve and the tree.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class ClusterNumberDisplay:
 
         [raises]
         ValueError
-            If the number was given, or there are not two axes.
+            If ``n_clusters`` was a number, or there are not two axes.
         """
         check_estimator(cls, estimator)
         if not hasattr(estimator, "merge_tree_"):

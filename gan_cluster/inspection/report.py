@@ -1,4 +1,4 @@
-"""ClusterReport: all that there is to see of a fitted clusterer, as one page of HTML."""
+"""ClusterReport: an HTML page that shows the clusters of a fitted clusterer."""
 
 import os
 from numbers import Integral
@@ -21,11 +21,11 @@ from gan_cluster.inspection.tables import profile
 from gan_cluster.training.data import Layout
 
 N_VALUES, LIMIT = 17, 2.0  # of a continuous code under the slider; training sees half of the range
-N_WALKS = 20  # draws beside each other under a slider, at most
+N_WALKS = 20  # largest number of draws below a slider
 
 
 class ClusterPart(NamedTuple):
-    """One cluster: its size, indices of its surest and least sure members, and drawn rows."""
+    """One cluster: its size, indices of its most and least certain members, and drawn rows."""
 
     size: int
     surest: np.ndarray
@@ -34,7 +34,7 @@ class ClusterPart(NamedTuple):
 
 
 class Map(NamedTuple):
-    """Rows in the plane: their indices in X (n,), and places (n, 2) with the variance they keep."""
+    """Rows on the map: their indices in X (n,), their places (n, 2), and the variance kept."""
 
     indices: np.ndarray
     places: np.ndarray
@@ -42,37 +42,37 @@ class Map(NamedTuple):
 
 
 class ClusterReport:
-    """One page of HTML that shows what a fitted clusterer found; it needs no network.
+    """One HTML page that shows the clusters of a fitted clusterer; it works offline.
 
-    Use :meth:`from_estimator` to make one, and :meth:`save` to write it. The page has each
-    cluster's size, its surest and least sure members with their row numbers, and drawn members; a
-    map of rows, which show under the pointer; what each code changes, under a slider; and how
-    training went. Of a table, rows are shown by their columns.
+    Use :meth:`from_estimator` to make one, and :meth:`save` to write it. The page shows the size of
+    each cluster, its most and least certain members with their row numbers, and drawn members; a
+    map of rows, each of which is shown under the mouse pointer; the effect of each code, with a
+    slider; and curves of the training. Rows of a table are shown by their columns.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
         The rows of X.
     layout : Layout
-        How they hold images, if they do.
+        Layout of the images, if rows are images.
     feature_names : list of str
-        Names of their columns.
+        Names of the columns.
     labels, certainty : ndarray of shape (n_samples,)
         Cluster of each row, and its probability.
     clusters : list of ClusterPart
-        What there is to see of each cluster.
+        Members of each cluster.
     map : Map
-        Rows in the plane.
+        Rows on the map.
     profile : ndarray of shape (n_clusters, n_features) or None
-        Of a table, the means of standardised columns.
+        For a table, the means of standardised columns.
     traversals : dict of str to Traversal
-        What each code changes.
+        Rows drawn for the values of each code.
     history : list of dict
-        One an epoch.
+        One dict for each epoch.
 
     See Also
     --------
-    ClusterDisplay : The clusters alone, as one picture.
+    ClusterDisplay : Only the clusters, as one picture.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class ClusterReport:
         max_rows: int = 20_000,
         random_state: int | np.random.RandomState | None = 0,
     ) -> Self:
-        """Look at a fitted clusterer.
+        """Make the report of a fitted clusterer.
 
         Parameters
         ----------
@@ -131,11 +131,11 @@ class ClusterReport:
         X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
             Rows from which members are taken.
         n_members : int, default=8
-            Number of surest members of a cluster, of least sure ones, and of drawn ones.
+            Number of most certain, of least certain and of drawn members of each cluster.
         max_rows : int, default=20_000
-            Rows on the map, at most: of more, as many are drawn.
+            Largest number of rows on the map. If X has more, rows are chosen at random.
         random_state : int, RandomState or None, default=0
-            Seed of what is drawn.
+            Seed of all random choices.
 
         Returns
         -------
@@ -148,9 +148,9 @@ class ClusterReport:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it is no InfoGANClusterer.
+            If the estimator is not an InfoGANClusterer.
         ValueError
-            If rows are not like those of fit, or images of other than 1, 3 or 4 channels.
+            If X does not match the X of fit, or images do not have 1, 3 or 4 channels.
         """
         require_bokeh(f"{cls.__name__}.from_estimator")
         check_fitted(estimator, InfoGANClusterer)
@@ -189,7 +189,7 @@ class ClusterReport:
         )
 
     def to_html(self) -> str:
-        """The page.
+        """The page as text.
 
         Returns
         -------
@@ -200,23 +200,23 @@ class ClusterReport:
         return page(self)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the page to a file, as a whole: after an error what was there before stays.
+        """Write the page to a file. If that fails, an older file is not changed.
 
         Parameters
         ----------
         path : path-like
-            Where to write; its folder must exist.
+            Name of the file; its folder must exist.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If the file cannot be written.
         """
         write_file(Path(path).resolve(), self.to_html().encode())
 
 
 def require_bokeh(caller: str) -> None:
-    """Raise an ImportError that names the extra where bokeh is missing."""
+    """Raise an ImportError that names the extra if bokeh is missing."""
     require(caller, "report", "bokeh")
 
 
@@ -225,7 +225,7 @@ def _flat(rows: Any) -> np.ndarray:
 
 
 def _map_of(estimator: InfoGANClusterer, rows: np.ndarray, max_rows: int, seed: int) -> Map:
-    """Principal components of the trunk's features."""
+    """A map of rows by principal components of the trunk's features."""
     indices = np.arange(len(rows))
     if len(rows) > max_rows:
         rng = np.random.RandomState(seed)

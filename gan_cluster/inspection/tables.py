@@ -1,4 +1,4 @@
-"""Clusters of a table, a row each: what their columns are like, and which classes they hold."""
+"""Pictures of clusters, one row each: means of table columns, and counts of known classes."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -19,7 +19,7 @@ from gan_cluster.metrics.clustering import check_labels, contingency
 
 
 def profile(rows: np.ndarray, labels: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means and quartiles of standardised columns in each cluster, NaN in an empty one."""
+    """Means and quartiles of standardised columns in each cluster, NaN for empty clusters."""
     largest = np.abs(rows).max(axis=0)  # or squares of very large or small units would overflow
     rows = StandardScaler().fit_transform(rows / np.where(largest == 0, 1.0, largest))
     means = np.full((n_clusters, rows.shape[1]), np.nan)
@@ -33,18 +33,18 @@ def profile(rows: np.ndarray, labels: np.ndarray, n_clusters: int) -> tuple[np.n
 
 @documented
 class ProfileDisplay:
-    """Picture of clusters of a table: how each column differs in a cluster from all rows.
+    """Picture of clusters of a table: how the columns of each cluster differ from all rows.
 
     Use :meth:`from_estimator` to make one. Columns are standardised over all rows: 0 is the mean of
-    all, 1 a standard deviation more. Colours are the means of clusters; below each mean stand the
-    quartiles, between which half of the cluster lies.
+    all rows, and 1 is one standard deviation above it. Colours show the means of clusters. Below
+    each mean are the first and third quartiles of the cluster.
 
     Parameters
     ----------
     means : ndarray of shape (n_clusters, n_features)
-        Of each column in each cluster, NaN in an empty one.
+        Mean of each column in each cluster, NaN for empty clusters.
     quartiles : ndarray of shape (n_clusters, n_features, 2)
-        The first and the third one.
+        The first and the third quartile.
     feature_names : sequence of str
         Names of the columns.
 
@@ -54,7 +54,7 @@ class ProfileDisplay:
 
     See Also
     --------
-    ClusterDisplay : The same question asked of images.
+    ClusterDisplay : Clusters of images.
 
     Examples
     --------
@@ -85,14 +85,14 @@ class ProfileDisplay:
         estimator : InfoGANClusterer
             Fitted to a table.
         X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
-            Rows of which the profiles are taken.
+            Rows from which means and quartiles are computed.
         include_values : bool, default=True
-            Whether numbers stand on the colours; many columns leave no room for them.
+            Whether to write numbers into the cells; many columns leave no room for them.
         [ax]
 
         [raises]
         ValueError
-            If its rows are images.
+            If rows are images.
         """
         check_estimator(cls, estimator, InfoGANClusterer)
         if estimator.model_.layout.image_shape is not None:
@@ -111,7 +111,7 @@ class ProfileDisplay:
         Parameters
         ----------
         include_values : bool, default=True
-            Whether numbers stand on the colours.
+            Whether to write numbers into the cells.
         [ax]
         """
         texts = np.full(self.means.shape, "", dtype=object)
@@ -130,10 +130,10 @@ class ProfileDisplay:
 class ConfusionDisplay(Display):
     """Picture of clusters against known classes: how many rows of each class a cluster holds.
 
-    Use :meth:`from_estimator` or :meth:`from_predictions` to make one. Columns stand in the order
-    in which classes match clusters best, by the Hungarian method, and what has no match comes last,
-    so that a good clustering is a dark diagonal. Unlike
-    :class:`sklearn.metrics.ConfusionMatrixDisplay` there may be more clusters than classes, or
+    Use :meth:`from_estimator` or :meth:`from_predictions` to make one. The Hungarian method matches
+    clusters and classes. Matched ones come first, in the same order, so that a good clustering
+    gives a dark diagonal; the others come last. Unlike in
+    :class:`sklearn.metrics.ConfusionMatrixDisplay`, there may be more clusters than classes, or
     fewer.
 
     Parameters
@@ -151,7 +151,7 @@ class ConfusionDisplay(Display):
 
     See Also
     --------
-    gan_cluster.metrics.clustering_accuracy : Share of rows in the cells that are matched.
+    gan_cluster.metrics.clustering_accuracy : Share of rows in the matched cells.
 
     Examples
     --------
@@ -190,7 +190,7 @@ class ConfusionDisplay(Display):
         Returns
         -------
         display : ConfusionDisplay
-            With the picture drawn. Clusters that hold no row are left out.
+            With the picture drawn. Clusters without rows are left out.
 
         [raises]
         ValueError
@@ -218,8 +218,8 @@ class ConfusionDisplay(Display):
         ImportError
             If matplotlib is missing.
         ValueError
-            If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
-            classes but continuous.
+            If the two differ in length, are empty, are not one-dimensional, hold NaN, or are
+            continuous.
         """
         require_matplotlib(f"{cls.__name__}.from_predictions")
         counts = contingency(labels_true, labels_pred).T

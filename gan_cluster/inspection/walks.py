@@ -1,4 +1,4 @@
-"""WalkDisplay: what the generator makes of what lies between points of its latent space."""
+"""WalkDisplay: images generated between points of the latent space."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -27,21 +27,21 @@ PARALLEL = 1e-6  # sine of an angle below which there is no arc
 
 @documented
 class WalkDisplay(Display):
-    """Picture of walks in the latent space: a row a walk, from one point to the next.
+    """Picture of walks in the latent space: each row is a walk from one point to the next.
 
-    Use :meth:`from_estimator` to make one. Noise goes along an arc, as the noise of a normal prior
-    does not come near its mean [1]_; continuous codes go along a line; categorical ones are held.
-    Where neighbours in a row are alike, and all of them could be real, the generator has learned
-    more than single rows [2]_.
+    Use :meth:`from_estimator` to make one. Noise moves along an arc, because noise from a normal
+    prior is rarely near its mean [1]_. Continuous codes move along a line. Categorical codes are
+    fixed. If images change gradually along a row, and all of them look real, the generator has
+    not just memorised single rows [2]_.
 
     Parameters
     ----------
     images : ndarray of shape (n_rows, n_images, height, width, channels)
         With 1 (grey), 3 or 4 channels and values from 0 to 1.
     points : ndarray of shape (n_points,)
-        Columns in which the points themselves stand.
+        Columns that show the points themselves.
     clusters : sequence of int, default=None
-        The cluster of each row, where there are clusters.
+        The cluster of each row, if there are clusters.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ class WalkDisplay(Display):
 
     See Also
     --------
-    TraversalDisplay : Changes one code alone.
-    gan_cluster.InfoGANClusterer.generate : Draws the images.
+    TraversalDisplay : Changes only one code.
+    gan_cluster.InfoGANClusterer.generate : Generates the images.
 
     References
     ----------
@@ -96,22 +96,22 @@ class WalkDisplay(Display):
         estimator : InfoGANClusterer or GANFeatureExtractor
             Fitted to images.
         points : sequence of pairs (codes, noise), default=None
-            At least two, each with codes of shape (n_rows, n_codes) and noise of shape (n_rows,
-            noise_dim) as :meth:`~gan_cluster.InfoGANClusterer.generate` takes them: a row leads
-            through the same row of all points, which have the same categorical codes there. None
-            draws two points, with the clusters in turn.
+            At least two points, each with codes of shape (n_rows, n_codes) and noise of shape
+            (n_rows, noise_dim) as in :meth:`~gan_cluster.InfoGANClusterer.generate`. Walk i goes
+            through row i of every point; categorical codes must be the same in these rows. None
+            draws two random points, with the clusters in turn.
         n_rows : int, default=10
-            Number of walks where points are drawn.
+            Number of walks if points are random.
         n_steps : int, default=8
-            Steps from a point to the next.
+            Number of steps from one point to the next.
         random_state : int, RandomState or None, default=0
-            Seed of the draws.
+            Seed of the random points.
         [ax]
 
         [raises]
         ValueError
-            If there are fewer than two points, codes or noise have another shape or values that
-            there are not, or rows are not images of 1, 3 or 4 channels.
+            If there are fewer than two points; if codes or noise have a wrong shape or invalid
+            values; if rows are not images with 1, 3 or 4 channels.
         """
         check_estimator(cls, estimator)
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
@@ -150,9 +150,9 @@ class WalkDisplay(Display):
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """The point at a share of the arc between vectors (n, dim), as in White (2016).
+    """The point at a given share of the arc between vectors (n, dim), as in White (2016).
 
-    Where two point in the same or in opposite directions there is no arc, and it is a line.
+    Vectors in the same or in opposite directions have no arc; a line is used for them.
 
     >>> import numpy as np
     >>> slerp(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 0.5).round(3)
@@ -176,7 +176,7 @@ def _way(
     n_steps: int,
     between: Callable[[np.ndarray, np.ndarray, float], np.ndarray],
 ) -> list[np.ndarray]:
-    """The points (n_points, n_rows, width) and those between them, in order."""
+    """The points (n_points, n_rows, width) and the steps between them, in order."""
     steps = [
         between(start, end, step / n_steps)
         for start, end in pairwise(points)

@@ -1,4 +1,4 @@
-"""Scores against classes of rows, factors behind a representation, and members of clusters."""
+"""Scores of clusterings, of representations with known factors, and of generated rows."""
 
 from gan_cluster.metrics.centrality import model_centrality
 from gan_cluster.metrics.clustering import (

@@ -1,4 +1,4 @@
-"""Which of several models to keep where no factor is known: the one that the others agree with."""
+"""Choose among several models when no factors are known: keep the one that others agree with."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -20,35 +20,36 @@ def model_centrality(
 ) -> np.ndarray:
     """ModelCentrality: how well each model's continuous codes match those of the others.
 
-    Models that disentangle do so alike, those that do not each in a way of its own; so the most
-    central model is likely to be a disentangled one. Each model in turn is taken for the truth:
-    it generates rows that share the value of one of its codes, another model reads them, and
-    :func:`factor_vae_score` is asked of what was read. No label and no row of data is used.
+    Models with disentangled codes are similar to each other; other models are each different. So
+    the most central model is likely to be disentangled. Each model in turn serves as the reference:
+    it generates rows that share the value of one of its codes, another model encodes them, and
+    the codes are scored as by :func:`factor_vae_score`. No labels and no rows of data are used.
 
     Parameters
     ----------
     estimators : iterable of InfoGANClusterer or GANFeatureExtractor
-        At least two, fitted on rows of one kind, each with two continuous codes or more.
+        At least two, fitted on rows of the same kind, each with at least two continuous codes.
     n_votes : int, default=400
-        Of each pair of models, as in :func:`factor_vae_score`; of 64 rows each.
+        Number of votes for each pair of models, as in :func:`factor_vae_score`. Each vote uses 64
+        rows.
     random_state : int, RandomState or None, default=None
-        Of the draws.
+        Seed of the generated rows.
 
     Returns
     -------
     centrality : ndarray of shape (n_models,)
-        Mean over all other models of the score that each of the two has when the other is taken
-        for the truth: from 1 / n_continuous for chance to 1. The largest is the model to keep.
+        For each model, the mean score with all other models, where each of the two serves once as
+        the reference: from 1 / n_continuous for chance to 1. Keep the model with the largest value.
 
     Raises
     ------
     NotFittedError
         If a model is not fitted.
     ValueError
-        If there are fewer than two models, one has fewer than two continuous codes, ``n_votes`` is
-        below 2, or a model cannot read the rows of another.
+        If there are fewer than two models, a model has fewer than two continuous codes,
+        ``n_votes`` is below 2, or a model cannot read the rows of another.
     TypeError
-        If a model is no estimator of this library, or ``n_votes`` no integer.
+        If a model is not an estimator of this library, or ``n_votes`` is not an integer.
 
     References
     ----------
@@ -109,7 +110,7 @@ def _scores_by(
     n_votes: int,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Scores of all models on rows that one of them makes, its codes being the known factors."""
+    """Scores of all models on rows that one of them generates, with its codes as known factors."""
     chosen = rng.randint(len(columns), size=n_votes)
     held = rng.uniform(-1, 1, size=n_votes)
     means: list[list[np.ndarray]] = [[] for _ in estimators]
@@ -126,7 +127,7 @@ def _scores_by(
 
 
 def _held_code_accuracy(codes: np.ndarray, chosen: np.ndarray) -> float:
-    """Whether the coordinate that varies least within a group tells which code it shares."""
+    """How often the coordinate that varies least in a group identifies the code it shares."""
     spread = codes.std(0)
     alive = spread > DEAD * spread.max()
     if not alive.any():

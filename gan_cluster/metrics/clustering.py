@@ -1,4 +1,4 @@
-"""Scores of a clustering against known classes; scikit-learn has NMI and ARI already."""
+"""Scores of a clustering against known classes; NMI and ARI are in scikit-learn."""
 
 from numbers import Number
 from typing import Any
@@ -14,17 +14,17 @@ SUM_TOLERANCE = 1e-3  # probabilities may be float32, or rounded
 
 
 def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
-    """Share of rows that are right under the best one-to-one match of clusters and classes.
+    """Share of correct rows under the best one-to-one match of clusters and classes.
 
-    The match is found by the Hungarian method [1]_, as in most work on clustering images [2]_.
-    Where there are more clusters than classes, the rows of clusters left over count as wrong.
+    The match is found by the Hungarian method [1]_, as in most work on image clustering [2]_.
+    If there are more clusters than classes, the rows of clusters without a match count as wrong.
 
     Parameters
     ----------
     labels_true : array-like of shape (n_samples,)
         Class of each row; numbers or strings.
     labels_pred : array-like of shape (n_samples,)
-        Cluster of each row; how clusters are named does not matter.
+        Cluster of each row; the names of clusters do not matter.
 
     Returns
     -------
@@ -34,13 +34,13 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
-        classes but continuous.
+        If the two differ in length, are empty, are not one-dimensional, hold NaN, or are
+        continuous.
 
     See Also
     --------
-    sklearn.metrics.normalized_mutual_info_score : Does without a match.
-    sklearn.metrics.adjusted_rand_score : Pairs of rows, adjusted for chance.
+    sklearn.metrics.normalized_mutual_info_score : Needs no match.
+    sklearn.metrics.adjusted_rand_score : Compares pairs of rows, adjusted for chance.
 
     References
     ----------
@@ -63,18 +63,18 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
 
 
 def purity(labels_true: Any, labels_pred: Any) -> float:
-    """Share of rows whose class is the most frequent one of their cluster.
+    """Share of rows whose class is the most frequent one in their cluster.
 
-    Never below the accuracy, and 1 when every row is a cluster of its own: compare only
-    clusterings with the same number of clusters. See Manning, Raghavan & Schuetze (2008),
-    Introduction to Information Retrieval, section 16.3.
+    Purity is never below :func:`clustering_accuracy`, and it is 1 if every row is a cluster of its
+    own. So compare only clusterings with the same number of clusters. See Manning, Raghavan &
+    Schuetze (2008), Introduction to Information Retrieval, section 16.3.
 
     Parameters
     ----------
     labels_true : array-like of shape (n_samples,)
         Class of each row; numbers or strings.
     labels_pred : array-like of shape (n_samples,)
-        Cluster of each row; how clusters are named does not matter.
+        Cluster of each row; the names of clusters do not matter.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, are not one-dimensional, or some are NaN or no
-        classes but continuous.
+        If the two differ in length, are empty, are not one-dimensional, hold NaN, or are
+        continuous.
 
     Examples
     --------
@@ -100,12 +100,13 @@ def purity(labels_true: Any, labels_pred: Any) -> float:
 
 
 def expected_calibration_error(labels_true: Any, probabilities: Any, n_bins: int = 15) -> float:
-    """How far probabilities of clusters are from the share of rows that are right.
+    """How far the probabilities of clusters are from the share of correct rows.
 
-    Rows are sorted into bins of equal width by the probability of their most probable cluster. The
-    error is the mean over rows of the difference between that probability and the share of right
-    rows in their bin [1]_. A row is right if its most probable cluster is matched with its class,
-    as by :func:`clustering_accuracy`.
+    Rows are sorted into bins of equal width by the probability of their most probable cluster. For
+    each bin, the mean of these probabilities is compared with the share of correct rows. The error
+    is the mean of the differences, weighted by the number of rows in each bin [1]_. A row is
+    correct if its most probable cluster is matched with its class, as in
+    :func:`clustering_accuracy`.
 
     Parameters
     ----------
@@ -119,20 +120,20 @@ def expected_calibration_error(labels_true: Any, probabilities: Any, n_bins: int
     Returns
     -------
     error : float
-        Between 0 and 1, 0 if rows of any probability are right as often as it says.
+        Between 0 and 1; 0 if the share of correct rows equals the probability in every bin.
 
     Raises
     ------
     TypeError
-        If ``n_bins`` is no integer.
+        If ``n_bins`` is not an integer.
     ValueError
-        If classes are such as :func:`clustering_accuracy` refuses; if probabilities have another
-        number of rows, are not finite, lie outside 0 to 1 or do not sum to 1; if ``n_bins`` is not
+        If classes are not valid for :func:`clustering_accuracy`; if probabilities have another
+        number of rows, are not finite, are outside 0 to 1 or do not sum to 1; if ``n_bins`` is not
         positive.
 
     See Also
     --------
-    clustering_accuracy : The share of all rows that are right.
+    clustering_accuracy : The share of correct rows.
 
     References
     ----------
@@ -141,7 +142,7 @@ def expected_calibration_error(labels_true: Any, probabilities: Any, n_bins: int
 
     Examples
     --------
-    Half of the rows whose cluster has a probability of .8 are right:
+    Half of the rows whose cluster has a probability of .8 are correct:
 
     >>> from gan_cluster.metrics import expected_calibration_error
     >>> sure, unsure = [1.0, 0.0], [0.2, 0.8]

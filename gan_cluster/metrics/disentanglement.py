@@ -1,4 +1,4 @@
-"""How well each coordinate of a representation stands for one known factor, from 0 to 1."""
+"""Disentanglement scores: how well each coordinate of a representation shows one known factor."""
 
 from functools import partial
 from numbers import Integral
@@ -20,16 +20,16 @@ from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
 
 TINY = 1e-12
-DEAD = 0.05  # of the largest standard deviation: coordinates that vary less say nothing
+DEAD = 0.05  # of the largest standard deviation: coordinates that vary less are left out
 FOLDS = 3
-LEAVES = (1, 0.02, 0.05, 0.1)  # rows, or shares of them, that a leaf has at least
+LEAVES = (1, 0.02, 0.05, 0.1)  # least number of rows in a leaf, or share of rows
 MIN_VOTES = 20
-GROUP = 64  # rows that share a factor, of which a variance or a difference is taken
+GROUP = 64  # rows that share a factor, for a variance or a difference
 
 TEXTS = {
     "data": """\
 codes : array-like of shape (n_samples, n_codes)
-    The representation, such as what ``transform`` or a posterior gives.
+    The representation of rows, such as the result of ``transform`` or the mean of ``encode``.
 factors : array-like of shape (n_samples, n_factors)
     Known factors with discrete values.
 """,
@@ -37,8 +37,8 @@ factors : array-like of shape (n_samples, n_factors)
 Raises
 ------
 ValueError
-    If lengths differ, values are not finite, a factor has one value only, or more values than
-    half the rows, as a continuous one does.
+    If lengths differ, values are not finite, or a factor has only one value or more values than
+    half the number of rows, as a continuous factor has.
 """,
 }
 documented = partial(filled, texts=TEXTS)
@@ -64,23 +64,24 @@ def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
 
 @documented
 def mutual_information_gap(codes: Any, factors: Any, n_bins: int = 20) -> float:
-    """MIG: by how much the most informative coordinate is ahead of the next (Chen et al., 2018).
+    """MIG: the lead of the most informative coordinate over the next one (Chen et al., 2018).
 
-    For each factor the difference of the two largest mutual informations with a coordinate, as a
-    share of the factor's entropy; the mean over factors.
+    For each factor, the mutual information with each coordinate is computed. The gap is the
+    difference of the two largest values, divided by the entropy of the factor. The score is the
+    mean gap over factors.
 
     Parameters
     ----------
     [data]
     n_bins : int, default=20
-        Equally wide bins of each coordinate, at least 2; one of integers that repeat, as those of
-        factors do, is left as it is.
+        Number of bins of equal width for each coordinate, at least 2. A coordinate of integers that
+        repeat, as factors have, is not binned.
 
     Returns
     -------
     score : float
-        From 0 to 1. With few rows for many values any two columns seem to share information, so
-        that factors themselves fall short of 1.
+        From 0 to 1. With few rows and many values, any two columns seem to share information. The
+        factors themselves then have a score below 1.
 
     [raises]
 
@@ -119,11 +120,11 @@ def _binned(column: np.ndarray, n_bins: int) -> np.ndarray:
 
 @documented
 def separated_attribute_predictability(codes: Any, factors: Any) -> float:
-    """SAP: by how much the most predictive coordinate is ahead of the next (Kumar et al., 2018).
+    """SAP: the lead of the most predictive coordinate over the next one (Kumar et al., 2018).
 
-    For each factor the difference of the two best accuracies with which one coordinate alone
-    predicts it, by thresholds on it, in cross-validation; the mean over factors. Accuracies are
-    counted from what guessing reaches, 0, to 1, so that scores are not those of other programs.
+    For each factor, each single coordinate predicts it by thresholds, in cross-validation.
+    The gap is the difference of the two best accuracies. The score is the mean gap over factors.
+    Accuracies are scaled so that guessing has 0, so the scores differ from those of other programs.
 
     Parameters
     ----------
@@ -137,8 +138,8 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, a factor has one value only, or fewer than three
-        rows have one of its values; for a continuous factor.
+        If lengths differ, values are not finite, a factor is continuous or has only one value, or
+        a value of a factor has fewer than three rows.
 
     References
     ----------
@@ -167,7 +168,7 @@ def separated_attribute_predictability(codes: Any, factors: Any) -> float:
 
 
 def _predictability(column: np.ndarray, factor: np.ndarray, guess: float) -> float:
-    """Cross-validated accuracy of thresholds on a coordinate, 0 for guessing and 1 at best."""
+    """Cross-validated accuracy of thresholds on a coordinate, scaled so that guessing has 0."""
     thresholds = DecisionTreeClassifier(max_leaf_nodes=2 * (factor.max() + 1), random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)  # rows may be sorted
     accuracy = cross_val_score(thresholds, column[:, None], factor, cv=folds).mean()
@@ -178,23 +179,25 @@ def _predictability(column: np.ndarray, factor: np.ndarray, guess: float) -> flo
 def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
     """DCI: disentanglement, completeness and informativeness (Eastwood & Williams, 2018).
 
-    A random forest predicts each factor from all coordinates; importances of coordinates say
-    whether each serves one factor (disentanglement), whether each factor is served by one
-    (completeness), and its accuracy on held-out rows how much is there (informativeness). As in
-    the paper the depth of trees is chosen by rows that they have not seen: grown to the end, trees
-    would sort what noise is left by coordinates that say nothing.
+    A random forest predicts each factor from all coordinates. The importances of coordinates show
+    whether each coordinate is used for only one factor (disentanglement), and whether each factor
+    needs only one coordinate (completeness). The accuracy on held-out rows shows how well factors
+    can be predicted (informativeness). As in the paper, the size of trees is chosen on rows that
+    they were not trained on: fully grown trees would fit noise with coordinates that carry no
+    information.
 
     Parameters
     ----------
     [data]
     random_state : int, RandomState or None, default=None
-        Of the forests and the held-out third.
+        Seed of the forests and of the choice of held-out rows, a third of all.
 
     Returns
     -------
     scores : dict of str to float
-        ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1. Of one
-        coordinate alone completeness is 1, and so is disentanglement for one factor alone.
+        ``disentanglement``, ``completeness`` and ``informativeness``, each from 0 to 1. If there
+        is only one coordinate, completeness is 1; if there is only one factor, disentanglement is
+        1.
 
     [raises]
 
@@ -227,7 +230,7 @@ def dci(codes: Any, factors: Any, random_state: Any = None) -> dict[str, float]:
 
 
 def _forest(codes: np.ndarray, factor: np.ndarray, seed: int) -> RandomForestClassifier:
-    """One whose leaves are as large as is best for rows out of the bag of each tree."""
+    """A random forest with the leaf size that predicts out-of-bag rows best."""
     settings = {"max_features": None, "oob_score": True, "random_state": seed}
     forests = [
         RandomForestClassifier(50, min_samples_leaf=leaf, **settings).fit(codes, factor)
@@ -237,7 +240,7 @@ def _forest(codes: np.ndarray, factor: np.ndarray, seed: int) -> RandomForestCla
 
 
 def _concentration(weights: np.ndarray) -> float:
-    """1 - entropy of each row as a share of its ceiling, rows weighed by their sums."""
+    """Mean of 1 - entropy / maximal entropy over rows, weighted by the sums of rows."""
     if weights.shape[1] == 1:
         return float(weights.any())
     rows = weights + TINY
@@ -249,24 +252,25 @@ def _concentration(weights: np.ndarray) -> float:
 def factor_vae_score(
     codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None
 ) -> float:
-    """Whether the coordinate that varies least tells which factor was held (Kim & Mnih, 2018).
+    """FactorVAE score: whether the coordinate that varies least identifies a fixed factor.
 
-    A vote: rows that share the value of one factor, and the coordinate whose variance among
-    them, as a share of that over all rows, is the smallest. The accuracy of the majority of votes.
-    It is 1 wherever each factor moves one coordinate least, which some mixtures do, too: MIG asks
-    for more.
+    For each vote, rows are chosen that share the value of one factor. The vote is for the
+    coordinate with the smallest variance among them, relative to its variance over all rows. Half
+    of the votes give a majority factor for each coordinate; the score is its accuracy on the
+    other half (Kim & Mnih, 2018). Some mixtures of factors also reach 1;
+    :func:`mutual_information_gap` is stricter.
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
-        In one unit: coordinates that vary less than a twentieth of what the one that varies most
-        does are left out.
+        The representation, with coordinates in the same unit. Coordinates whose standard
+        deviation is less than a twentieth of the largest one are left out.
     factors : array-like of shape (n_samples, n_factors)
         Known factors with discrete values.
     n_votes : int, default=800
-        At least 20; half of them choose the majority, half are scored.
+        Number of votes, at least 20; half of them determine the majority, half are scored.
     random_state : int, RandomState or None, default=None
-        Of the draws.
+        Seed of the votes.
 
     Returns
     -------
@@ -300,12 +304,12 @@ def factor_vae_score(
 
 
 def _least(variances: np.ndarray, rng: np.random.RandomState) -> int:
-    """Which is the least; a random one of several."""
+    """Index of the smallest variance; a random one if several are equal."""
     return int(rng.choice(np.flatnonzero(variances == variances.min())))
 
 
 def majority_accuracy(least: np.ndarray, chosen: np.ndarray) -> float:
-    """How often the majority of the first half of votes for a coordinate is right in the second."""
+    """Accuracy, on the second half of votes, of the majority of the first half."""
     half = len(chosen) // 2
     counts = np.zeros((least.max() + 1, chosen.max() + 1))
     np.add.at(counts, (least[:half], chosen[:half]), 1)
@@ -314,19 +318,19 @@ def majority_accuracy(least: np.ndarray, chosen: np.ndarray) -> float:
 
 @documented
 def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: Any = None) -> float:
-    """Whether mean differences between rows tell which factor they share (Higgins et al., 2017).
+    """BetaVAE score: whether differences between rows identify the factor that they share.
 
-    Rows are paired with rows that share the value of one factor; a linear classifier predicts
-    the factor from the mean absolute differences of coordinates. Mixtures of factors can be told
-    by these, too: of all scores here it asks least.
+    Rows are paired with rows that share the value of one factor. A linear classifier predicts this
+    factor from the mean absolute differences of coordinates (Higgins et al., 2017). Mixtures of
+    factors can have a high score, too: of all scores here, this one is the least strict.
 
     Parameters
     ----------
     [data]
     n_votes : int, default=800
-        At least 20; half of them train the classifier, half are scored.
+        Number of votes, at least 20; half of them train the classifier, half are scored.
     random_state : int, RandomState or None, default=None
-        Of the draws.
+        Seed of the pairs.
 
     Returns
     -------
@@ -336,8 +340,9 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, a factor has one value only, or more values than
-        half the rows, as a continuous one does, or repeats none in a random half of few rows.
+        If lengths differ, values are not finite, or a factor has only one value or more values
+        than half the number of rows, as a continuous factor has; if there are so few rows that a
+        random half has no value of a factor twice.
 
     References
     ----------
@@ -373,7 +378,7 @@ def beta_vae_score(codes: Any, factors: Any, n_votes: int = 800, random_state: A
 
 
 def _pairs(factor: np.ndarray, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Rows, drawn with replacement, and for each another one of the same value of a factor."""
+    """Random rows, with replacement, and for each row another one with the same factor value."""
     order = np.argsort(factor, kind="stable")
     sizes = np.bincount(factor)
     first = (np.cumsum(sizes) - sizes)[factor[order]]  # of each row's value, among those in order
@@ -389,39 +394,39 @@ def _linear_classifier() -> Pipeline:
 
 
 def _sharing(factor: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Indices of two rows or more that share one value of a factor."""
+    """Indices of at least two rows that share one value of a factor."""
     shared = np.flatnonzero(np.bincount(factor)[factor] > 1)
     rows = np.flatnonzero(factor == factor[rng.choice(shared)])
     return rng.choice(rows, size=min(GROUP, len(rows)), replace=False)
 
 
 def code_probe(codes: Any, noise: Any, y: Any, random_state: Any = None) -> dict[str, float]:
-    """How well a linear classifier reads classes from codes, and from the noise beside them.
+    """How well a linear classifier predicts classes from codes, and from noise.
 
-    A generator that keeps what matters in its codes lets classes be read from those and not from
-    its noise.
+    If the codes hold what matters, classes can be predicted from the codes, and not from the noise.
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_codes)
-        The codes of rows that were generated, categories one-hot, or read from rows.
+        The codes of generated rows, with categories one-hot, or codes that were read from rows.
     noise : array-like of shape (n_samples, noise_dim)
         The noise of the same rows.
     y : array-like of shape (n_samples,)
-        Classes of the rows, by a classifier that is trusted.
+        Classes of the rows, by a classifier that you trust.
     random_state : int, RandomState or None, default=None
-        Of the held-out third.
+        Seed of the choice of held-out rows, a third of all.
 
     Returns
     -------
     scores : dict of str to float
-        Held-out accuracy from ``codes`` and from ``noise``, and that of ``guess``.
+        Accuracy on held-out rows from ``codes`` and from ``noise``, and ``guess``, the accuracy of
+        always predicting the most frequent class.
 
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, there is one class only, or one of a single row,
-        or classes are continuous.
+        If lengths differ, values are not finite, there is only one class, a class has a single
+        row, or classes are continuous.
 
     Examples
     --------

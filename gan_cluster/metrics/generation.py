@@ -1,4 +1,4 @@
-"""What a generator draws of each cluster beside its real members; no label but the clusters'."""
+"""Scores that compare the generated rows of each cluster with its real rows; no classes needed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,37 +14,37 @@ from gan_cluster._docs import filled
 from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
 
-JUDGES, BALL = 3, 5  # neighbours that vote, and that a ball reaches to
+JUDGES, BALL = 3, 5  # number of neighbours that vote, and for the radius of a ball
 
 TEXTS = {
     "data": """\
 X : array-like of shape (n_samples, n_features)
-    Real rows: pixels, columns in units that compare, or features such as ``transform`` gives.
+    Real rows: pixels, columns in comparable units, or features such as those of ``transform``.
 labels : array-like of shape (n_samples,)
-    Cluster of each, as ``labels_`` or ``predict`` say.
+    Cluster of each real row, from ``labels_`` or ``predict``.
 drawn : array-like of shape (n_drawn, n_features)
     Generated rows.
 drawn_labels : array-like of shape (n_drawn,)
-    Cluster that each was drawn of.
+    Cluster from which each generated row was drawn.
 """,
     "ball": """\
 n_neighbors : int, default=5
-    Nearest real rows to which a ball reaches.
+    The radius of a ball is the distance to this nearest real row.
 """,
     "compared": """\
 random_state : int, RandomState or None, default=0
-    Of which rows are compared.
+    Seed of the choice of rows that are compared.
 """,
     "raises": """\
 Raises
 ------
 ValueError
-    If lengths or numbers of features differ, values are not finite, or rows were drawn of a
-    cluster that no real row is of.
+    If lengths or numbers of features differ, values are not finite, or rows were drawn from a
+    cluster without real rows.
 """,
     "equal": """\
-As many of a cluster's real rows as were drawn are taken at random, or of both as many as there are
-of the fewer.
+For each cluster, the same number of real and of generated rows is compared: as many as the smaller
+group has, chosen at random from the larger one.
 """,
 }
 documented = partial(filled, texts=TEXTS)
@@ -55,22 +55,22 @@ Parts = dict[Any, tuple[np.ndarray, np.ndarray]]
 def cluster_fidelity(
     X: Any, labels: Any, drawn: Any, drawn_labels: Any, *, n_neighbors: int = JUDGES
 ) -> dict[Any, float]:
-    """Share of the rows drawn of each cluster that their nearest real rows say are of it.
+    """Share of the generated rows of each cluster whose nearest real rows are in that cluster.
 
-    The nearest real rows of all clusters vote. It is the accuracy on generated rows of a
-    classifier of real ones (Shmelkov, Schmid & Alahari, 2018: GAN-test), whose classes are the
-    clusters.
+    The nearest real rows vote for their clusters. This is GAN-test (Shmelkov, Schmid & Alahari,
+    2018) with clusters as classes: the accuracy, on generated rows, of a classifier that was
+    trained on real rows.
 
     Parameters
     ----------
     [data]
     n_neighbors : int, default=3
-        Real rows that vote on each.
+        Number of real rows that vote for each generated row.
 
     Returns
     -------
     fidelity : dict of float
-        From 0 to 1 for each cluster of which rows were drawn.
+        From 0 to 1 for each cluster with generated rows.
 
     [raises]
 
@@ -96,11 +96,12 @@ def cluster_fidelity(
 def cluster_variety(
     X: Any, labels: Any, drawn: Any, drawn_labels: Any, *, random_state: Any = 0
 ) -> dict[Any, float]:
-    """How far apart the rows drawn of each cluster lie, beside its real rows.
+    """Distances between the generated rows of each cluster, relative to those of its real rows.
 
-    The median distance of a drawn row to the nearest other of its cluster, divided by that among
-    real rows: 0 for one row over and over, 1 for rows as different as real ones. A pair of copies
-    is what the birthday paradox test of a GAN's support looks for (Arora, Risteski & Zhang, 2018).
+    The median distance of a generated row to the nearest other one of its cluster, divided by the
+    same median of real rows: 0 if all generated rows are equal, 1 if they differ as much as real
+    rows. Near copies among generated rows are also what the birthday paradox test of GANs looks for
+    (Arora, Risteski & Zhang, 2018).
 
     Parameters
     ----------
@@ -110,8 +111,8 @@ def cluster_variety(
     Returns
     -------
     variety : dict of float
-        For each cluster of which rows were drawn; NaN where there are fewer than two, or where
-        half of the real rows have a copy.
+        For each cluster with generated rows; NaN if fewer than two rows are compared, or if half
+        of the real rows have a copy.
 
     [raises]
 
@@ -145,11 +146,12 @@ def cluster_density(
     n_neighbors: int = BALL,
     random_state: Any = 0,
 ) -> dict[Any, float]:
-    """Density: in how many balls around real rows of its cluster a drawn row lies.
+    """Density: in how many balls around the real rows of its cluster a generated row lies.
 
-    Balls reach to the ``n_neighbors``-th nearest other real row. The mean number of those that hold
-    a drawn row, divided by ``n_neighbors``: about 1 for rows that lie where real ones do, however
-    few of those they are near, and 0 for rows far away.
+    The ball around a real row reaches to its ``n_neighbors``-th nearest other real row. Density is
+    the mean number of balls that contain a generated row, divided by ``n_neighbors``. It is about
+    1 if generated rows lie where real rows are, even if they are all near a few real rows, and 0
+    if they are far from real rows.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def cluster_density(
     Returns
     -------
     density : dict of float
-        For each cluster of which rows were drawn; NaN where there are fewer than two.
+        For each cluster with generated rows; NaN if fewer than two rows are compared.
 
     [raises]
 
@@ -195,9 +197,9 @@ def cluster_coverage(
     n_neighbors: int = BALL,
     random_state: Any = 0,
 ) -> dict[Any, float]:
-    """Coverage: share of the real rows of each cluster near which at least one row was drawn.
+    """Coverage: share of the real rows of each cluster that have a generated row near them.
 
-    Near is within the ball to the ``n_neighbors``-th nearest other real row.
+    Near means within the ball that reaches to the ``n_neighbors``-th nearest other real row.
 
     Parameters
     ----------
@@ -208,8 +210,8 @@ def cluster_coverage(
     Returns
     -------
     coverage : dict of float
-        From 0 to 1 for each cluster of which rows were drawn; NaN where there are fewer than two.
-        Held-out real rows do not reach 1 either, but about ``1 - 2 ** -n_neighbors``.
+        From 0 to 1 for each cluster with generated rows; NaN if fewer than two rows are compared.
+        Even real rows that were held out reach only about ``1 - 2 ** -n_neighbors``.
 
     [raises]
 
@@ -242,7 +244,7 @@ def generation_report(
     n_samples: int = 200,
     random_state: Any = 0,
 ) -> dict[str, np.ndarray]:
-    """What a fitted clusterer draws of each cluster beside rows X, as a table.
+    """Table that compares the rows that a fitted clusterer draws from each cluster with rows X.
 
     Parameters
     ----------
@@ -251,27 +253,27 @@ def generation_report(
     X : array-like or tensor, as in :meth:`InfoGANClusterer.fit`
         Real rows, those of fit or others.
     transform : callable, default=None
-        From rows as in X to the features (n, n_features) in which they are compared, such as
-        ``estimator.transform``. None compares the pixels of images, and the columns of tables in
-        the units that the networks see.
+        A function that maps rows as in X to features (n, n_features) for the comparison, such as
+        ``estimator.transform``. None compares pixels of images, or standardised columns of
+        tables.
     n_samples : int, default=200
-        Rows drawn of each cluster.
+        Number of rows drawn from each cluster.
     random_state : int, RandomState or None, default=0
-        Of the draws.
+        Seed of the drawn rows and of the choice of rows that are compared.
 
     Returns
     -------
     report : dict of str to ndarray of shape (n_clusters,)
-        ``cluster``, ``n_members`` and, by the functions of that name, ``fidelity``, ``variety``,
-        ``density`` and ``coverage``; clusters that hold no row of X are left out. It makes a
-        ``pandas.DataFrame`` as it is.
+        ``cluster``, ``n_members`` and the scores ``fidelity``, ``variety``, ``density`` and
+        ``coverage``, each as from the function ``cluster_...`` of that name. Clusters without rows
+        of X are left out. ``pandas.DataFrame(report)`` makes it a data frame.
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     TypeError, ValueError
-        If it has no clusters, rows cannot be read, or a transform gives no finite features.
+        If the estimator has no clusters, X cannot be read, or the features are not finite.
 
     Examples
     --------
@@ -335,7 +337,7 @@ def _checked(
 
 
 def _paired(X: Any, labels: Any, drawn: Any, drawn_labels: Any, random_state: Any) -> Parts:
-    """As many real and drawn rows of each cluster."""
+    """Real and generated rows of each cluster, the same number of both."""
     X, labels, drawn, drawn_labels = _checked(X, labels, drawn, drawn_labels)
     rng, parts = numpy_generator(random_state), {}
     for cluster in np.unique(drawn_labels).tolist():
@@ -347,7 +349,7 @@ def _paired(X: Any, labels: Any, drawn: Any, drawn_labels: Any, random_state: An
 
 
 def _nearest(rows: np.ndarray, n_neighbors: int = 1) -> np.ndarray:
-    """Distance (n,) of each row to its nearest other, or the next of those."""
+    """Distance (n,) of each row to its ``n_neighbors``-th nearest other row."""
     search = NearestNeighbors(n_neighbors=min(n_neighbors, len(rows) - 1)).fit(rows)
     return search.kneighbors()[0][:, -1]
 

@@ -1,4 +1,4 @@
-"""Whether clusters have valleys between them, without classes."""
+"""Valleys of low density between clusters: a score that needs no classes."""
 
 from typing import Any
 
@@ -12,12 +12,13 @@ N_NEIGHBORS = 5
 
 
 def valley_depth(X: Any, labels: Any) -> float:
-    """How deep the shallowest valley is between two clusters, in nats of log density.
+    """Depth of the shallowest valley between two clusters, in nats of log density.
 
-    Where near rows are of two clusters, rows should lie thinner than in these clusters. Densities
-    are those of the five nearest rows [1]_. A cluster that was cut in two has a value below 0, and
-    clusters that have a valley between all of them 0.3 or more. So of several numbers of clusters,
-    the largest with 0.3 is that of ``InfoGANClusterer("auto")``, which has no other criterion.
+    At the border of two clusters the density of rows should be lower than inside them. The border
+    is where near rows are in different clusters. Densities are estimated from the five nearest
+    rows [1]_. If a cluster was cut in two, the depth is below 0. If there is a valley between all
+    clusters, it is 0.3 or more. ``InfoGANClusterer("auto")`` takes the largest number of clusters
+    with a depth of at least 0.3, and uses no other criterion.
 
     Parameters
     ----------
@@ -29,17 +30,17 @@ def valley_depth(X: Any, labels: Any) -> float:
     Returns
     -------
     depth : float
-        From -5 to 5. It is 5 where hardly any near rows are of two clusters, and -5 where a
-        cluster has less than a hundredth of the rows, or less than five.
+        From -5 to 5. It is 5 if hardly any near rows are in different clusters, and -5 if a
+        cluster has less than a hundredth of the rows, or fewer than five rows.
 
     Raises
     ------
     ValueError
-        If there are less than six rows, they differ from labels in number, or are not finite.
+        If there are fewer than six rows, X is not finite, or X and labels differ in length.
 
     See Also
     --------
-    sklearn.metrics.silhouette_score : Asks for round clusters.
+    sklearn.metrics.silhouette_score : High for round clusters.
 
     References
     ----------

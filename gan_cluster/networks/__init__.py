@@ -1,1 +1,1 @@
-"""Modules only: generators, discriminator trunks and the heads that sit on them."""
+"""Networks: generators, discriminator trunks and their heads."""

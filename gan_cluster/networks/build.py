@@ -1,4 +1,4 @@
-"""From a data shape and a choice of architecture to a generator and a discriminator."""
+"""Build a generator and a discriminator for a shape of rows and an architecture."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -16,9 +16,9 @@ from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.networks.resnet import Average, n_averages, residual_trunk
 
 RECOGNITION_LAYER = "recognition"
-POSTERIOR = "posterior"  # beside the layers: the probabilities of the categorical codes
-DCGAN_SCALES = {"dcgan": (0.02, 0.02), "resnet": (0.02, None)}  # of weights, where its rule holds
-RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # what else names a layer to read
+POSTERIOR = "posterior"  # not a layer: the probabilities of the categorical codes
+DCGAN_SCALES = {"dcgan": (0.02, 0.02), "resnet": (0.02, None)}  # of initial weights; None: fan-in
+RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # have a meaning as names of layers
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -29,18 +29,18 @@ class DiscriminatorOutput(NamedTuple):
 
 
 class Discriminator(nn.Module):
-    """A trunk with two heads: real or generated, and the recognition network Q.
+    """A trunk with two heads: the discriminator's logit, and the recognition network Q.
 
     Parameters
     ----------
     trunk : Module
-        Maps a batch to features; a ``Sequential``'s children are its named layers.
+        Maps a batch to features. The children of a ``Sequential`` are its named layers.
     n_features : int
-        Number of values a row at the trunk's end, flattened.
+        Number of output values of the trunk for each row, flattened.
     posterior_dim : int
-        Width of Q's output; 0 leaves Q out.
+        Width of Q's output; with 0 there is no Q.
     n_apart : int, default=0
-        How many of Q's outputs, the last ones, are read by a hidden layer of their own.
+        Number of outputs of Q, the last ones, that have a separate hidden layer.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Discriminator(nn.Module):
 
     @property
     def layers(self) -> dict[str, nn.Module]:
-        """The layers whose activations can be read, by name, from the input on."""
+        """The layers whose activations can be read, by name, from input to output."""
         parted = isinstance(self.trunk, nn.Sequential)
         layers = dict(self.trunk.named_children()) if parted else {"trunk": self.trunk}
         if self.recognition is not None:
@@ -84,12 +84,12 @@ class Discriminator(nn.Module):
 
     @property
     def averages(self) -> list[str]:
-        """Names of the layers that average the last maps over space, where there is one."""
+        """Names of layers that average the last maps over space; empty if there are none."""
         return [name for name, layer in self.layers.items() if isinstance(layer, Average)]
 
     @property
     def convolutions(self) -> list[str]:
-        """Names of the layers that hold a convolution."""
+        """Names of the layers that contain a convolution."""
         return [
             name
             for name, layer in self.layers.items()
@@ -97,7 +97,7 @@ class Discriminator(nn.Module):
         ]
 
     def activations(self, rows: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Activations of the named layers, none computed beyond the deepest of them."""
+        """Activations of the named layers; layers after the last of them are not computed."""
         activations: dict[str, torch.Tensor] = {}
         for name, layer in self.layers.items():
             rows = layer(rows.flatten(1) if name == RECOGNITION_LAYER else rows)
@@ -118,13 +118,13 @@ def build_networks(
     rng: torch.Generator | None,
     n_apart: int = 0,
 ) -> tuple[nn.Module, Discriminator]:
-    """Build and initialise both networks on the CPU; every weight of ours comes from ``rng``.
+    """Build and initialise both networks on the CPU, with random weights from ``rng``.
 
-    Without it they have shapes alone, on the device "meta". Torch's global generator is drawn from
-    by networks of the user's only.
+    If ``rng`` is None, the weights are on the device "meta" and have shapes but no values. Only
+    networks of the user draw from torch's global generator.
 
-    Raises a ValueError if the user's generator does not give batches of ``shape``, or the user's
-    trunk does not take them.
+    Raises a ValueError if the user's generator does not return batches of ``shape``, or the user's
+    trunk does not accept them.
     """
     if isinstance(architecture, tuple):
         maker, trunk_maker = architecture
@@ -153,7 +153,7 @@ def build_networks(
 def _own_networks(
     architecture: str, shape: tuple[int, ...], latent_dim: int, width: int, depth: int | None
 ) -> tuple[nn.Module, nn.Module, int]:
-    """A generator and a trunk of one of our architectures, and the trunk's number of features."""
+    """A generator and a trunk of a built-in architecture, and the trunk's number of features."""
     if architecture == "mlp":
         layers = 2 if depth is None else depth
         made = mlp_generator(latent_dim, shape[0], width, layers)
@@ -174,10 +174,10 @@ def build_critic(
     depth: int | None,
     rng: torch.Generator,
 ) -> ProjectionDiscriminator:
-    """Build and initialise a discriminator by projection, its trunk like that beside Q.
+    """Build and initialise the conditional discriminator, with a trunk like that of Q.
 
-    It normalises each row by itself (Ba et al., 2016, arXiv:1607.06450): where batches set the
-    scale, generated rows that lie far out would set it for all, and nothing call them back.
+    It normalises each row by itself (Ba et al., 2016, arXiv:1607.06450). With batch normalisation,
+    extreme generated rows would set the scale for all rows, and no gradient would correct them.
     """
     if isinstance(architecture, tuple):
         trunk = _instance(architecture[1], shape)
@@ -189,7 +189,7 @@ def build_critic(
         with torch.device("meta"):
             if architecture == "mlp":
                 trunk = mlp_trunk(shape[0], width, 2 if depth is None else depth, by_row=True)
-            else:  # beside a residual trunk, too, convolutions are enough
+            else:  # plain convolutions are enough even if Q has a residual trunk
                 layers = depth if architecture == "dcgan" else None
                 trunk = conv_trunk((shape[0], shape[1], shape[2]), width, layers, by_row=True)
             critic = ProjectionDiscriminator(trunk, 16 * width, n_conditions)
@@ -207,7 +207,7 @@ def build_observer(discriminator: Discriminator, *, rng: torch.Generator) -> Obs
 
 
 def put_channels_last(*networks: nn.Module) -> None:
-    """Lay convolutions out with channels last, which is faster on CPUs."""
+    """Store the weights of convolutions with channels last, which is faster on CPUs."""
     for network in networks:
         for weights in network.parameters():
             if weights.ndim == 4:  # a copy, since strides of grey images say nothing
@@ -217,9 +217,9 @@ def put_channels_last(*networks: nn.Module) -> None:
 
 
 def hold_frozen(network: nn.Module) -> None:
-    """Put parts of which no weight is trained, though they have some, into evaluation mode.
+    """Put modules that have weights, but none that is trained, into evaluation mode.
 
-    Batch normalisation then keeps its statistics, as pretrained features need them.
+    Their batch normalisation then keeps its statistics, which pretrained features need.
     """
     for part in network.modules():
         weights = [*part.parameters()]
@@ -228,7 +228,7 @@ def hold_frozen(network: nn.Module) -> None:
 
 
 def reset_parameters(module: nn.Module, scale: float | None, rng: torch.Generator | None) -> None:
-    """Draw weights from N(0, scale^2), DCGAN's rule, or, without a scale, by fan-in."""
+    """Draw weights from N(0, scale^2), as in DCGAN, or scaled by fan-in if ``scale`` is None."""
     for layer in module.modules():
         if isinstance(layer, _BatchNorm | nn.GroupNorm | nn.LayerNorm):
             layer.reset_parameters()
@@ -257,7 +257,7 @@ def _instance(maker: nn.Module | Callable[..., nn.Module], *arguments: object) -
 
 
 def _tried(module: nn.Module, batch: torch.Tensor, name: str, wanted: str) -> torch.Tensor:
-    """What a copy of the user's module makes of a batch: floats that a loss can train through."""
+    """Output of a copy of the user's module for a batch; it must be float32 with gradients."""
     try:
         got = deepcopy(module)(batch.requires_grad_())
     except Exception as error:

@@ -2,8 +2,8 @@
 
 Strided and fractionally strided 4x4 convolutions, no pooling, batch normalisation except at
 the generator's output and the discriminator's input, ReLU and tanh in the generator, leaky
-ReLU in the discriminator. One fully connected layer stands at the inner end of each, as in
-InfoGAN's appendix C.1 (Chen et al., 2016, arXiv:1606.03657).
+ReLU in the discriminator. The generator begins with fully connected layers and the trunk ends with
+one, as in InfoGAN's appendix C.1 (Chen et al., 2016, arXiv:1606.03657).
 """
 
 from collections import OrderedDict
@@ -16,7 +16,7 @@ LEAK = 0.1
 
 
 class Flatten(nn.Module):
-    """Flattens maps (n, channels, height, width) in the order in which they lie in memory."""
+    """Flattens maps (n, channels, height, width) in the order in which they are in memory."""
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return maps.permute(0, 2, 3, 1).flatten(1)
@@ -25,7 +25,7 @@ class Flatten(nn.Module):
 def halvings(height: int, width: int, depth: int | None) -> list[tuple[int, int]]:
     """Sizes of the feature maps, the image first, after each convolution of stride 2.
 
-    Without a depth the maps are halved while both sides stay at least 2.
+    If ``depth`` is None, the maps are halved as long as both sides stay at least 2.
 
     >>> halvings(28, 28, None)
     [(28, 28), (14, 14), (7, 7), (3, 3)]
@@ -41,7 +41,7 @@ def conv_trunk(
 ) -> nn.Sequential:
     """Convolutions conv1 .. convN of stride 2 and a fully connected layer, dense.
 
-    Activations are normalised over the batch, or ``by_row`` over the layer.
+    Activations are normalised over the batch or, with ``by_row``, over the layer.
     """
     channels, height, image_width = shape
     sizes = halvings(height, image_width, depth)

@@ -1,4 +1,4 @@
-"""What is read off the end of a trunk by more than one linear layer."""
+"""The hidden layer between a trunk and the linear output of Q."""
 
 from torch import nn
 
@@ -6,7 +6,7 @@ RECOGNITION_UNITS = 128
 
 
 def hidden_layer(n_features: int) -> nn.Sequential:
-    """The hidden layer of a head, by which InfoGAN's Q reads the code."""
+    """The hidden layer of InfoGAN's Q."""
     return nn.Sequential(
         nn.Linear(n_features, RECOGNITION_UNITS, bias=False),
         nn.BatchNorm1d(RECOGNITION_UNITS),

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians as a module that says of which component rows are; it is not trained."""
+"""A mixture of Gaussians as a module that assigns rows to components; it is not trained."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ PARTS = "weights", "means", "factors", "center", "axes"
 
 
 class Mixture(nn.Module):
-    """Log density of rows together with each component, (n, k), but for what all have.
+    """Joint log density of rows and each component, (n, k), without a common constant.
 
     Parameters
     ----------
@@ -15,11 +15,11 @@ class Mixture(nn.Module):
         Shares of the components.
     means : Tensor of shape (k, d)
     factors : Tensor of shape (k, d, d)
-        Of the inverse covariances: P such that P @ P.T is one.
+        Factors of the inverse covariances: P such that P @ P.T is the inverse covariance.
     center : Tensor of shape (n_features,)
-        What is taken off rows.
+        Subtracted from rows.
     axes : Tensor of shape (n_features, d)
-        Directions along which they are then seen.
+        Directions onto which rows are then projected.
 
     Raises a ValueError if the shapes do not fit.
     """
@@ -42,7 +42,7 @@ class Mixture(nn.Module):
             self.register_buffer(name, part)
 
     def ordered(self, order: Tensor) -> "Mixture":
-        """The same with its components in another order."""
+        """The same mixture with its components in another order."""
         parts = self.weights[order], self.means[order], self.factors[order]
         return Mixture(*parts, self.center, self.axes)
 

@@ -8,9 +8,9 @@ LEAK = 0.1
 
 
 def mlp_trunk(n_features: int, width: int, depth: int, by_row: bool = False) -> nn.Sequential:
-    """Hidden layers dense1 .. denseN of 16 * width units; none is normalised at the input.
+    """Hidden layers dense1 .. denseN of 16 * width units; the first one is not normalised.
 
-    Activations are normalised over the batch, or ``by_row`` over the layer.
+    Activations are normalised over the batch or, with ``by_row``, over the layer.
     """
     units, size = 16 * width, n_features
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -25,7 +25,7 @@ def mlp_trunk(n_features: int, width: int, depth: int, by_row: bool = False) -> 
 
 
 def mlp_generator(latent_dim: int, n_features: int, width: int, depth: int) -> nn.Sequential:
-    """Hidden layers of 16 * width units and a linear output: a table has no known range."""
+    """Hidden layers of 16 * width units and a linear output, as tables have no known range."""
     units, size = 16 * width, latent_dim
     layers: list[nn.Module] = []
     for _ in range(depth):

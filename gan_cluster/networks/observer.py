@@ -1,4 +1,4 @@
-"""A trunk that looks at rows before there are clusters, and the head by which it learns."""
+"""The observer: a trunk and a projection head for contrastive learning before clusters form."""
 
 import torch
 from torch import nn
@@ -8,14 +8,14 @@ PROJECTED = 128
 
 
 class Observer(nn.Module):
-    """Sees which rows show the same thing, once it was trained to know views of one row.
+    """Gives similar features to rows that show the same thing, after contrastive learning.
 
     Parameters
     ----------
     trunk : Module
         Maps a batch to features.
     n_features : int
-        Number of values a row at the trunk's end, flattened.
+        Number of output values of the trunk for each row, flattened.
     """
 
     def __init__(self, trunk: nn.Module, n_features: int):
@@ -29,9 +29,9 @@ class Observer(nn.Module):
         )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """What views of a row have in common, (n, 128); it is of no use but to train the trunk."""
+        """The projection (n, 128) of features, which is only used to train the trunk."""
         return self.projection(self.trunk(rows).flatten(1))
 
     def features(self, rows: torch.Tensor) -> torch.Tensor:
-        """The trunk's features (n, n_features) of unit length, in which near rows are sought."""
+        """The trunk's features (n, n_features), scaled to unit length; near rows are near in it."""
         return F.normalize(self.trunk(rows).flatten(1))

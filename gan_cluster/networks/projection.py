@@ -1,23 +1,23 @@
-"""A discriminator that knows which cluster a row is said to be of, by projection."""
+"""A conditional discriminator: it gets the code of each row as a second input, by projection."""
 
 import torch
 from torch import nn
 
 
 class ProjectionDiscriminator(nn.Module):
-    """Logits of real against generated given a condition (Miyato & Koyama, 2018).
+    """Logits of real against generated rows, given a condition (Miyato & Koyama, 2018).
 
-    The logit of a row x with condition y is ``w . f(x) + y V . f(x)``, where f is a trunk: what is
-    asked of all rows, and what is asked of those of the condition (arXiv:1802.05637, eq. 5).
+    The logit of a row x with condition y is ``w . f(x) + y V . f(x)``, where f is a trunk. The
+    first term does not depend on the condition, the second does (arXiv:1802.05637, eq. 5).
 
     Parameters
     ----------
     trunk : Module
         Maps a batch to features f(x).
     n_features : int
-        Number of them a row, flattened.
+        Number of features of a row, flattened.
     n_conditions : int
-        Width of a condition: probabilities of that many values.
+        Width of a condition, which holds the probabilities of this many values.
     """
 
     def __init__(self, trunk: nn.Module, n_features: int, n_conditions: int):

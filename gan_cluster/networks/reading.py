@@ -1,4 +1,4 @@
-"""What is read off a discriminator: which layers, how their maps are pooled, under which names."""
+"""Features from a discriminator: the choice of layers, pooling of maps, and names of features."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ GRID = 4
 
 
 def readable(discriminator: Discriminator, categorical: Sequence[int]) -> list[str]:
-    """Names of all that can be read, from the input on."""
+    """Names of all layers that can be read, from input to output, and the posterior."""
     return [*discriminator.layers, *([POSTERIOR] if categorical else [])]
 
 
@@ -22,13 +22,13 @@ def choose_layers(
     layers: str | list[str],
     shape: Sequence[int],
 ) -> list[str]:
-    """Names of the layers that "last", "all" or a list of names stands for, on rows of a shape.
+    """Names of the layers that "last", "all" or a list of names means, for rows of this shape.
 
-    The last is the average of a residual trunk's last maps. Of others it is what Q has to say or,
-    without a Q, the last convolution that still sees where something is, in maps larger than 2x2;
-    the last hidden layer of an MLP.
+    "last" is the average of the last maps in a residual trunk. In other networks it is the hidden
+    layer of Q and the posterior. Without Q it is the last convolution with maps larger than 2x2,
+    which still show where something is, or the last hidden layer of an MLP.
 
-    Raises a ValueError if the discriminator has no layer of such a name, or none is named.
+    Raises a ValueError if the discriminator has no layer of such a name, or no name is given.
     """
     names = readable(discriminator, categorical)
     if layers == "last" and discriminator.averages:
@@ -56,7 +56,7 @@ def choose_layers(
 def pool(maps: torch.Tensor, pooling: str) -> torch.Tensor:
     """Maps (n, channels, height, width) averaged over space, or their maxima in a 4x4 grid.
 
-    What has another number of axes is flattened.
+    Activations with another number of axes are flattened.
 
     >>> import torch
     >>> maps = torch.arange(16.0).reshape(1, 1, 4, 4)
@@ -77,7 +77,7 @@ def n_features(
     pooling: str,
     shape: Sequence[int],
 ) -> int:
-    """How many features the chosen layers give of a row of that shape."""
+    """Number of features that the chosen layers give for a row of this shape."""
     layers = activations_of_blank(
         discriminator, [name for name in chosen if name != POSTERIOR], shape
     )
@@ -88,7 +88,7 @@ def n_features(
 def activations_of_blank(
     discriminator: Discriminator, names: Sequence[str], shape: Sequence[int]
 ) -> dict[str, torch.Tensor]:
-    """What the named layers give of two empty rows."""
+    """Activations of the named layers for two rows of zeros."""
     device = next(discriminator.parameters()).device
     blank = torch.zeros(2, *shape, dtype=torch.float32, device=device)
     discriminator.eval()

@@ -1,8 +1,8 @@
 """A residual trunk for small images (He et al., 2016, arXiv:1512.03385, section 4.2).
 
-Its first convolution keeps the size, as images of 32 pixels need it. A stage is one block of two
-3x3 convolutions beside a shortcut, and halves the maps: blocks at full size would take three
-quarters of the time. Channels double from stage to stage.
+The first convolution keeps the size of the image, which images of 32 pixels need. A stage is one
+block of two 3x3 convolutions with a shortcut, and halves the maps. Blocks at full size would take
+three quarters of the time. Channels double from stage to stage.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from gan_cluster.networks.dcgan import halvings
 
 
 class Block(nn.Module):
-    """Two convolutions, the first of which halves maps, beside a shortcut that halves them, too."""
+    """Two convolutions, the first with stride 2, and a shortcut with stride 2."""
 
     def __init__(self, n_in: int, n_out: int):
         super().__init__()
@@ -42,7 +42,7 @@ class Average(nn.Module):
 
 
 def n_averages(shape: tuple[int, int, int], width: int, depth: int | None) -> int:
-    """Number of features at the trunk's end: the channels of its last stage.
+    """Number of output features of the trunk: the channels of its last stage.
 
     >>> n_averages((3, 32, 32), 16, None)
     128
@@ -52,7 +52,7 @@ def n_averages(shape: tuple[int, int, int], width: int, depth: int | None) -> in
 
 
 def residual_trunk(shape: tuple[int, int, int], width: int, depth: int | None) -> nn.Sequential:
-    """A convolution stem, blocks stage1 .. stageN, and the average of the last maps over space."""
+    """A convolution, stem; blocks stage1 .. stageN; and the average of the last maps over space."""
     channels, height, image_width = shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["stem"] = nn.Sequential(

@@ -1,1 +1,1 @@
-"""The one loop: batches, augmentation, the adversarial net, callbacks and random numbers."""
+"""Training: stages, the loop, batches, augmentation, the net, callbacks and random numbers."""

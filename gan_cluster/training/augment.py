@@ -8,15 +8,15 @@ LOG_GAMMA = 0.5
 
 
 def random_view(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """What a camera may change of images (n, channels, height, width): place, then exposure."""
+    """Change the place and the exposure of images (n, channels, height, width) at random."""
     return random_gamma(random_affine(images, generator), generator)
 
 
 def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Turn, scale, shear and shift each image (n, channels, height, width) a little at random.
+    """Rotate, scale, shear and shift each image (n, channels, height, width) a little at random.
 
-    Uniform within +-0.25 rad, +-15 %, +-0.2 and +-15 % of the half side; what comes in from
-    outside repeats the border.
+    The changes are uniform within +-0.25 rad, +-15 %, +-0.2 and +-15 % of half a side. Pixels from
+    outside the image repeat its border.
 
     >>> import torch
     >>> random_affine(torch.ones(2, 1, 8, 8), torch.Generator().manual_seed(0)).shape
@@ -27,7 +27,7 @@ def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
     )
     angle, scale, shear, right, down = (2 * uniform - 1).unbind(1)
     angle, scale, shear = ROTATION * angle, 1 + SCALE * scale, SHEAR * shear
-    right, down = SHIFT * right, SHIFT * down  # by numbers: a GPU would be waited for to take a row
+    right, down = SHIFT * right, SHIFT * down  # a tensor of shifts would make a GPU wait
     cos, sin = scale * angle.cos(), scale * angle.sin()
     rows = [cos, shear * cos - sin, right, sin, shear * sin + cos, down]
     matrices = torch.stack(rows, dim=1).view(-1, 2, 3)
@@ -36,7 +36,7 @@ def random_affine(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 def random_gamma(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Make each image darker or brighter at random, the ends -1 and 1 of its range kept.
+    """Make each image darker or brighter at random; the values -1 and 1 do not change.
 
     Intensities, as shares of the range, are raised to a power between exp(-0.5) and exp(0.5)
     whose logarithm is uniform.

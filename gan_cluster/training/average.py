@@ -8,9 +8,9 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class MovingAverage(AveragedModel):
-    """Torch's averaged network, with an exponential average for which no GPU is waited for.
+    """Torch's averaged network, with an exponential average that does not make a GPU wait.
 
-    The first steps count for more than the decay says, or they would never fade.
+    In the first steps the decay is smaller. Otherwise the first weights would remain too long.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -19,9 +19,9 @@ class MovingAverage(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Move the averages on by one step of the network."""
+        """Update the averages after a step of the network."""
         n = self.n_averaged
-        is_first = (n == 0).float()  # no branch, for which a GPU would be waited for
+        is_first = (n == 0).float()  # not a branch, which would make a GPU wait
         weight = torch.maximum((9 / (10 + n.float())).clamp_min(1 - self.decay), is_first)
         ours, theirs = (chain(net.parameters(), net.buffers()) for net in (self.module, model))
         for mean, value in zip(ours, theirs, strict=True):

@@ -9,17 +9,17 @@ import numpy as np
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
-FIRST_LOOK = 60.0  # seconds of training, after which it is said how long it may take
+FIRST_LOOK = 60.0  # seconds of training before the time of the fit is estimated
 
 
 class StopTraining(Exception):
-    """Raised by a callback at the end of an epoch: training has done what it was asked."""
+    """Raised by a callback at the end of an epoch to stop training."""
 
 
 class FallingRates(Callback):
-    """Lets the learning rates fall linearly, to reach zero after a number of steps.
+    """Lets the learning rates fall linearly to zero over a number of steps.
 
-    Of these ``done`` were taken before. What another schedule makes of the rates is kept.
+    ``done`` of these steps were taken before. Changes of the rates by other schedules are kept.
     """
 
     def __init__(self, n_steps: int, done: int = 0):
@@ -38,14 +38,14 @@ class FallingRates(Callback):
 
 
 def looks_at_steps(callback: Any) -> bool:
-    """Whether a callback is told of batches or gradients, which a captured step does not show."""
+    """Whether a callback needs batches or gradients, which a captured step does not show."""
     names = ("on_batch_begin", "on_batch_end", "on_grad_computed")
     is_told = any(getattr(type(callback), name) is not getattr(Callback, name) for name in names)
     return is_told and not isinstance(callback, FallingRates)
 
 
 def shows_bars() -> bool:
-    """Whether there is a terminal or a notebook in which a bar can move; a file is none."""
+    """Whether there is a terminal or a notebook, and not a file, for a progress bar."""
     if any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__):
         return True
     try:
@@ -55,13 +55,13 @@ def shows_bars() -> bool:
 
 
 class Forecast:
-    """About how long a fit takes, told once: after the first minute of epochs."""
+    """An estimate of the time of a fit, given once: after the first minute of epochs."""
 
     def __init__(self) -> None:
         self.seconds, self.epochs, self.is_told = 0.0, 0, False
 
     def after(self, seconds: float, left: int) -> str | None:
-        """What is to be said after an epoch that took so long, with so many left at most."""
+        """The estimate after an epoch that took ``seconds``, with at most ``left`` epochs left."""
         self.seconds += seconds
         self.epochs += 1
         if self.is_told or self.seconds < FIRST_LOOK:
@@ -76,7 +76,7 @@ class Forecast:
 
 
 def _spoken(seconds: float) -> str:
-    """A length of time to two digits or so.
+    """A length of time as a text, with about two digits.
 
     >>> _spoken(50), _spoken(3000), _spoken(9000)
     ('50 seconds', '50 minutes', '2.5 hours')
@@ -87,11 +87,11 @@ def _spoken(seconds: float) -> str:
 
 
 class Progress(Callback):
-    """A progress bar over the epochs of a stage with the mutual information that Q reads.
+    """A progress bar over the epochs of a stage, with the bound on the mutual information.
 
-    Of the ``total`` epochs ``done`` were trained before, and ``later`` come in other stages.
-    It says at its end whether training has converged. In a file that is one line, without a bar.
-    Where nobody can see it, as after the end of a terminal, training goes on without.
+    ``done`` of the ``total`` epochs were trained before, and ``later`` epochs come in other stages.
+    At the end it says whether training has converged. In a file there is one line instead of a bar.
+    If the output is closed, training continues without the bar.
     """
 
     def __init__(self, total: int, label: str, forecast: Forecast, done: int = 0, later: int = 0):
@@ -141,10 +141,10 @@ class Progress(Callback):
 
 
 class Settled(Callback):
-    """Stops training that has converged, by signals that need no label; no GAN loss is one.
+    """Stops training when it has converged, without labels and without the losses of the GAN.
 
-    The labels of real rows and, once the generator plays, the bound on the information that it
-    carries about the code have to rest.
+    Training has converged when the labels of real rows are stable and, if the generator is
+    trained, the bound on the information about the code is stable, too.
 
     Parameters
     ----------
@@ -154,9 +154,9 @@ class Settled(Callback):
     n_iter_no_change : int
         Number of stable epochs, in a row, after which training stops.
     seen : sequence of dict, default=()
-        Rows of history that the training which goes on has behind it.
+        Rows of history of epochs that a continued stage had before.
     least : int, default=0
-        Epochs that are trained in any case: a generator draws better long after the rest.
+        Least number of epochs: generated rows still improve long after labels are stable.
     """
 
     def __init__(

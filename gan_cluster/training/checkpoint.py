@@ -1,4 +1,4 @@
-"""Where a fit stands, in a folder that is written as it goes and that a later fit reads."""
+"""Checkpoints: the state of a fit in a folder, from which a later fit continues."""
 
 import os
 from collections.abc import Callable
@@ -21,24 +21,24 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import default_generator, go_on_from
 from gan_cluster.training.state import net_state, restore_net
 
-LOOKING = -1  # the number of the stage before those of the runs
+LOOKING = -1  # the number of the contrastive stage, which comes before the runs
 MEASURES = ("labels_changed", "mutual_information", "code_entropy", "variety", "seconds")
-WRITING_SHARE = 0.1  # of the time, at most; an epoch of few rows is done sooner than written
+WRITING_SHARE = 0.1  # of the time at most; a short epoch takes less time than writing
 
 
 class Run(NamedTuple):
-    """A net and the rows that it is trained on."""
+    """A net and the batches on which it is trained."""
 
     net: AdversarialNet
     batches: Batches
 
 
 class Standing(NamedTuple):
-    """How far a stage came in a fit that was killed."""
+    """The progress of a stage in a fit that was killed."""
 
-    done: int = 0  # epochs that are behind it
-    ended: bool = False  # whether it had come to rest with these
-    random: torch.Tensor | None = None  # of torch's global generator; None seeds it anew
+    done: int = 0  # number of finished epochs
+    ended: bool = False  # whether the stage had ended with these
+    random: torch.Tensor | None = None  # state of torch's global generator; None: a new seed
 
 
 class Checkpoint:
@@ -47,25 +47,25 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Made by the first write where it is not there; its parent must exist.
+        Made by the first write if it does not exist; its parent must exist.
     identity : str
-        Tells this fit from others.
+        A digest that identifies the fit.
     n_runs : int
-        How many trainings are compared.
+        Number of runs that are compared.
     looks : bool
-        Whether there is a look at rows before them.
+        Whether there is contrastive learning before the runs.
 
     Attributes
     ----------
     seeds : list of int or None
-        Of the fit that is gone on with; None where there is none.
+        Seeds of the fit that is continued; None if there is none.
     stage : int
-        The training that was under way, or the look at rows before.
+        The run that was in training, or ``LOOKING``.
     scores : list of float
-        Of the trainings that were done before.
+        Scores of the finished runs.
 
     Raises a ValueError if the folder holds the state of another fit, or a damaged one. Raises a
-    FileNotFoundError if the folder that it is to be in is not there.
+    FileNotFoundError if the parent of the folder does not exist.
     """
 
     def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int, looks: bool):
@@ -93,7 +93,7 @@ class Checkpoint:
             raise self._corrupt(error) from error
 
     def _read(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-        """What is in the folder, if this fit wrote it."""
+        """The content of the folder, if this fit wrote it."""
         document, tensors = read_model(self.folder)
         if document.get("identity") != self.identity:
             raise ValueError(
@@ -107,7 +107,7 @@ class Checkpoint:
         return CorruptModelError(f"{self.folder} holds no state of this fit: {error!r}")
 
     def restore(self, runs: list[Run]) -> None:
-        """Put the state that was read into the trainings that it is of.
+        """Load the state into the runs.
 
         Raises a CorruptModelError if it does not fit them.
         """
@@ -126,22 +126,22 @@ class Checkpoint:
             if not 0 <= self._standing.done <= len(net.history):
                 raise ValueError("it has not as many epochs as are done")
             if self._standing.random is not None:
-                go_on_from(torch.Generator(), self._standing.random)  # whether it could
+                go_on_from(torch.Generator(), self._standing.random)  # only to check the state
         except UNFIT as error:
             raise self._corrupt(error) from error
 
     def standing(self, number: int) -> Standing:
-        """How far a stage had come."""
+        """The progress of the stage with this number."""
         under_way = self.seeds is not None and number == self.stage
         return self._standing if under_way else Standing()
 
     def writer(
         self, number: int, seeds: list[int], runs: list[Run], scores: list[float]
     ) -> Callable[[int, bool], None]:
-        """What writes, after an epoch of a stage, where the fit stands.
+        """A function that writes a checkpoint after an epoch of a stage.
 
-        Told how many epochs are done and whether that was the last. It keeps the training that is
-        under way and the best so far, and skips an epoch if writing would take too much of the
+        Its arguments are the number of finished epochs, and whether the stage has ended. It saves
+        the present run and the best run so far. It skips an epoch if writing would take too much
         time.
         """
         kept = _kept(number, scores, len(runs))
@@ -169,7 +169,7 @@ class Checkpoint:
                 "nets": nets,
             }
             if holds_model(self.folder):
-                self._read()  # another fit may have begun to write there
+                self._read()  # raises an error if another fit has written there
             write_model(self.folder, document, tensors)
             now = perf_counter()
             rests_until = now + (now - started) * (1 / WRITING_SHARE - 1)
@@ -178,18 +178,18 @@ class Checkpoint:
 
 
 def _kept(number: int, scores: list[float], n_runs: int) -> dict[str, int]:
-    """Which trainings are kept, by name: the one under way, and the best of those before."""
+    """Indices of the runs that are saved, by name: the present one, and the best before it."""
     wanted = {number, int(np.argmax(scores))} if scores else {max(number, 0)}
     return {f"run{i}": i for i in wanted if i < n_runs}
 
 
 def under_way(number: int, scores: list[float], n_runs: int) -> int:
-    """The training that a stage is of: the first looks, and after all the best is trained on."""
+    """The run that a stage trains: the first run at the start, and the best one at the end."""
     return max(number, 0) if number < n_runs else int(np.argmax(scores))
 
 
 def _restore_run(run: Run, document: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Put its state into a training, or say by an error why that cannot be."""
+    """Load the state of a run, or raise an error that says why it does not fit."""
     net, batches = run
     batches.rng.set_state(tensors.pop("batches.rng"))
     labels = tensors.pop("batches.labels")

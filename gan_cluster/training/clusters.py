@@ -1,4 +1,4 @@
-"""Clusters as groups of the first code's values, with the shares that their prior gives them."""
+"""Clusters as groups of values of the first code, with their prior shares."""
 
 import numpy as np
 import torch
@@ -10,37 +10,37 @@ from gan_cluster.training.processes import Processes
 OF_CLUSTERS = "shares", "usage", "seen"  # running means that training changes
 TINY = torch.finfo(torch.float32).tiny
 FOLLOWING = 0.01  # rate of running means over batches
-RARE = 1e-6  # share of rows at least, for a value that no row has
-ROWS_EACH = 5  # labels of a cluster that have to be seen, in the mean, for its share to be known
+RARE = 1e-6  # least share of a value, even if no row has it
+ROWS_EACH = 5  # mean number of labels for each cluster from which shares are measured
 
 
 class Clusters:
-    """What the values of the first categorical code stand for.
+    """The clusters of the values of the first categorical code.
 
     Parameters
     ----------
     n_codes : int
-        Number of values of the code; 0 where there is none.
+        Number of values of the code; 0 if there is no code.
     prior : {"uniform", "learned"} or tuple of float
-        Shares of the clusters; learned ones follow the rows.
+        Shares of the clusters; learned shares follow the rows.
     device : torch.device
-        Where training runs.
+        Device of the training.
 
     Attributes
     ----------
     groups : Tensor of shape (n_codes,) or None
-        Cluster of each value; None where each value is a cluster.
+        Cluster of each value; None if each value is a cluster.
     shares : Tensor of shape (n_clusters,)
-        Prior over clusters, or over the values of the code while they are not grouped: the
-        generator draws from it and balance aims at it. Empty without a code.
+        Prior over clusters, or over the values of the code while they are not grouped. The
+        generator draws from it, and the balance term uses it. Empty without a code.
     usage : Tensor of shape (n_codes,)
         Shares of the values among real rows, a running mean.
     seen : Tensor of shape (n_clusters,)
-        Shares of the clusters in the batches before, a running mean over as many as it takes.
+        Shares of the clusters in previous batches, a running mean over as many as are needed.
     follows : bool
-        Whether shares follow those that the rows have.
+        Whether the shares follow those of the rows.
     teacher : Mixture or None
-        What says, in the place of twins, of which cluster a row is.
+        A mixture that gives the clusters of rows, instead of twins.
     """
 
     def __init__(self, n_codes: int, prior: str | tuple[float, ...], device: torch.device):
@@ -57,15 +57,15 @@ class Clusters:
         return len(self.shares)
 
     def regroup(self, groups: torch.Tensor | None, usage: np.ndarray | None = None) -> None:
-        """Make clusters of the code's values.
+        """Group the values of the code into clusters.
 
         Parameters
         ----------
         groups : Tensor of shape (n_codes,) or None
-            Cluster of each value; None makes each a cluster.
+            Cluster of each value; None makes each value a cluster.
         usage : ndarray of shape (n_codes,), default=None
-            Shares of the values among real rows: a learned prior starts from the sizes that
-            clusters have by them, and a given one goes by the order of those.
+            Shares of the values among real rows, which give the sizes of clusters. A learned prior
+            starts from these sizes; the shares of a given prior are put in the same order.
         """
         self.groups = groups
         sizes = None
@@ -86,9 +86,9 @@ class Clusters:
     def seen_with(
         self, marginal: torch.Tensor, n_labels: int, processes: Processes
     ) -> torch.Tensor | None:
-        """Shares (n_clusters,) over the last batches, the mean of one of ``n_labels`` included.
+        """Shares (n_clusters,) over the last batches, including one with ``n_labels`` labels.
 
-        None where one batch is enough: balance is then measured on it alone.
+        None if one batch is enough: the balance is then measured on it only.
         """
         rate = n_labels * processes.count / (ROWS_EACH * max(1, len(self)))
         if rate >= 1:
@@ -98,7 +98,7 @@ class Clusters:
         return self.seen
 
     def join(self, clusters: list[int]) -> np.ndarray:
-        """Make one cluster of several, with their shares; what number each of all has then."""
+        """Merge several clusters, with their shares; return the new number of each cluster."""
         is_gone = np.isin(np.arange(len(self)), np.sort(clusters)[1:])
         numbers = np.cumsum(~is_gone) - 1
         numbers[is_gone] = numbers[min(clusters)]
@@ -116,17 +116,17 @@ class Clusters:
         self.seen = self.shares.clone()
 
     def follow(self, marginal: torch.Tensor) -> None:
-        """Let a learned prior follow the shares (n_clusters,) that a batch of rows has."""
+        """Let a learned prior follow the shares (n_clusters,) in a batch of rows."""
         if self.follows:
             seen = torch.where(marginal.isfinite().all(), marginal, self.shares)
             self.shares.lerp_(seen, FOLLOWING)
 
     def note(self, usage: torch.Tensor) -> None:
-        """Follow the shares (n_codes,) of the code's values among the real rows of a batch."""
+        """Update ``usage`` by the shares (n_codes,) among the real rows of a batch."""
         self.usage.lerp_(usage, FOLLOWING)
 
     def logits(self, codes: torch.Tensor) -> torch.Tensor:
-        """Logits of the clusters from those of the code (n, n_codes)."""
+        """Logits of the clusters from logits of the code (n, n_codes)."""
         if self.groups is None:
             return codes
         top = codes.detach().amax(1, keepdim=True)
@@ -134,7 +134,7 @@ class Clusters:
 
     @property
     def code_shares(self) -> torch.Tensor | None:
-        """Prior over the values of the code: those of a cluster by the real rows that have them."""
+        """Prior over the values of the code; within a cluster it follows the real rows."""
         if self.groups is None:
             return self.shares if self.n_codes else None
         usage = self.usage.clamp_min(RARE)

@@ -1,4 +1,4 @@
-"""From rows in the user's units to what a network sees, and back."""
+"""Conversion of rows in the user's units to inputs of networks, and back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from sklearn.utils import gen_batches
 from gan_cluster.training.storage import release, spread_rows
 
 CHUNK_BYTES = 32 * 2**20
-FAR = 100.0  # in units of the scale: networks see no value beyond
-SAMPLED_ROWS = 1_000  # from which is known how far nearly all values reach
+FAR = 100.0  # largest value that networks get, in units of the scale
+SAMPLED_ROWS = 1_000  # rows from which the range of nearly all values is estimated
 TAIL = 0.005  # share of values at either end that may be outliers
-OUTLYING = 100.0  # times the reach of all others: as far off, those set no range of images
-NORMAL_REACH = 2.576  # standard deviations, of which a normal column has all but the tails
-HEAVY = 10.0  # the same of the deviation of a column
+OUTLYING = 100.0  # times the range of other values: such outliers do not set the range of images
+NORMAL_REACH = 2.576  # standard deviations that contain a normal column without its tails
+HEAVY = 10.0  # times the expected deviation: such columns have outliers
 ONE_KIND = 1.0  # deviation of the logarithms of the scales, below which columns share one
-SINGLE = 1e-30, 1e30  # units in which single precision does not run out of exponents
+SINGLE = 1e-30, 1e30  # units for which single precision has enough exponents
 
 
 class Layout(NamedTuple):
-    """What fit's X looked like."""
+    """Shape, axes and dtype of the X of fit."""
 
     row_shape: tuple[int, ...]  # (n_features,), or the shape of an image
-    image_shape: tuple[int, int, int] | None  # (channels, height, width); None of a table
+    image_shape: tuple[int, int, int] | None  # (channels, height, width); None for a table
     channels_last: bool  # whether rows hold images as (height, width, channels)
     dtype: str | tuple[str, ...] = "float64"  # one for each column of a data frame
 
     @property
     def of_image(self) -> tuple[tuple[int, int, int] | None, bool]:
-        """What two arrays of images must share for their flattened rows to mean the same."""
+        """Properties that two arrays need to share for their flattened rows to be comparable."""
         has_colours = self.image_shape is not None and self.image_shape[0] > 1
         return self.image_shape, self.channels_last and has_colours
 
@@ -42,20 +42,20 @@ class Layout(NamedTuple):
 class Encoding:
     """How rows map to tensors: their shape, the order of their axes, and their scale.
 
-    Images are scaled by one range over the whole of X to [-1, 1], the generator's tanh; each
-    column of a table to mean 0 and variance 1, or all by one scale where those of the columns
-    hardly differ, as of embeddings. Some values far beyond all others set no scale. A column that
-    is constant in X has that value in all rows that networks draw.
+    Images are scaled to [-1, 1], the range of the generator's tanh, by one range for all of X. Each
+    column of a table is scaled to mean 0 and variance 1. If the scales of columns hardly differ, as
+    in embeddings, all columns are scaled by the same number. A few values far from all others do
+    not affect the scale. A column that is constant in X is constant in generated rows, too.
 
     Parameters
     ----------
     shape : tuple of int
-        Shape of one row as the networks see it: (n_features,) or (channels, height, width).
+        Shape of one row in the networks: (n_features,) or (channels, height, width).
     channels_last : bool
         Whether rows hold images as (height, width, channels).
     center, scale : ndarray of shape (1,) or (n_features,)
-        A row in the networks' units is (row - center) / scale; the scale of a column that is
-        constant is 0, and its rows are not divided.
+        The networks get (row - center) / scale. The scale of a constant column is 0; it is not
+        divided.
     """
 
     shape: tuple[int, ...]
@@ -85,7 +85,7 @@ class Encoding:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Between which values rows lie: of an image all, of a table most."""
+        """The range of values: of all values of images, of most values of tables."""
         reach = 1 if len(self.shape) == 3 else NORMAL_REACH
         low, high = self.center - reach * self.scale, self.center + reach * self.scale
         return float(low.min()), float(high.max())
@@ -98,8 +98,8 @@ class Encoding:
 
     @cached_property
     def _single_units(self) -> tuple[type, torch.Tensor, torch.Tensor]:
-        """As ``_units``, in single precision where its exponents reach that far."""
-        # far from zero, float32 would lose what the center removes
+        """Like ``_units``, but in single precision if it has enough exponents."""
+        # for values far from zero, float32 loses the differences from the center
         dtype, center, scale = self._units
         low, high = SINGLE
         if not ((scale > low) & (scale < high)).all():
@@ -107,9 +107,9 @@ class Encoding:
         return np.float32, center.float(), scale.float()
 
     def decode(self, batch: torch.Tensor) -> np.ndarray:
-        """A batch of the networks' as rows (n, n_features) in the units of X.
+        """A batch from the networks as rows (n, n_features) in the units of X.
 
-        Images stay within the range of X, whatever a user's generator ends with.
+        Images are limited to the range of X, for any generator of the user.
         """
         rows = batch.detach().cpu()
         if len(self.shape) == 3:
@@ -121,7 +121,7 @@ class Encoding:
 
 
 def _chunks(X: np.ndarray) -> Iterator[np.ndarray]:
-    """All rows, copied in double precision, some at a time."""
+    """Chunks of all rows, copied in double precision."""
     for chunk in gen_batches(len(X), max(1, CHUNK_BYTES // (X.shape[1] * 8))):
         with np.errstate(over="ignore"):
             rows = X[chunk].astype(np.float64)
@@ -130,7 +130,7 @@ def _chunks(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of all values together, each of shape (1,)."""
+    """Middle and half the range of all values together, each of shape (1,)."""
     ends = [(rows.min(), rows.max()) for rows in _chunks(X)]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     inner_low, middle, inner_high = _reach(spread_rows(X, SAMPLED_ROWS))
@@ -143,7 +143,7 @@ def _middle_and_half_range(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, the latter 0 only for those that are constant.
+    """Mean and standard deviation of each column; it is 0 only for constant columns.
 
     Columns are divided by a power of two near their largest value, which is exact, so that squares
     neither overflow nor vanish.
@@ -156,7 +156,7 @@ def _mean_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows /= unit
         with np.errstate(over="ignore", invalid="ignore"):
             scaler.partial_fit(rows)
-    # scikit-learn takes for constant what varies by no more than it might have misjudged
+    # scikit-learn treats columns as constant if they vary less than its rounding errors
     deviation = np.sqrt(np.maximum(scaler.var_, 0))
     deviation = np.maximum(deviation, np.finfo(np.float64).eps * np.abs(scaler.mean_))
     low, middle, high = _reach(spread_rows(X, SAMPLED_ROWS) / unit, axis=0)
@@ -168,12 +168,12 @@ def _mean_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _reach(values: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Median of values, and between which ends nearly all of them lie: low, median, high."""
+    """Low, median and high: the median of values, and the range of nearly all of them."""
     return np.quantile(values.astype(np.float64), [TAIL, 0.5, 1 - TAIL], axis=axis)
 
 
 def _one_scale(scale: np.ndarray) -> np.ndarray:
-    """One scale in place of those of columns of one kind; 0 stays 0."""
+    """A common scale for columns of similar scale; 0 stays 0."""
     logarithms = np.log(scale[scale > 0])
     if len(logarithms) < 2 or not np.std(logarithms) < ONE_KIND:
         return scale

@@ -1,9 +1,9 @@
-"""Functions of tensors as CUDA graphs: a GPU is given all their kernels at once.
+"""Functions of tensors as CUDA graphs: all kernels of a function are launched at once.
 
-A small network keeps a GPU waiting while Python launches one kernel after the other. A graph is
-launched once, but it repeats what was done while it was captured: the same kernels, on the same
-memory. So a function can be captured if all that changes between its calls lies in tensors that
-are changed in place, and if the host never has to know a value.
+With a small network, a GPU has to wait while Python launches one kernel after the other. A graph is
+launched as a whole, but it repeats exactly what was captured: the same kernels on the same memory.
+So a function can be captured if everything that changes between its calls is in tensors that are
+changed in place, and if the CPU never needs a value.
 """
 
 import threading
@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-WARM_UP = 3  # calls before a capture, in which CUDA's libraries set themselves up
+WARM_UP = 3  # calls before a capture, in which CUDA's libraries are initialised
 DEPENDENT = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
-BY_INDEX = {"aten::index", "aten::index_put", "aten::index_put_"}  # where the index is a mask
+BY_INDEX = {"aten::index", "aten::index_put", "aten::index_put_"}  # if the index is a mask
 MASKS = torch.bool, torch.uint8
-_CAPTURE = threading.Lock()  # one at a time: two would share the allocator's state
+_CAPTURE = threading.Lock()  # one capture at a time: two would share the allocator's state
 
 
 class HostReads(TorchDispatchMode):
-    """Finds operations that no graph can repeat: those for which the host has to know a value.
+    """Finds operations that a graph cannot repeat, because the CPU needs a value.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ def _tensors(values: Any) -> list[Tensor]:
 
 
 class SideStream:
-    """A stream beside the current one: each waits for the other in its turn, the host for none."""
+    """A second stream: it and the current stream wait for each other, the CPU does not wait."""
 
     def __init__(self, device: torch.device):
         self.stream = torch.cuda.Stream(device)
@@ -109,24 +109,24 @@ class Graph:
 
 
 class Graphs:
-    """A function on a GPU: called as it is at first, and then as a graph for each kind of call.
+    """A function on a GPU: first called normally, and then as a graph for each kind of call.
 
-    Every call counts, also those before a capture. A function that cannot be captured is called
-    as it is each time.
+    All calls have their effect, also those before a capture. A function that cannot be captured is
+    always called normally.
 
     Parameters
     ----------
     function : callable
-        Of tensors; its results are left in tensors that stay where they are.
+        A function of tensors, which writes its results into tensors that keep their memory.
     generator : torch.Generator
         The source of its random numbers, on the GPU.
     state : callable
-        Gives the tensors that the function may change, but has to leave where they are.
+        Returns the tensors that the function may change in place, but must not replace.
 
     Attributes
     ----------
     reason : str or None
-        Why the function cannot be captured, once that is known.
+        Why the function cannot be captured, if this is known.
     """
 
     def __init__(
@@ -144,12 +144,12 @@ class Graphs:
         self.forget()
 
     def forget(self) -> None:
-        """Capture anew, for tensors are not where they were."""
+        """Capture again, as tensors have new memory."""
         self.graphs: dict[Hashable, Graph] = {}
         self.called: Counter[Hashable] = Counter()
 
     def __call__(self, kind: Hashable, *inputs: Tensor) -> None:
-        """Call the function; calls of one kind differ in the values of tensors alone."""
+        """Call the function; calls of the same kind differ only in the values of tensors."""
         if self.reason is None and self.called[kind] == WARM_UP and kind not in self.graphs:
             self._capture(kind, inputs)
         if self.reason is not None:
@@ -162,7 +162,7 @@ class Graphs:
                 self._checked(*inputs)
 
     def _checked(self, *inputs: Tensor) -> None:
-        """Call the function; the first time find out whether it can be captured."""
+        """Call the function; the first call finds out whether it can be captured."""
         if self.checked:
             self.function(*inputs)
             return

@@ -1,4 +1,4 @@
-"""A history as columns of numbers, which take little room however many epochs there were."""
+"""A history as columns of numbers, which take little memory even for many epochs."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-MAX_EPOCHS = 300_000  # that are read; each takes the room of a dict
+MAX_EPOCHS = 300_000  # that are read; each epoch takes the memory of a dict
 VALUES, SIZES, EPOCHS = "history.values.", "history.sizes.", "history.epochs."
 DTYPES = {float: torch.float64, int: torch.int64, bool: torch.bool}
 
@@ -15,10 +15,10 @@ Others = dict[str, list[list[Any]]]
 
 
 def history_columns(rows: Sequence[dict[str, Any]]) -> tuple[Others, dict[str, torch.Tensor]]:
-    """What rows of history hold: columns of numbers as tensors, and pairs of epoch and value.
+    """The values of a history: columns of numbers as tensors, and pairs of epoch and other value.
 
-    Lists of numbers are joined, with their sizes beside them; a column that not all epochs have
-    has their indices beside it. What JSON cannot say is left out.
+    Lists of numbers are concatenated, and their sizes are stored. If not all epochs have a column,
+    the indices of its epochs are stored. Values that JSON cannot hold are left out.
 
     Raises a ValueError if there are more epochs than can be read again.
 
@@ -52,7 +52,7 @@ def history_columns(rows: Sequence[dict[str, Any]]) -> tuple[Others, dict[str, t
 
 
 def _column(values: list[Any]) -> torch.Tensor | None:
-    """Numbers of one type as a tensor; None where they are something else."""
+    """Numbers of one type as a tensor; None for other values."""
     kinds = set(map(type, values))
     if len(kinds) != 1 or not kinds <= DTYPES.keys():
         return None
@@ -63,7 +63,7 @@ def _column(values: list[Any]) -> torch.Tensor | None:
 
 
 def history_rows(others: Others, columns: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
-    """The rows of which :func:`history_columns` told; other tensors are passed over.
+    """The history from the results of :func:`history_columns`; other tensors are ignored.
 
     Raises a ValueError, LookupError or TypeError if columns do not fit each other.
     """
@@ -108,7 +108,7 @@ def _parted(values: list[Any], sizes: list[int]) -> list[list[Any]]:
 
 
 def plain(value: Any) -> Any:
-    """What JSON holds of a value; NotImplemented where it cannot say it.
+    """A value as JSON holds it; NotImplemented if JSON cannot hold it.
 
     >>> plain((1, np.float64(0.5), [None])), plain(print), plain({"a": print})
     ([1, 0.5, [None]], NotImplemented, NotImplemented)

@@ -1,4 +1,4 @@
-"""What a trained net says of rows, in evaluation mode and in batches of one fixed size."""
+"""Results of a trained net for rows, in evaluation mode and in batches of a fixed size."""
 
 from collections.abc import Callable
 
@@ -27,10 +27,10 @@ def map_rows(
     function: Callable[[torch.Tensor], torch.Tensor],
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Apply a function of encoded batches to all rows, into ``out`` where that is given.
+    """Apply a function of encoded batches to all rows; write results to ``out`` if it is given.
 
-    Raises a TypeError if ``out`` is no array, and a ValueError if it has not the shape of the
-    result or cannot hold its values.
+    Raises a TypeError if ``out`` is not an array, and a ValueError if it does not have the shape of
+    the result or cannot hold its values.
     """
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"out should be an ndarray to write to, got {type(out).__name__}")
@@ -57,14 +57,14 @@ def map_rows(
 
 
 def view_of(net: AdversarialNet, encoding: Encoding) -> View | None:
-    """How the net's observer sees rows, once it has looked at some."""
+    """A function from rows to features of the observer; None if it was not trained."""
     if not net.has_looked:
         return None
     return lambda X: map_rows(net, encoding, X, lambda batch: net.observer_.features(batch))
 
 
 def near_rows(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndarray:
-    """The rows by whose labels those of each row are judged, (n_samples, n_neighbors)."""
+    """The nearest rows of each row for the score, (n_samples, n_neighbors)."""
     rng, view = torch_generator(0), view_of(net, encoding)
     return nearest_rows(X, encoding, SCORE_NEIGHBORS, rng, net.device, view)[:, 1:]
 
@@ -72,7 +72,7 @@ def near_rows(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndar
 def neighbor_joint(
     net: AdversarialNet, encoding: Encoding, X: np.ndarray, near: np.ndarray
 ) -> np.ndarray:
-    """Joint distribution (k, k) of the label of a row and that of a near row, symmetric."""
+    """Joint distribution (k, k) of the labels of a row and of a near row, symmetric."""
     labels = map_rows(net, encoding, X, lambda batch: net.label(batch).argmax(1))
     return label_joint(labels, near, len(net.clusters))
 
@@ -86,10 +86,10 @@ def merge_clusters(
     known: torch.Tensor | None = None,
     votes: Votes | None = None,
 ) -> torch.Tensor:
-    """Group the values of the net's first code into clusters by what near rows share.
+    """Group the values of the net's first code into clusters by the codes of near rows.
 
-    Clusters keep the numbers of the ``known`` groups with which they have most rows in common, or
-    have those of classes, by ``votes`` of labelled rows.
+    Clusters get the numbers of the ``known`` groups with which they share most rows, or the numbers
+    of classes, by ``votes`` of labelled rows.
     """
     found = map_rows(net, encoding, X, lambda batch: net.read_first(batch).softmax(1))
     sure = found.argmax(1)

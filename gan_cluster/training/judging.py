@@ -1,4 +1,4 @@
-"""Rows by which codes are merged and runs compared, and by which a mixture may do better."""
+"""Rows that are used to merge codes, and to compare runs and mixtures."""
 
 from dataclasses import dataclass
 
@@ -27,16 +27,15 @@ from gan_cluster.training.storage import read, spread_rows
 
 JUDGED_ROWS = 10_000
 FINER = 0.01
-EARNED = 1.5  # times as often twins have to be of other clusters, if those are of equal sizes
-PART_ROWS = 1_000  # whose densities are looked at together
+EARNED = 1.5  # equal sizes are not used if twins differ this many times as often with them
+PART_ROWS = 1_000  # rows whose densities are computed together
 
 
 @dataclass(frozen=True)
 class Jury:
-    """Some rows, those near each of them as a net sees them, and what mixtures see of them.
+    """Some rows, the nearest rows of each, their view for mixtures, and labelled rows.
 
-    Its view is None where mixtures are not tried; runs are then compared by near rows alone. Where
-    there are labels, it also has some of these, and their rows.
+    The view is None if mixtures are not tried; runs are then compared by near rows only.
     """
 
     recipe: Recipe
@@ -56,24 +55,24 @@ class Jury:
         return cls(recipe, rows, near, view, few, read(X, few.rows) if few else X[:0])
 
     def merge(self, net: AdversarialNet, known: torch.Tensor | None = None) -> torch.Tensor:
-        """Make clusters of a net's codes; they keep the numbers of those that are known."""
+        """Merge a net's codes into clusters, which keep the numbers of ``known`` ones."""
         encoding, n_clusters, votes = self.recipe.encoding, self.recipe.n_clusters, None
         if self.labels is not None:
             votes = self.labels.votes(self._codes(net, self.labelled))
         return merge_clusters(net, encoding, self.rows, self.near, n_clusters, known, votes)
 
     def numbers(self, net: AdversarialNet, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
-        """What speaks for each number of clusters, by a net's codes, which are finer."""
+        """Criteria for each number of clusters, from a net with more codes than clusters."""
         encoding, found = self.recipe.encoding, self._codes(net, self.rows)
         view = view_of(net, encoding)
         seen = (self.view or View.of(self.rows, encoding)).rows if view is None else view(self.rows)
         return cluster_numbers(found, self.near, seen, max_clusters)
 
     def score(self, net: AdversarialNet) -> float:
-        """How good a net's clusters are, times the share of labels that agree, if there are any.
+        """Score of a net's clusters, times the share of labels that agree, if there are labels.
 
-        Those of finer codes have to be better than others: a merge that fits chance looks good. It
-        hardly does so on many rows of a table.
+        A net with more codes for each cluster has to be better than others, as merging codes can
+        raise the score by chance. This effect is small for tables with many rows.
         """
         n_clusters, view, weight = self.recipe.n_clusters, self.view, self._agreed(net)
         has_few = are_few(self.rows, n_clusters)
@@ -87,7 +86,7 @@ class Jury:
         return weight * float(explained(labels, self.near, view.rows, n_clusters).mean())
 
     def disagreement(self, net: AdversarialNet) -> float:
-        """Share of rows whose twin is of another cluster."""
+        """Share of rows whose twin is in another cluster."""
         rng = torch_generator(0, net.device)
         with globally_seeded(0, self.recipe.runs_users_code):
             twins = map_rows(
@@ -105,7 +104,7 @@ class Jury:
         return float((self._read(net, self.labelled) == self.labels.numbers).mean())
 
     def better_mixture(self, net: AdversarialNet) -> Mixture | None:
-        """A mixture whose clusters are to be taken in place of those of the net, if any."""
+        """A mixture whose clusters are better than those of the net, or None."""
         if self.view is None:
             return None
         n_clusters = self.recipe.n_clusters
@@ -115,7 +114,7 @@ class Jury:
         return None if number is None else self._named(found[number], net)
 
     def _named(self, mixture: Mixture, net: AdversarialNet) -> Mixture | None:
-        """The mixture with the numbers of classes; None if labels agree more with the net."""
+        """The mixture, numbered by classes; None if labels agree more with the net."""
         if self.labels is None:
             return mixture
         found, n_clusters = self._densities(mixture, self.labelled), self.recipe.n_clusters
@@ -135,7 +134,7 @@ class Jury:
         return map_rows(net, encoding, rows, lambda batch: net.read_first(batch).softmax(1))
 
     def _densities(self, mixture: Mixture, rows: np.ndarray) -> np.ndarray:
-        """Log densities (n, n_clusters) of rows together with components of a mixture."""
+        """Joint log densities (n, n_clusters) of rows and components of a mixture."""
         with torch.inference_mode():
             parts = self.recipe.encoding.encode(rows).split(PART_ROWS)
             return torch.cat([mixture(part) for part in parts]).numpy()
@@ -144,9 +143,9 @@ class Jury:
         return self._densities(mixture, self.rows).argmax(1)
 
     def teach(self, net: AdversarialNet) -> bool:
-        """If a mixture has better clusters, let Q learn them from now on; whether it has.
+        """If a mixture has better clusters, let Q learn them; return whether it has.
 
-        The net's codes are grouped as far as they tell those clusters.
+        The net's codes are grouped to match these clusters.
         """
         mixture = self.better_mixture(net)
         if mixture is None:
@@ -157,7 +156,7 @@ class Jury:
         shared = codes.T @ of_mixture
         groups = shared.argmax(1)
         code, cluster = linear_sum_assignment(shared, maximize=True)
-        groups[code] = cluster  # each has one at least
+        groups[code] = cluster  # each cluster has at least one code
         clusters.regroup(torch.from_numpy(groups).to(net.device), codes.mean(0))
         clusters.teacher = mixture.to(net.device)
         return True

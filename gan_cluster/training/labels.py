@@ -1,4 +1,4 @@
-"""What is known of the classes of some rows, and which clusters are theirs."""
+"""Known classes of some rows, and the clusters that match them."""
 
 from math import ceil
 from typing import NamedTuple
@@ -6,24 +6,24 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-DOUBT = 1e-3  # probability of a cluster below which one label does not speak more against it
+DOUBT = 1e-3  # added to probabilities, so that one label cannot rule out a cluster
 
 
 class Votes(NamedTuple):
-    """How a net reads rows whose classes are known."""
+    """Predictions of a net for rows with known classes."""
 
     classes: np.ndarray  # (n_labelled, n_classes), one-hot
     found: np.ndarray  # (n_labelled, k), probabilities of the values of a code, or of clusters
 
     @property
     def counts(self) -> np.ndarray:
-        """How many rows of each class have each value, (n_classes, k)."""
+        """Number of rows of each class with each value, (n_classes, k)."""
         return self.classes.T @ self.found
 
     def order(self, groups: np.ndarray, n_clusters: int) -> np.ndarray:
-        """Groups in the order of the classes that they most likely are, and then all others.
+        """Groups in the order of the classes that match them best, and then all other groups.
 
-        ``groups`` (k,) says of which group each value is.
+        ``groups`` (k,) is the group of each value.
 
         >>> votes = Votes(np.eye(2), np.array([[0.0, 0.1, 0.9], [0.7, 0.1, 0.2]]))
         >>> votes.order(np.array([0, 1, 2]), 3).tolist()
@@ -36,19 +36,19 @@ class Votes(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Classes by name, and the rows that are known to be of them."""
+    """Names of classes, and the rows with known classes."""
 
     names: np.ndarray  # (n_classes,), sorted
     rows: np.ndarray  # (n_labelled,), indices of rows of X
     numbers: np.ndarray  # (n_labelled,), the class of each of these
 
     def few(self, n_rows: int) -> "Labels":
-        """About so many of them at most, evenly spread over those of each class."""
+        """Labels of at most about ``n_rows`` rows, evenly spread over the rows of each class."""
         most = ceil(n_rows / len(self.names))
         of_classes = [np.flatnonzero(self.numbers == i) for i in range(len(self.names))]
         kept = np.sort(np.concatenate([of[:: ceil(len(of) / most)] for of in of_classes]))
         return Labels(self.names, self.rows[kept], self.numbers[kept])
 
     def votes(self, found: np.ndarray) -> Votes:
-        """Those of the labelled rows, in which this was found (n_labelled, k)."""
+        """Votes of the labelled rows, with their predictions (n_labelled, k)."""
         return Votes(np.eye(len(self.names))[self.numbers], found)

@@ -1,4 +1,4 @@
-"""The one training loop: skorch's, over batches that are already sliced, read once an epoch."""
+"""The training loop: skorch's loop over ready batches; losses are read once in an epoch."""
 
 from collections.abc import Callable, Hashable, Iterable
 from copy import deepcopy
@@ -15,16 +15,16 @@ from gan_cluster.training.callbacks import StopTraining
 from gan_cluster.training.processes import ALONE, Processes
 from gan_cluster.training.steps import Steps
 
-SLOWER = 0.1  # than the rates with which training diverged
+SLOWER = 0.1  # factor of learning rates after training diverged
 
 
 class Loop(NeuralNet):
-    """Epochs over :class:`Batches`; subclasses say what a step is and what an epoch showed."""
+    """Epochs over :class:`Batches`; subclasses define a step and the summary of an epoch."""
 
     optimizer_: torch.optim.Optimizer
-    processes: Processes = ALONE  # those that take part in the training that runs
-    step = 0  # how many are behind it, as far as the host counts them
-    keep: Callable[[bool], None] | None = None  # told after each epoch whether it was the last
+    processes: Processes = ALONE  # processes that take part in the present training
+    step = 0  # number of steps so far, counted on the CPU
+    keep: Callable[[bool], None] | None = None  # called after each epoch; True for the last one
 
     @property
     def _default_callbacks(self) -> list:
@@ -40,7 +40,7 @@ class Loop(NeuralNet):
         return dataset
 
     def update(self, player: nn.Module, loss: torch.Tensor) -> None:
-        """One step of the player's weights; those of the other have no gradient and stay."""
+        """One step of the player's weights; the other networks have no gradient."""
         self.optimizer_.zero_grad()
         loss.backward()
         self.processes.average_gradients(player)
@@ -49,9 +49,9 @@ class Loop(NeuralNet):
         self.optimizer_.step()
 
     def run_epochs(self, batches: Any, epochs: int) -> None:
-        """As skorch's ``partial_fit``, but an interrupt is not swallowed.
+        """Like skorch's ``partial_fit``, but a KeyboardInterrupt is raised.
 
-        Callbacks are told of the end after errors, too.
+        Callbacks are also notified of the end after errors.
         """
         self.notify("on_train_begin", X=batches, y=None)
         try:
@@ -61,9 +61,9 @@ class Loop(NeuralNet):
             self.notify("on_train_end", X=batches, y=None)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Tell callbacks; one of skorch's that interrupts at the end of an epoch just stops.
+        """Notify callbacks; a KeyboardInterrupt by one at the end of an epoch only stops the stage.
 
-        Raises a ValueError if one looks for a measure that the epoch has not.
+        Raises a ValueError if a callback needs a measure that the epoch does not have.
         """
         try:
             super().notify(method_name, **cb_kwargs)
@@ -83,7 +83,7 @@ class Loop(NeuralNet):
             raise
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        """Epochs until a callback stops them; one that diverges is taken back."""
+        """Epochs until a callback stops them; an epoch that diverges is undone."""
         datasets = {"dataset_train": X, "dataset_valid": None}
         left = epochs if epochs is not None else self.max_epochs
         steps = Steps(self, X)
@@ -117,19 +117,19 @@ class Loop(NeuralNet):
 
     @property
     def kind_of_step(self) -> Hashable:
-        """What the next step does beside others, as far as the host decides it."""
+        """The kind of the next step, if it is decided on the CPU."""
         return None
 
     def placed(self) -> Iterable[torch.Tensor]:
-        """Tensors of the networks, which a step changes in place."""
+        """Tensors of the networks that a step changes in place."""
         raise NotImplementedError
 
     def trained(self) -> dict[str, Any]:
-        """All that training changes and that a state can be loaded into, as its state."""
+        """The state of everything that training changes."""
         raise NotImplementedError
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Load what :meth:`trained` gave."""
+        """Load a state from :meth:`trained`."""
         raise NotImplementedError
 
     def is_finite(self) -> bool:
@@ -140,7 +140,7 @@ class Loop(NeuralNet):
         return bool(np.isfinite(terms).all()) and bool(sums.isfinite().all())
 
     def take_back(self, good: dict[str, Any]) -> bool:
-        """Undo the epoch and learn more slowly; False if that was tried before."""
+        """Undo the epoch and lower the learning rates; False if this was done before."""
         self.restore(good)
         first = not any(row.get("taken_back") for row in self.history)
         self.history.record("taken_back", True)
@@ -150,7 +150,7 @@ class Loop(NeuralNet):
         return first
 
     def run_epoch(self, steps: Steps) -> None:
-        """One pass over the data, whose terms are read at its end."""
+        """One epoch; the terms of the loss are read at its end."""
         started = perf_counter()
         self._set_training(True)
         totals, n_steps = steps.epoch(), len(steps.batches)
@@ -162,5 +162,5 @@ class Loop(NeuralNet):
         self.history.record("seconds", perf_counter() - started)
 
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:
-        """What history says of an epoch, from the means of its terms."""
+        """Measures of an epoch for the history, from the means of its terms."""
         return means

@@ -1,8 +1,8 @@
-"""Which codes make one cluster: those whose union keeps most of what near rows share.
+"""Merging of codes into clusters, such that clusters of near rows share most information.
 
-The criterion is that of the information bottleneck (Slonim & Tishby, 1999), less a part of the
-clusters' entropy: information alone asks for clusters of equal sizes. The search moves one code
-at a time, as its sequential form does (Slonim, Friedman & Tishby, 2002).
+The criterion is that of the information bottleneck (Slonim & Tishby, 1999), minus a part of the
+entropy of clusters: without this, it would prefer clusters of equal sizes. The search moves one
+code at a time, as in the sequential information bottleneck (Slonim, Friedman & Tishby, 2002).
 """
 
 import math
@@ -16,11 +16,11 @@ from sklearn.cluster import AgglomerativeClustering
 from gan_cluster.training.labels import Votes
 
 RESTARTS = 20
-FEW = 100  # codes that are each tried in every group
-UNEQUAL = 0.25  # part of the entropy that is taken off
-UNLIKELY = 0.01  # probability of a code below which it is taken for 0, so that few have to be kept
-LOOKS = 4  # at each of many codes; what is left to gain then is some thousandths
-LABEL = 1.0  # nats for each of a code's rows that a label of one of them is worth
+FEW = 100  # up to this many codes, each is tried in every group
+UNEQUAL = 0.25  # part of the entropy that is subtracted
+UNLIKELY = 0.01  # smaller probabilities of a code are set to 0, to save memory
+LOOKS = 4  # passes over many codes; further passes would gain only some thousandths
+LABEL = 1.0  # worth of a label, in nats for each row of a code of average size
 
 
 def information(joint: np.ndarray) -> float:
@@ -34,7 +34,7 @@ def information(joint: np.ndarray) -> float:
 
 
 def criterion(joint: np.ndarray) -> float:
-    """Information less a part of the entropy of a symmetric joint distribution (k, k).
+    """Information minus a part of the entropy of a symmetric joint distribution (k, k).
 
     >>> round(criterion(np.eye(4) / 4), 4)  # 3/4 log 4
     1.0397
@@ -44,7 +44,7 @@ def criterion(joint: np.ndarray) -> float:
 
 
 def label_joint(labels: np.ndarray, near: np.ndarray, size: int) -> np.ndarray:
-    """Joint distribution (size, size) of the label of a row and that of a near row, symmetric.
+    """Joint distribution (size, size) of the labels of a row and of a near row, symmetric.
 
     >>> label_joint(np.array([0, 0, 1]), np.array([[1], [0], [0]]), 2).round(2).tolist()
     [[0.67, 0.17], [0.17, 0.0]]
@@ -55,9 +55,9 @@ def label_joint(labels: np.ndarray, near: np.ndarray, size: int) -> np.ndarray:
 
 
 def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The same of values of the first code, from their probabilities (n_samples, n_codes).
+    """The same for values of the first code, from their probabilities (n_samples, n_codes).
 
-    So unsure rows count in part for each.
+    So uncertain rows count for several values.
     """
     codes = csr_array(np.where(found < UNLIKELY, 0, found))
     of_near = sum(codes[column] for column in near.T)
@@ -66,7 +66,7 @@ def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def grouped(joint: np.ndarray, groups: np.ndarray, n_clusters: int) -> np.ndarray:
-    """The joint distribution of groups, from that of their members.
+    """The joint distribution of groups, from the joint distribution of their members.
 
     >>> grouped(np.eye(3) / 3, np.array([0, 1, 1]), 2).round(2).tolist()
     [[0.33, 0.0], [0.0, 0.67]]
@@ -83,9 +83,9 @@ def merge_codes(
     rng: np.random.RandomState,
     votes: Votes | None = None,
 ) -> np.ndarray:
-    """Group codes into clusters so that the cluster of a row tells most of that of a near row.
+    """Group codes into clusters so that clusters of near rows have most mutual information.
 
-    Where some rows have labels, it is also worth something that those of class i are in cluster i.
+    If some rows have labels, there is a bonus for labelled rows of class i in cluster i.
 
     Parameters
     ----------
@@ -94,14 +94,14 @@ def merge_codes(
     n_clusters : int
         At most n_codes.
     rng : RandomState
-        Draws the starts of the search, but for the first.
+        For the random starts of the search; the first start is not random.
     votes : Votes, default=None
-        Of rows of at most n_clusters classes, and their codes.
+        Labelled rows of at most n_clusters classes, and their codes.
 
     Returns
     -------
     groups : ndarray of shape (n_codes,)
-        Cluster of each code; every cluster has one at least.
+        Cluster of each code; every cluster has at least one code.
 
     Examples
     --------
@@ -143,15 +143,15 @@ def merge_codes(
 
 
 def _move_codes(joint: np.ndarray, groups: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    """Move one code at a time to where the criterion gains most, until none moves.
+    """Move one code at a time to the group with the largest gain, until no code moves.
 
-    What a code is ``worth`` in each cluster by its labels (n_clusters, n_codes) is gained, too.
+    ``worth`` (n_clusters, n_codes) is an additional gain by labels, for each code in each cluster.
 
-    Of many codes each is looked at some times at most.
+    If there are many codes, the number of passes is limited.
     """
     kind, looks = (_Search, math.inf) if len(joint) <= FEW else (_NearSearch, LOOKS)
     search: Any = kind(joint, groups, len(worth))
-    stale = joint.sum(0) > 0  # a code that no row has is where it is
+    stale = joint.sum(0) > 0  # codes without rows are not moved
     while stale.any() and looks:
         looks -= 1
         codes = np.flatnonzero(stale)
@@ -169,18 +169,18 @@ def _move_codes(joint: np.ndarray, groups: np.ndarray, worth: np.ndarray) -> np.
 
 
 class _Search:
-    """A grouping of few codes, each of which is tried in every group."""
+    """A grouping of few codes; each code is tried in every group."""
 
     def __init__(self, joint: np.ndarray, groups: np.ndarray, n_clusters: int):
         self.joint, self.groups, self.n_clusters = joint, groups.copy(), n_clusters
 
     def move(self, code: int, group: int) -> np.ndarray:
-        """Put a code into another group; which codes are to be looked at again (n_codes,)."""
+        """Move a code to another group; return which codes have to be tried again (n_codes,)."""
         self.groups[code] = group
         return np.ones(len(self.joint), dtype=bool)
 
     def gains(self, code: int) -> tuple[np.ndarray, np.ndarray]:
-        """Groups, and what the criterion gains by putting a code out of its own into each."""
+        """Groups, and the gain of the criterion if a code moves to each of them."""
         joint, member = self.joint, np.eye(self.n_clusters)[self.groups]
         member[code] = 0
         rest, towards, marginal = member.T @ joint @ member, joint[code] @ member, joint.sum(0)
@@ -189,24 +189,24 @@ class _Search:
 
 
 class _NearSearch:
-    """A grouping of many codes, each of which is tried in groups that share something with it.
+    """A grouping of many codes; each is tried in groups that share near rows with it.
 
-    It is tried in the smallest group, too. What groups share is kept as sums that are made anew of
-    what is not negative, never corrected: what is 0 stays 0.
+    Each code is also tried in the smallest group. Sums over groups are computed again after each
+    move instead of being corrected, so that there are no rounding errors in zeros.
     """
 
     def __init__(self, joint: np.ndarray, groups: np.ndarray, n_clusters: int):
         self.joint, self.groups, self.share = joint, groups.copy(), joint.sum(0)
         member = csr_array(np.eye(n_clusters)[groups])
-        self.towards = joint @ member  # of each code and each group
-        self.shared = member.T @ self.towards  # of each two groups
+        self.towards = joint @ member  # for each code and each group
+        self.shared = member.T @ self.towards  # for each two groups
         self.marginal = self.shared.sum(0)
 
     def _members(self, group: int) -> np.ndarray:
         return np.flatnonzero((self.groups == group) & (self.share > 0))
 
     def move(self, code: int, group: int) -> np.ndarray:
-        """As that of few codes: those that share something with what has changed."""
+        """Like for few codes; only codes that share near rows with the changed groups."""
         changed = [self.groups[code], group]
         codes, near = np.flatnonzero(self.joint[code]), self._near(code, *changed)
         self.groups[code] = group
@@ -220,13 +220,13 @@ class _NearSearch:
         return np.any(self.towards[:, changed] > 0, axis=1)
 
     def _near(self, code: int, *groups: int) -> np.ndarray:
-        """Groups that share something with a code, and some others."""
+        """Groups that share near rows with a code, and the given groups."""
         is_near = self.towards[code] > 0
         is_near[[*groups]] = True
         return np.flatnonzero(is_near)
 
     def gains(self, code: int) -> tuple[np.ndarray, np.ndarray]:
-        """As those of few codes, for the groups that are near."""
+        """Like for few codes, but only for groups that share near rows."""
         joint, home = self.joint, self.groups[code]
         others = self._members(home)
         others = others[others != code]
@@ -244,12 +244,13 @@ class _NearSearch:
 def _gains(
     rest: np.ndarray, towards: np.ndarray, itself: float, marginal: np.ndarray, share: float
 ) -> np.ndarray:
-    """What the criterion gains by putting a code into each of some groups, but for what all gain.
+    """Gains of the criterion if a code is put into each of some groups, up to a constant.
 
-    Of the groups without the code ``rest`` (k, k) is what they share and ``marginal`` (k,) what
-    they have; the code has ``share``, shares ``towards`` (k,) with them, and ``itself``.
+    For the groups without the code, ``rest`` (k, k) is their joint distribution and ``marginal``
+    (k,) their shares. ``share`` is the share of the code, ``towards`` (k,) its joint distribution
+    with the groups, and ``itself`` with itself.
     """
-    joined = rest + towards  # row b: the joint's row b where the code has come to b
+    joined = rest + towards  # row b: row b of the joint distribution if the code is in group b
     rows = xlogy(joined, joined).sum(1) - xlogy(rest, rest).sum(1)
     inner, before = np.diag(joined), np.diag(rest)
     corner = inner + towards + itself

@@ -1,4 +1,4 @@
-"""Clusters by a mixture of Gaussians, and whether they explain rows better than those of a net."""
+"""Clusters of k-means and of a mixture of Gaussians, and a comparison with those of a net."""
 
 import warnings
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from gan_cluster.training.merging import label_joint
 from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
-RIDGE = 0.01  # added to variances, of columns of variance 1
-TIGHTEST = 1e-12  # variance at least of clusters of k-means, whose rows may all be the same
-ERRORS = 2.5  # standard errors within which a difference says nothing
-FEW_ROWS = 128  # of each cluster, in the mean
-SURPRISE = 5.0  # nats at most for a row whose cluster is not the one expected
+RIDGE = 0.01  # added to variances, for columns of variance 1
+TIGHTEST = 1e-12  # least variance of clusters of k-means, whose rows may all be the same
+ERRORS = 2.5  # standard errors within which a difference does not count
+FEW_ROWS = 128  # mean number of rows in a cluster below which rows are few
+SURPRISE = 5.0  # largest loss in nats of a row in an unexpected cluster
 FOLDS = 5
 
 
 class View(NamedTuple):
-    """Rows as mixtures see them: along few axes at most."""
+    """Rows for mixtures, projected onto a few axes."""
 
     center: np.ndarray
     axes: np.ndarray
@@ -37,7 +37,7 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, X: np.ndarray, encoding: Encoding) -> "View":
-        """Columns that are constant say nothing, and are left out."""
+        """The view of rows X; constant columns are left out."""
         rows = encoding.encode(X).flatten(1).numpy().astype(np.float64)
         seen = principal_axes(X, encoding, np.arange(len(X)))
         if seen is None:
@@ -50,18 +50,19 @@ class View(NamedTuple):
 
 
 def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: int) -> np.ndarray:
-    """How well the cluster of each row is explained, by near rows and by the clusters' shapes.
+    """How well the cluster of each row can be predicted from near rows and from Gaussians.
 
-    Of each row two pieces of information on its cluster are added, as shares of the entropy of all
-    clusters: what the clusters of near rows say, and what Gaussians of the clusters say that were
-    fitted without it. The mean is 2 at most. Clusters of unequal sizes are not at a disadvantage.
+    For each row, two amounts of information about its cluster are added, as shares of the entropy
+    of the clusters: the information in the clusters of near rows, and that in Gaussians of the
+    clusters that were fitted without this row. The mean is at most 2. Clusters of unequal sizes
+    have no disadvantage.
 
     Parameters
     ----------
     labels : ndarray of int, shape (n_samples,)
     near : ndarray of int, shape (n_samples, n_neighbors)
     rows : ndarray of shape (n_samples, d) or None
-        Without them near rows alone count.
+        If None, only near rows count.
     k : int
         Number of clusters.
 
@@ -89,7 +90,7 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: 
 
 
 def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Of each row -log p(cluster | row), by Gaussians that were fitted on other folds."""
+    """-log p(cluster | row) for each row, by Gaussians that were fitted on other folds."""
     surprises = np.empty(len(rows))
     folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=0)
     for known, new in folds.split(rows):
@@ -108,12 +109,12 @@ def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndar
 
 
 def are_few(rows: np.ndarray, n_clusters: int) -> bool:
-    """Whether rows are so few for each cluster that Gaussians say more of them than near rows."""
+    """Whether there are so few rows for each cluster that Gaussians are better than near rows."""
     return len(rows) < FEW_ROWS * n_clusters
 
 
 def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
-    """From the simplest on: k-means, as a mixture of equal spheres, and one of Gaussians."""
+    """The simplest first: k-means, as a mixture of equal spheres; then a mixture of Gaussians."""
     rows, d = view.rows, view.rows.shape[1]
     found = _fitted(KMeans(n_clusters, n_init=N_INIT, random_state=0), rows)
     centers = found.cluster_centers_
@@ -126,7 +127,7 @@ def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
 
 
 def _fitted(model: Any, rows: np.ndarray) -> Any:
-    """Fitted without a warning: whether its clusters are any good is judged later."""
+    """The fitted model, without warnings: its clusters are compared later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(rows)
@@ -135,18 +136,18 @@ def _fitted(model: Any, rows: np.ndarray) -> Any:
 def chosen(
     simple: list[np.ndarray], found: np.ndarray, near: np.ndarray, rows: np.ndarray, k: int
 ) -> int | None:
-    """Which of simple labels to take in place of those that were found, or None.
+    """Index of the simple labels that replace the labels that were found, or None.
 
-    The best explained ones. Few rows leave it to the simple ones where the difference is within the
-    error of measurement, and many to those that were found. Of many rows near ones alone decide:
-    Gaussians judge their own kind too well.
+    The best explained simple labels are compared with those found. If the difference is within the
+    error of measurement, simple labels win if rows are few, and those found if rows are many. If
+    rows are many, only near rows count: Gaussians favour clusters that are Gaussian.
 
     Parameters
     ----------
     simple : list of ndarray of int, shape (n_samples,)
     found : ndarray of int, shape (n_samples,)
     near, rows, k
-        As of :func:`explained`.
+        As in :func:`explained`.
     """
     has_few = are_few(near, k)
     judging = rows if has_few else None

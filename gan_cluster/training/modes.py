@@ -1,4 +1,4 @@
-"""Modes that a caller may have set for a thread, and in which nothing of ours would work."""
+"""Protection from modes of a thread that a caller may have set, and that break our code."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

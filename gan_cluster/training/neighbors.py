@@ -1,4 +1,4 @@
-"""Which rows are near each other, in the units of the networks."""
+"""Search for nearest rows, in the units of the networks."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +15,7 @@ from gan_cluster.training.data import CHUNK_BYTES, Encoding
 
 NEIGHBOR_BLOCK = 10_000
 COMPONENTS = 50
-WIDEST = 2_048  # columns of an embedding at most; wider rows are taken to principal components
+WIDEST = 2_048  # columns of an embedding at most; wider rows are reduced to principal components
 View = Callable[[np.ndarray], np.ndarray]  # from rows to features
 SEARCHED = 2_000  # at a time, on a GPU
 
@@ -28,15 +28,15 @@ def nearest_rows(
     device: str | torch.device = "cpu",
     view: View | None = None,
 ) -> np.ndarray:
-    """Each row's own index and those of its nearest rows, (n_samples, n_neighbors + 1).
+    """The index of each row and the indices of its nearest rows, (n_samples, n_neighbors + 1).
 
-    Distances are Euclidean between what ``view`` makes of rows, or in the networks' units; there
-    images of more than twice ``COMPONENTS`` values, and tables of as many columns of different
-    kinds, are reduced to their principal components first, which takes noise away, too. So many
-    columns of one kind are taken for an embedding, and compared by their cosine. Rows are dealt at
-    random into blocks of at most ``NEIGHBOR_BLOCK`` and searched within theirs: the nearest of very
-    many rows say less of what a cluster has in common, and time would not grow linearly with X.
-    A GPU searches where that is the device.
+    Distances are Euclidean, between the features of ``view``, or in the units of the networks.
+    Images of more than twice ``COMPONENTS`` values, and tables of as many columns of different
+    scales, are first reduced to their principal components, which also removes noise. If so many
+    columns have similar scales, they are treated as an embedding, and compared by their cosine.
+    Rows are divided at random into blocks of at most ``NEIGHBOR_BLOCK``, and neighbours are
+    searched within a block: the nearest of very many rows say less about what a cluster has in
+    common, and time would not grow linearly with X. If the device is a GPU, it does the search.
     """
     order = torch.randperm(len(X), generator=rng).numpy()
     encoded = _reader(X, encoding, order) if view is None else lambda block: view(X[block])
@@ -49,13 +49,13 @@ def nearest_rows(
 
 
 def search_on_cpu(rows: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Positions of the nearest rows of each, itself included."""
+    """Positions of the nearest rows of each row, including the row itself."""
     found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows)
     return found.kneighbors(rows, return_distance=False)
 
 
 def search_on_gpu(device: str | torch.device, rows: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """The same, by all distances, where matrix products are fast."""
+    """The same from all distances, for a GPU, where matrix products are fast."""
     there = torch.from_numpy(rows).to(device)
     parts = there.split(SEARCHED)
     nearest = [torch.cdist(part, there).topk(n_neighbors, largest=False)[1] for part in parts]
@@ -65,7 +65,7 @@ def search_on_gpu(device: str | torch.device, rows: np.ndarray, n_neighbors: int
 def _reader(
     X: np.ndarray, encoding: Encoding, order: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What reads rows, given their indices: long ones by principal axes, or as directions."""
+    """A function that reads rows by their indices; long rows as components or directions."""
     is_direction = _are_embedded(X, encoding)
     seen = None if is_direction else principal_axes(X, encoding, order)
 
@@ -81,14 +81,14 @@ def _reader(
 
 
 def _are_embedded(X: np.ndarray, encoding: Encoding) -> bool:
-    """Whether rows are long, and their columns of one kind without being an image's."""
+    """Whether rows are long, not images, and their columns have similar scales."""
     is_long = min(X.shape) > 2 * COMPONENTS and X.shape[1] <= WIDEST
     scales = np.unique(encoding.scale[encoding.scale > 0])
     return len(encoding.shape) < 3 and is_long and len(scales) == 1
 
 
 def principal_axes(X: np.ndarray, encoding: Encoding, order: np.ndarray) -> PCA | None:
-    """Principal components of some rows, the first of an order; None of rows that are not long."""
+    """Principal components of the first rows of an order; None if rows are not long."""
     if min(X.shape) <= 2 * COMPONENTS:
         return None
     return PCA(COMPONENTS, random_state=0).fit(_encoded(X, encoding, order[: _n_read(X)]))

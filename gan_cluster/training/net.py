@@ -1,4 +1,4 @@
-"""What a training step is: the adversarial game, and what is asked of labels of real rows."""
+"""The training step: the adversarial game, and the consistency term for labels of real rows."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -33,28 +33,29 @@ from gan_cluster.training.players import Players
 from gan_cluster.training.steps import Steps
 
 PENALTY_EVERY = 8  # steps: R1's second derivatives take as long as the rest (arXiv:1912.04958)
-VARIETY_ROWS = 32  # of each batch: an epoch's mean over them is steady, and costs little
-READ_ROWS = 128  # drawn at the end of an epoch, to see what Q reads
+VARIETY_ROWS = 32  # of each batch: enough for a stable mean over an epoch, and fast
+READ_ROWS = 128  # rows drawn at the end of an epoch, to measure how well Q predicts their codes
 
 
 class AdversarialNet(Players):
     """Trains a generator against a discriminator with a recognition network Q.
 
-    In the game alone a step first updates the discriminator and Q, shared trunk included, on
+    Without the consistency term, a step first updates the discriminator and Q, with their common
+    trunk, on
 
         adversarial loss - info_weight * L_I,
 
     then the generator on its adversarial loss - info_weight * L_I, where
     L_I = E[log Q(c | G(z, c))] + H(c) is InfoGAN's bound (arXiv:1606.03657, eq. 5).
 
-    With the consistency term Q learns the first code from real rows alone, on
+    With the consistency term, Q learns the first code from real rows only, on
 
-        consistency_weight * (agreement + balance) - info_weight * L_I of the other codes,
+        consistency_weight * (agreement + balance) - info_weight * L_I of the other codes.
 
-    with the cross-entropy of labelled rows added to agreement and balance where a batch has such
-    rows. The generator plays against a critic: a discriminator that is told the first code, of real
-    rows the value that Q reads (arXiv:1802.05637). So what it draws of a value has to look like the
-    rows that have it, and values are drawn as often as rows have them.
+    If a batch has labelled rows, their cross-entropy is added to agreement and balance. The
+    generator is trained against a critic: a conditional discriminator that gets the first code, for
+    real rows the code that Q predicts (arXiv:1802.05637). So rows drawn from a code have to look
+    like real rows with that code, and codes are drawn as often as they occur among real rows.
 
     Parameters
     ----------
@@ -70,14 +71,14 @@ class AdversarialNet(Players):
     Attributes
     ----------
     clusters : Clusters
-        What the values of the first code stand for, and their prior.
+        The clusters of the values of the first code, and their prior.
     playing : bool
-        Whether there is a game at all, or the consistency term alone.
+        Whether the generator is trained; otherwise there is only the consistency term.
     forming : bool
-        Whether clusters have yet to form: sizes do not follow the rows before, and exposure may be
-        what tells clusters apart.
+        Whether this is the first stage, in which clusters form. Then their sizes do not follow the
+        rows, and the exposure of images is not changed, as clusters may differ in it.
     looking : bool
-        Whether the observer learns to see, and nothing else is trained.
+        Whether this is contrastive learning, in which only the observer is trained.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class AdversarialNet(Players):
         self.playing, self.forming, self.looking = True, False, False
 
     def run_epoch(self, steps: Steps) -> None:
-        self.step, _ = self.steps_  # once an epoch: a GPU is waited for
+        self.step, _ = self.steps_  # once in an epoch, as this waits for the GPU
         self.hold_rates()
         super().run_epoch(steps)
 
@@ -114,7 +115,7 @@ class AdversarialNet(Players):
 
     @property
     def sampler_(self) -> nn.Module:
-        """The generator to draw from: the averaged one where there is one."""
+        """The generator for drawing rows: the averaged one, if there is one."""
         return self.average_ if self.objective.ema_decay else self.generator_
 
     def placed(self) -> Iterator[Tensor]:
@@ -167,7 +168,7 @@ class AdversarialNet(Players):
     def _note_variety(
         self, rows: Tensor, fake: Tensor, latent: Latent, terms: dict[str, Tensor]
     ) -> None:
-        """How much generated rows differ, and real ones; also of each value of the first code."""
+        """Measure the variety of generated and of real rows, also for each first code."""
         few = slice(VARIETY_ROWS)
         terms["variety"], terms["real_variety"] = spread(fake[few]), spread(rows[few])
         if "codes" not in terms:
@@ -177,22 +178,22 @@ class AdversarialNet(Players):
 
     @property
     def _reads_drawn(self) -> bool:
-        """Whether Q learns any code from generated rows, beside the clusters of real ones."""
+        """Whether Q learns codes from generated rows, in addition to clusters from real rows."""
         return bool(self.code.n_continuous) or len(self.code.categorical) > 1
 
     def noisy(self, rows: Tensor) -> Tensor:
-        """Rows as the discriminator is shown them in the game."""
+        """Rows with instance noise, as the discriminator gets them in the game."""
         if not self.objective.instance_noise:
             return rows
         noise = torch.randn(rows.shape, generator=self.rng, dtype=rows.dtype, device=rows.device)
         return rows + self.objective.instance_noise * noise
 
     def together(self, *parts: Tensor) -> list[DiscriminatorOutput]:
-        """Outputs on batches that go through the discriminator as one.
+        """Outputs for batches that go through the discriminator as one batch.
 
-        They share the statistics of batch normalisation: each by itself, generated rows that
-        hardly differ would be spread out until Q can tell their codes, and no gradient would
-        ask the generator for more.
+        So they share the statistics of batch normalisation. In a separate batch, small differences
+        of generated rows would be amplified until Q can predict their codes, and the generator
+        would have no gradient to make rows more different.
         """
         with self.autocast():
             out = self.discriminator_(torch.cat(parts))
@@ -208,9 +209,10 @@ class AdversarialNet(Players):
         latent: Latent | None = None,
         known: Sequence[Tensor] = (),
     ) -> dict[str, Tensor]:
-        """Update the discriminator and Q; return the terms, detached. Without fake, no game.
+        """Update the discriminator and Q; return the terms, detached.
 
-        Where they are ``known``, there are labelled rows and their clusters (n,).
+        Without ``fake`` there is no game. ``known`` are labelled rows and their clusters (n,), or
+        empty.
         """
         terms: dict[str, Tensor] = {}
         plays = self.build_critic is None and fake is not None
@@ -247,7 +249,7 @@ class AdversarialNet(Players):
         return {"contrast": loss.detach()}
 
     def see_as(self, other: Self) -> None:
-        """Start from what the observer of a net, this or another, has learned, and its history."""
+        """Start from the observer of this net or of another one, and from its history."""
         self.observer_.load_state_dict(other.observer_.state_dict())
         self.discriminator_.trunk.load_state_dict(other.observer_.trunk.state_dict())
         for weights in self.observer_.parameters():
@@ -257,7 +259,7 @@ class AdversarialNet(Players):
 
     @property
     def has_looked(self) -> bool:
-        """Whether the observer was trained, so that it knows which rows are near."""
+        """Whether the observer was trained, so that near rows are found in its features."""
         return any("contrast" in row for row in self.history)
 
     def critic_step(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> dict[str, Tensor]:
@@ -270,7 +272,7 @@ class AdversarialNet(Players):
         return terms
 
     def criticised(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """The critic's logits on real and on generated rows, which go through it as one."""
+        """The critic's logits on real and on generated rows, which are one batch."""
         with self.autocast():
             logits = self.critic_(torch.cat([rows, fake]), conditions)
         real, generated = logits.float().tensor_split([len(rows)])
@@ -283,7 +285,7 @@ class AdversarialNet(Players):
     def game(
         self, rows: Tensor, real: Tensor, generated: Tensor, terms: dict[str, Tensor]
     ) -> Tensor:
-        """What the game asks of logits on real rows and on generated ones."""
+        """The discriminator's loss from logits on real and on generated rows."""
         aim = self.objective
         loss = discriminator_loss(real, generated, aim.adversarial_loss)
         terms["discriminator_loss"] = loss.detach()
@@ -298,7 +300,7 @@ class AdversarialNet(Players):
         twin_logits: Tensor | None,
         terms: dict[str, Tensor],
     ) -> Tensor | float:
-        """What is asked of labels of real rows: that twins agree and shares follow the prior."""
+        """The consistency term: twins should agree, and shares of clusters follow the prior."""
         labels, aim = logits.softmax(1), self.objective
         terms["labels"] = labels.detach()
         if twin_logits is None:
@@ -328,7 +330,7 @@ class AdversarialNet(Players):
                 noted = terms if conditions is None else None
                 information = self._information(generated.code, latent, noted)
         if conditions is not None:
-            if kind != "relativistic":  # it alone compares with real rows
+            if kind != "relativistic":  # the other losses do not use real rows
                 rows, conditions = rows[:0], conditions[len(rows) :]
             with self.frozen(self.critic_):
                 real, logits = self.criticised(rows, fake, conditions)
@@ -339,7 +341,7 @@ class AdversarialNet(Players):
         return {"generator_loss": adversarial.detach(), **terms}
 
     def outputs(self, rows: Tensor, partners: Tensor, *fake: Tensor) -> tuple[Any, ...]:
-        """Outputs on real rows, on others, and cluster logits of twins if those have to agree."""
+        """Outputs on real rows and on others, and cluster logits of twins or None."""
         if not self.objective.is_consistent:
             return *self.together(rows, *fake), None
         if self.clusters.teacher is not None:
@@ -352,7 +354,7 @@ class AdversarialNet(Players):
         return self.clusters.logits(self.code.logits(output)[0])
 
     def read_first(self, rows: Tensor) -> Tensor:
-        """Logits of the values of the first code (n, n_codes), whatever clusters they make."""
+        """Logits of the values of the first code (n, n_codes), not merged into clusters."""
         return self.code.logits(self.discriminator_(rows).code)[0]
 
     def label(self, rows: Tensor) -> Tensor:
@@ -373,7 +375,7 @@ class AdversarialNet(Players):
     def _information(
         self, output: Tensor, latent: Latent, terms: dict[str, Tensor] | None = None
     ) -> Tensor | float:
-        """The weighted bound L_I without H(c), and without the code that real rows teach."""
+        """The weighted bound L_I without H(c), and without a code that real rows train."""
         aim = self.objective
         first = int(aim.is_consistent)
         if not self.code.n_continuous and len(self.code.categorical) <= first:
@@ -385,7 +387,7 @@ class AdversarialNet(Players):
         return aim.info_weight * categorical[first:].sum() + aim.continuous_weight * continuous
 
     def read_drawn(self) -> dict[str, Any]:
-        """What Q reads of rows drawn as in use: log Q(c | x), and shares read as of a cluster."""
+        """Measures of Q on drawn rows, in evaluation mode: log Q(c | x), and cluster fidelity."""
         self._set_training(False)
         latent = self.code.sample(READ_ROWS, self.rng, self.clusters.code_shares)
         with torch.no_grad():
@@ -401,10 +403,10 @@ class AdversarialNet(Players):
         return {"log_q": seen[0], "log_q_continuous": seen[1], "cluster_fidelity": fidelity}
 
     def refresh_statistics(self, batches: Any, n_batches: int = 32) -> None:
-        """Re-estimate batch-norm statistics on real rows and their twins alone.
+        """Estimate the statistics of batch normalisation again, on real rows and twins only.
 
-        During training the running ones also follow generated rows. They stay where this pass
-        gives no finite ones.
+        In training they also depend on generated rows. If the new statistics are not finite, the
+        old ones are kept.
         """
         self._set_training(True)
         parts = self.discriminator_.modules()
@@ -426,7 +428,7 @@ class AdversarialNet(Players):
         self._set_training(False)
 
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:
-        if "variety" in means:  # a share of means, for the rows of one batch may all be the same
+        if "variety" in means:  # a ratio of means, as the rows of one batch may all be the same
             real = means.pop("real_variety")
             means["variety"] = means["variety"] / real if real else 1.0
         if "scatter" in means:
@@ -443,7 +445,7 @@ class AdversarialNet(Players):
         return means
 
     def _cluster_variety(self, means: dict[str, Any]) -> list[float]:
-        """Deviation of rows drawn of each cluster as a share of that of its real rows."""
+        """Deviation of the rows drawn from each cluster, divided by that of its real rows."""
         of = self.clusters.of(torch.arange(self.clusters.n_codes)).numpy(force=True)
         names = "scatter", "freedom", "real_scatter", "real_freedom"
         sums = [np.bincount(of, means.pop(name), len(self.clusters)) for name in names]

@@ -1,10 +1,10 @@
-"""How many clusters there are: as many as rows lie thinner between than within.
+"""The number of clusters: the largest one with a valley of low density between all clusters.
 
-Codes that are finer than clusters are merged for each number. How dense rows lie is told by how far
-near rows are: of d dimensions, the logarithm of the density is that of the distance, times -d, but
-for a constant (Loftsgaarden & Quesenberry, 1965). A split of what belongs together runs where rows
-are dense; one between clusters runs through a valley, as deep as clusters are distinct (Chazal,
-Guibas, Oudot & Skraba, 2013).
+Many codes are merged into each number of clusters. The density of rows is estimated from distances
+to near rows: in d dimensions, the log density is -d times the log distance, up to a constant
+(Loftsgaarden & Quesenberry, 1965). The border inside a cluster that was split is dense. The border
+of two distinct clusters is a valley; the more distinct they are, the deeper it is (Chazal, Guibas,
+Oudot & Skraba, 2013).
 """
 
 import numpy as np
@@ -13,18 +13,18 @@ from sklearn.utils import Bunch
 
 from gan_cluster.training.merging import code_joint, grouped, information, merge_codes
 
-DEPTH = 0.3  # nats of log density, that a valley has at least
-DEEPEST = 5.0  # of a valley in which there are no rows
-CROSSINGS = 4  # pairs of near rows across a valley, of fewer there is no telling how dense they are
-LEAST = 0.01  # share of the rows that a cluster has
-FEWEST = 5  # rows that it has
+DEPTH = 0.3  # least depth of a valley, in nats of log density
+DEEPEST = 5.0  # depth of a valley without rows
+CROSSINGS = 4  # least number of pairs of near rows across a border for an estimate of its density
+LEAST = 0.01  # least share of rows in a cluster
+FEWEST = 5  # least number of rows in a cluster
 
 
 def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """How thin rows lie around each, (n_samples,), as -log density in nats but for a constant.
+    """-log density at each row in nats, (n_samples,), up to a constant.
 
-    It is the mean log distance of near rows (n_samples, n_neighbors), times the number of
-    dimensions along which rows spread (Levina & Bickel, 2004).
+    It is the mean log distance of near rows (n_samples, n_neighbors), times an estimate of the
+    number of dimensions of the rows (Levina & Bickel, 2004).
 
     >>> rows = np.array([[0.0], [1.0], [2.0], [4.0], [8.0]])
     >>> near = np.array([[1, 2], [0, 2], [1, 0], [2, 1], [3, 2]])
@@ -43,16 +43,16 @@ def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
 def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: int) -> float:
     """Depth of the shallowest valley between two clusters, in nats of log density.
 
-    It is how much thinner rows lie where near rows are of two clusters than in these, in the mean
-    of both, for clusters differ much in how dense they are. It is negative where rows are dense
-    between them, and -DEEPEST if a cluster has hardly any rows.
+    The depth is the mean -log density at pairs of near rows in two different clusters, minus the
+    mean of those inside the two clusters, which can have very different densities. It is negative
+    if the border is denser than the clusters, and -DEEPEST if a cluster has hardly any rows.
 
     Parameters
     ----------
     labels : ndarray of int, shape (n_samples,)
     near : ndarray of int, shape (n_samples, n_neighbors)
     thin : ndarray of shape (n_samples,)
-        As :func:`thinness` gives it.
+        The result of :func:`thinness`.
     n_clusters : int
 
     >>> rows = np.array([0, 1, 2, 3, 7, 10, 11, 12, 13, 14])[:, None]
@@ -78,7 +78,7 @@ def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: i
 def cluster_numbers(
     found: np.ndarray, near: np.ndarray, rows: np.ndarray, max_clusters: int
 ) -> tuple[Bunch, int, np.ndarray]:
-    """What speaks for each number of clusters, from codes that are finer.
+    """Criteria for each number of clusters, from more codes than clusters.
 
     Parameters
     ----------
@@ -86,18 +86,18 @@ def cluster_numbers(
         Probabilities of the codes.
     near : ndarray of int, shape (n_samples, n_neighbors)
     rows : ndarray of shape (n_samples, d)
-        As near rows are sought.
+        The rows or features in which near rows were found.
     max_clusters : int
 
     Returns
     -------
     numbers : Bunch
-        ``k``, from 1 on; ``criterion``, as :func:`valley` gives it, 0 for one cluster;
+        ``k``, from 1 on; ``criterion``, the result of :func:`valley`, 0 for one cluster;
         ``information`` and ``entropy`` in nats.
     n_clusters : int
         The largest number whose clusters all have a valley between them.
     tree : ndarray of shape (n_codes - 1, 4)
-        As :func:`merge_tree` gives it.
+        The result of :func:`merge_tree`.
     """
     joint, sure, thin = code_joint(found, near), found.argmax(1), thinness(rows, near)
     ks = np.arange(1, min(max_clusters, len(joint)) + 1)
@@ -117,7 +117,7 @@ def cluster_numbers(
 
 
 def merge_tree(joint: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Codes merged two by two, those of a group first, by what that loses of the information.
+    """Merge codes two by two, by the smallest loss of information, within groups first.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def merge_tree(joint: np.ndarray, groups: np.ndarray) -> np.ndarray:
     Returns
     -------
     tree : ndarray of shape (n_codes - 1, 4)
-        A linkage matrix as of :func:`scipy.cluster.hierarchy.linkage`; its heights are the
-        information in nats that is lost by all merges so far.
+        A linkage matrix as from :func:`scipy.cluster.hierarchy.linkage`. Heights are the
+        information in nats that was lost by all merges so far.
 
     >>> joint = np.array([[4, 2, 0], [2, 4, 0], [0, 0, 6]]) / 18
     >>> merge_tree(joint, np.array([0, 0, 1])).round(2)[:, [0, 1, 3]].tolist()
@@ -159,7 +159,7 @@ def merge_tree(joint: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _losses(joint: np.ndarray) -> np.ndarray:
-    """What the information loses by merging each two codes, (n_codes, n_codes)."""
+    """Loss of information by merging each two codes, (n_codes, n_codes)."""
     inner, marginal = np.diag(joint), joint.sum(0)
     each, shares = xlogy(joint, joint), xlogy(marginal, marginal)
     rows = np.array([xlogy(joint + row, joint + row).sum(1) for row in joint])

@@ -1,7 +1,7 @@
 """Views of colour photographs: another crop in other colours shows the same thing.
 
-The changes and their strengths are those of SimCLR for small images (Chen et al., 2020,
-arXiv:2002.05709, appendices A and B.9), which it calls by a colour strength of 0.5.
+The changes and their strengths are those of SimCLR for small images, with a colour strength of 0.5
+(Chen et al., 2020, arXiv:2002.05709, appendices A and B.9).
 """
 
 import math
@@ -9,10 +9,10 @@ import math
 import torch
 from torch.nn import functional as F
 
-AREA = 0.2  # of an image, that a crop keeps at least
-LOG_RATIO = math.log(4 / 3)  # of the sides of what is cropped, either way
-JITTERED, GREY = 0.8, 0.2  # shares of the images
-STRENGTH = 0.4  # of brightness, contrast and saturation
+AREA = 0.2  # smallest share of an image in a crop
+LOG_RATIO = math.log(4 / 3)  # largest ratio of the sides of a crop, either way
+JITTERED, GREY = 0.8, 0.2  # shares of images with changed colours, and in grey
+STRENGTH = 0.4  # of changes of brightness, contrast and saturation
 TURN = 0.2 * math.pi  # of the hue, either way: a tenth of the circle
 
 
@@ -24,7 +24,7 @@ def random_photo(images: torch.Tensor, generator: torch.Generator) -> torch.Tens
 def random_crop(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Enlarge a random part of each image (n, channels, height, width), mirrored half the time.
 
-    It has a fifth of the area at least, and sides that are stretched by a third at most.
+    The part has at least a fifth of the area, and its sides are stretched by at most a third.
 
     >>> import torch
     >>> random_crop(torch.ones(2, 3, 8, 8), torch.Generator().manual_seed(0)).shape
@@ -72,7 +72,7 @@ def random_colors(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
 def _uniform(
     images: torch.Tensor, n_numbers: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, ...]:
-    """So many numbers for each image, uniform on [0, 1): tensors (n,)."""
+    """Several random numbers for each image, uniform on [0, 1), as tensors (n,)."""
     shape = n_numbers, len(images)
     return torch.rand(shape, generator=generator, dtype=images.dtype, device=images.device).unbind(
         0

@@ -16,31 +16,31 @@ from gan_cluster.training.loop import Loop
 
 BETAS = 0.5, 0.999  # DCGAN's
 CRITIC_BETAS = 0.0, 0.999  # of the generator and its critic: without momentum (arXiv:1805.08318)
-OWN = "discriminator_", "observer_"  # what has the first of the learning rates
+OWN = "discriminator_", "observer_"  # networks with the first of the two learning rates
 CAPTURES = "cuda"  # the kind of device on which steps are captured
 
 
 class Players(Loop):
-    """A generator and a discriminator with Q, or Q with a critic; subclasses say what a step is.
+    """A generator, a discriminator with Q, and optionally a critic; subclasses define a step.
 
-    An observer may look at rows before they play.
+    There may also be an observer, for contrastive learning before the others are trained.
 
     Parameters
     ----------
     build : callable
         Returns the generator and the :class:`Discriminator`, on the CPU.
     build_critic : callable or None
-        Returns the discriminator that the generator plays against, on the CPU. None leaves that to
-        the one with Q.
+        Returns the critic, the discriminator against which the generator is trained, on the CPU.
+        With None, the discriminator with Q has this role.
     build_observer : callable or None
-        Returns what looks at rows first, given the discriminator, on the CPU; None does without.
+        Returns the observer, given the discriminator, on the CPU; with None there is no observer.
     rng : torch.Generator
-        Source of every random number of training, on the device of training.
+        Source of all random numbers of training, on the device of training.
     learning_rates : pair of float
-        Adam's rates for the discriminator with Q and for the generator with its critic; an
-        observer has that of the first.
+        Adam's rates for the discriminator with Q and for the generator with its critic. An
+        observer has the first rate.
     precision : {"float32", "bf16"}
-        Whether training runs its forward passes in mixed precision.
+        Whether forward passes in training use mixed precision.
     **kwargs
         Passed to :class:`skorch.NeuralNet`.
     """
@@ -92,13 +92,13 @@ class Players(Loop):
         return self
 
     def reset_rates(self) -> None:
-        """Give the optimizer the rates that training starts with."""
+        """Set the learning rates to their first values."""
         own, game = self.learning_rates
         for name, group in zip(self.players_, self.optimizer_.param_groups, strict=True):
             group["lr"] = group["initial_lr"] = own if name in OWN else game
 
     def hold_rates(self) -> None:
-        """Put rates where steps that are captured read them: in tensors that stay."""
+        """Put learning rates into tensors that keep their memory, for captured steps."""
         for group, held in zip(self.optimizer_.param_groups, self.rates_, strict=True):
             if group["capturable"] and group["lr"] is not held:
                 held.fill_(float(group["lr"]))
@@ -118,25 +118,25 @@ class Players(Loop):
 
     @property
     def steps_(self) -> tuple[int, int]:
-        """How many steps the discriminator with Q and the generator have made."""
+        """Numbers of steps of the discriminator with Q and of the generator."""
         states, groups = self.optimizer_.state, self.optimizer_.param_groups[:2]
         made = [next((states[w]["step"] for w in g["params"] if states.get(w)), 0) for g in groups]
         return int(made[0]), int(made[1])
 
     def _set_training(self, training: bool = True) -> None:
-        """As skorch has it, but what is frozen stays as it is in use, with its statistics."""
+        """Like skorch's method, but frozen modules stay in evaluation mode."""
         super()._set_training(training)
         for network in self.players_.values():
             hold_frozen(network)
 
     def autocast(self) -> AbstractContextManager:
-        """Forward passes in training are of the precision asked for, losses of float32."""
+        """A context for forward passes in the chosen precision; losses are in float32."""
         mixed = self.precision == "bf16"
         return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
 
     @contextmanager
     def frozen(self, network: nn.Module) -> Iterator[None]:
-        """No gradients for a network's weights, only through them."""
+        """A context without gradients for a network's weights, but for its inputs."""
         trained = [weights for weights in network.parameters() if weights.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)

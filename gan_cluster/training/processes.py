@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class Processes:
-    """What processes have to share so that each ends with the same model.
+    """Communication of processes, so that all of them end with the same model.
 
-    All start from the same seed and see different rows of each batch; gradients, the means of
-    history and the statistics of batch normalisation are averaged, so that weights stay equal.
+    All processes start from the same seed and get different rows of each batch. Gradients, the
+    means of history and the statistics of batch normalisation are averaged, so weights stay equal.
 
     Parameters
     ----------
     accelerator : accelerate.Accelerator or None
-        How they talk to each other; None for a process alone.
+        How processes communicate; None for a single process.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Processes:
         self.count = accelerator.num_processes if accelerator else 1
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean over processes of a tensor that all have."""
+        """The mean of a tensor over all processes."""
         return self.accelerator.reduce(values, "mean") if self.accelerator else values
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Put the means over processes in place of floating point tensors, in one exchange."""
+        """Replace floating point tensors by their means over processes, in one exchange."""
         if self.accelerator:
             parts = [part for part in tensors if part.is_floating_point()]
             flat = torch.cat([part.detach().flatten() for part in parts])
@@ -45,12 +45,12 @@ class Processes:
                 part.detach().copy_(mean.view_as(part))
 
     def average_gradients(self, player: nn.Module) -> None:
-        """Make the step of a player that of the whole batch."""
+        """Average the gradients of a player over processes, for a step on the whole batch."""
         if self.accelerator:
             self.average(w.grad for w in player.parameters() if w.grad is not None)
 
     def agreed(self, value: Any) -> Any:
-        """What the first process says."""
+        """The value of the first process."""
         if self.accelerator is None:
             return value
         from accelerate.utils import broadcast_object_list
@@ -62,9 +62,9 @@ ALONE = Processes()
 
 
 def launched(device: str) -> tuple[Processes, str]:
-    """The processes that this one was launched with, and the device that it is to use.
+    """The processes that were launched together, and the device for this process.
 
-    Raises an ImportError if there are others, and accelerate is not installed.
+    Raises an ImportError if there are several processes and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE, device

@@ -1,4 +1,4 @@
-"""Torch's random numbers: generators of our own, global ones left alone."""
+"""Random numbers of torch: separate generators; the global ones are not changed."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _LOCK = threading.RLock()
 
 
 class _Held:
-    """A setting of the whole process, given back once the last of those that hold it lets go."""
+    """A setting of the whole process, which is restored when its last user ends."""
 
     def __init__(self, get: Callable[[], Any], put: Callable[[Any], None], *wanted: Any):
         self.get, self.put, self.wanted = get, put, wanted
@@ -44,18 +44,17 @@ _convolutions = _Held(lambda: torch.backends.cudnn.deterministic, _set_determini
 
 
 def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
-    """A generator of its own for one training or one call."""
+    """A separate generator for one training or one call."""
     return torch.Generator(device).manual_seed(seed)
 
 
 @contextmanager
 def global_state_kept(of_users: bool = True) -> Iterator[None]:
-    """Give torch's global state back as it was, once the last open guard closes.
+    """A context that restores torch's global state when the last open context ends.
 
-    Where code ``of_users`` runs, a module of theirs may draw from the global CPU generator and
-    expects floats of single precision, whatever torch's default is. Ours does neither, so that
-    other threads notice nothing of it; only on a GPU all convolutions give the same for the same,
-    though others may be faster.
+    Code ``of_users`` may draw from the global CPU generator and expects single precision as the
+    default dtype. Our own code needs neither, so it does not affect other threads. The exception is
+    a GPU: there, deterministic convolutions are set for the whole process.
     """
     with ExitStack() as held:
         held.enter_context(usual_modes())
@@ -68,21 +67,21 @@ def global_state_kept(of_users: bool = True) -> Iterator[None]:
 
 
 def default_generator(device: torch.device) -> torch.Generator:
-    """Torch's global generator of a device that is in use, from which a user's own module draws."""
+    """Torch's global generator of a device, from which modules of the user draw."""
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index or 0]
     return torch.random.default_generator
 
 
 def go_on_from(generator: torch.Generator, state: torch.Tensor) -> None:
-    """Put a state into a generator, if it is of one of the same kind of device."""
+    """Set the state of a generator, if the state is from the same kind of device."""
     if len(state) == len(generator.get_state()):
         generator.set_state(state)
 
 
 @contextmanager
 def default_generator_kept(device: torch.device) -> Iterator[torch.Generator]:
-    """Torch's global generator of a device, given back as it was."""
+    """A context with torch's global generator of a device, which is restored at the end."""
     generator = default_generator(device)
     before = generator.get_state()
     try:
@@ -93,14 +92,14 @@ def default_generator_kept(device: torch.device) -> Iterator[torch.Generator]:
 
 @contextmanager
 def gradients_on() -> Iterator[None]:
-    """Let training work whatever mode the caller has set torch to."""
+    """A context in which gradients are computed, even if the caller has switched them off."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 @contextmanager
 def globally_seeded(seed: int, of_users: bool = True) -> Iterator[None]:
-    """Seed torch's global generator while code ``of_users`` runs, one thread at a time."""
+    """A context that seeds torch's global generator for code ``of_users``, one thread at a time."""
     if not of_users:
         with global_state_kept(False):
             yield

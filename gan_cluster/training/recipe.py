@@ -1,4 +1,4 @@
-"""Recipe: all that a training needs to know, with no "auto" left."""
+"""Recipe: all settings of a training, without any "auto"."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,42 +14,42 @@ from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.random import globally_seeded, torch_generator
 
-LOOKING_STEPS, LOOKING_EPOCHS = 15_000, 100  # at most, in which an observer learns to see
-STAGE_STEPS, STAGE_CODES = 900, 50  # in which clusters form: of so many codes at most
-TRIAL_STEPS = 900  # of clusters of equal sizes, and of others
-DRAWING_STEPS = 650, 900  # that the generator has then, of images and of tables; or some epochs
-DRAWING_EPOCHS = 8
-GAME_EPOCHS = 16  # of the game alone
+LOOKING_STEPS, LOOKING_EPOCHS = 15_000, 100  # of contrastive learning, at most
+STAGE_STEPS, STAGE_CODES = 900, 50  # of the first stage, with at most this many codes
+TRIAL_STEPS = 900  # of a trial of equal sizes of clusters, and of other sizes
+DRAWING_STEPS = 650, 900  # of the second stage, for images and for tables
+DRAWING_EPOCHS = 8  # of the second stage, at least
+GAME_EPOCHS = 16  # of a training without the consistency term, at least
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long is trained."""
+    """The length of training."""
 
-    batch_size: int  # rows a step, of all processes together
-    n_runs: int  # trainings of which the best is kept
-    looking: int  # epochs before clusters form; 0 without that stage
-    forming: int  # epochs of each; all there are where there is no second stage
-    trying: int  # epochs in which equal sizes of clusters, and others, are tried
-    drawing: int  # epochs in which the generator joins the best; 0 without that stage
-    settling: int  # epochs of that before it may end at rest: drawing gains long after labels rest
-    more: int  # epochs that a fitted model goes on for
+    batch_size: int  # rows in a step, for all processes together
+    n_runs: int  # runs of the first stage, of which the best is kept
+    looking: int  # epochs of contrastive learning; 0 without that stage
+    forming: int  # epochs of each run of the first stage, which may be the only stage
+    trying: int  # epochs of each trial of sizes of clusters
+    drawing: int  # epochs of the second stage; 0 without that stage
+    settling: int  # least epochs of it: generated rows still improve when labels are stable
+    more: int  # epochs of further training of a fitted model
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained on which rows: parameters of an estimator, resolved once."""
+    """All settings of a training, from the parameters of an estimator and the rows."""
 
     parameters: dict[str, Any]  # as the user set them, without those that may change in training
     layout: Layout
     encoding: Encoding
-    n_clusters: int  # 0 where there is no categorical code
-    code: LatentCode  # its first part may be finer than clusters; then its values are merged
-    codes_in_turn: tuple[int, ...]  # for each cluster, of the runs; the first are those of `code`
+    n_clusters: int  # 0 if there is no categorical code
+    code: LatentCode  # the first code may have more values than clusters, which are then merged
+    codes_in_turn: tuple[int, ...]  # codes for each cluster, in turn over the runs; see `code`
     objective: Objective
     prior: str | tuple[float, ...]
-    tries_sizes: bool  # whether equal sizes of clusters are tried, and others
-    mixtures: bool  # whether clusters of a mixture of Gaussians may be better than those that form
+    tries_sizes: bool  # whether equal and other sizes of clusters are compared
+    mixtures: bool  # whether clusters of a mixture of Gaussians are compared, too
     architecture: str | tuple
     width: int
     depth: int | None
@@ -58,15 +58,15 @@ class Recipe:
     n_iter_no_change: int | None
     precision: str
     device: str
-    length: Length | None = None  # None in a model that was loaded, until there are rows
+    length: Length | None = None  # None in a loaded model, until there are rows
 
     def of_run(self, number: int) -> "Recipe":
-        """The recipe of one of several runs: how many codes a cluster has is tried in turn."""
+        """The recipe of one run; runs have different numbers of codes for each cluster in turn."""
         per_cluster = self.codes_in_turn[number % len(self.codes_in_turn)]
         return self.with_codes(self.n_clusters * per_cluster)
 
     def with_codes(self, n_codes: int) -> "Recipe":
-        """The same with so many values of the first code; a ValueError if that is no such code."""
+        """The same with ``n_codes`` values of the first code; a ValueError if this is not valid."""
         if n_codes not in {self.n_clusters * per_cluster for per_cluster in self.codes_in_turn}:
             raise ValueError(f"{n_codes} codes are not those of {self.n_clusters} clusters")
         if not self.n_clusters:
@@ -76,22 +76,22 @@ class Recipe:
 
     @property
     def merges(self) -> bool:
-        """Whether codes are finer than clusters."""
+        """Whether there are more codes than clusters."""
         return bool(self.n_clusters) and self.code.categorical[0] > self.n_clusters
 
     @property
     def changes_rows(self) -> bool:
-        """Whether a twin differs from its row without the help of near rows."""
+        """Whether a twin differs from its row even if it is not made from a near row."""
         return self.objective.augment != "none"
 
     @property
     def looks(self) -> bool:
-        """Whether a trunk looks at rows before clusters form."""
+        """Whether there is contrastive learning before clusters form."""
         return self.objective.contrast_temperature != 0
 
     @property
     def runs_users_code(self) -> bool:
-        """Whether networks or twins are made by what the user gave."""
+        """Whether networks or twins are made by code of the user."""
         return runs_users_code(self.architecture, self.objective)
 
     def on(self, device: str) -> "Recipe":
@@ -100,14 +100,14 @@ class Recipe:
 
     @property
     def build(self) -> Callable:
-        """What makes both networks, given the source of their weights, ``rng``."""
+        """A function that builds both networks with random weights from ``rng``."""
         return partial(
             build_networks,
             self.architecture,
             shape=self.encoding.shape,
             latent_dim=self.code.latent_dim,
             posterior_dim=self.code.posterior_dim,
-            # twins teach the layer that reads clusters to look past what continuous codes stand for
+            # the layer for clusters learns to ignore properties that continuous codes describe
             n_apart=self.code.continuous_dim if self.objective.is_consistent else 0,
             width=self.width,
             depth=self.depth,
@@ -115,9 +115,9 @@ class Recipe:
 
     @property
     def build_critic(self) -> Callable | None:
-        """What makes the discriminator that the generator plays against beside Q, given ``rng``.
+        """A function that builds the conditional discriminator with weights from ``rng``.
 
-        None where Q's trunk is that of the discriminator, in the game alone.
+        None without the consistency term, where the discriminator shares its trunk with Q.
         """
         if not self.objective.is_consistent:
             return None
@@ -155,5 +155,5 @@ class Recipe:
 
 
 def runs_users_code(architecture: str | tuple, objective: Objective) -> bool:
-    """Whether one of these is the user's own, which may draw from torch's global generator."""
+    """Whether one of these is code of the user, which may draw from torch's global generator."""
     return isinstance(architecture, tuple) or callable(objective.augment)

@@ -1,8 +1,8 @@
-"""The stages of training as data, and the schedule that runs them; it knows no estimator.
+"""The stages of training as data, and the schedule that runs them, without the estimators.
 
-A whole fit first looks at rows where that helps, lets clusters form in several runs, judges them
-and chooses the best, and then lets the generator join it to learn to draw. The game alone is one
-stage, of one run.
+A fit has these stages: contrastive learning, for photographs; the first stage, in which clusters
+form, in several runs, of which the best is chosen; and the second stage, in which the generator is
+trained. Without the consistency term there is one stage, with one run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,32 +37,32 @@ from gan_cluster.training.storage import Block, deal, read
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs of a training in a row."""
+    """A number of epochs with the same settings."""
 
     label: str  # for the progress bar
     epochs: int
-    plays: bool  # whether the generator takes part, or the consistency term is all there is
-    looks_near: bool  # whether twins may be made of near rows
+    plays: bool  # whether the generator is trained, or there is only the consistency term
+    looks_near: bool  # whether twins may be made from near rows
     falls: bool  # whether learning rates fall to zero over the epochs
-    forms: bool = False  # whether clusters have yet to form
-    looks: bool = False  # whether the observer learns to see, and nothing else
+    forms: bool = False  # whether this is a stage in which clusters form
+    looks: bool = False  # whether only the observer is trained
 
 
 class Stages(NamedTuple):
-    """What a recipe asks for: the stages of a whole fit, and the one of a fitted net trained on."""
+    """The stages of a recipe: those of a fit, and one to train a fitted net further."""
 
-    looking: Stage | None  # a trunk looks at rows, once for all runs
-    forming: Stage  # clusters form, in each run; or the game alone, which is all there is
-    trying: Stage  # what the best run becomes with clusters of equal sizes, and of others
-    drawing: Stage | None  # the generator joins the best run, and learns to draw
-    going_on: Stage
+    looking: Stage | None  # contrastive learning, once for all runs
+    forming: Stage  # clusters form, in each run; or the only stage, without the consistency term
+    trying: Stage  # copies of the best run, with equal and with other sizes of clusters
+    drawing: Stage | None  # the generator of the best run is trained
+    going_on: Stage  # further training of a fitted net
 
 
 def stages_of(recipe: Recipe) -> Stages:
-    """The stages as data.
+    """The stages of a recipe as data.
 
-    Once the generator has joined, twins are made of the row itself alone, unless nothing would
-    change it: a near row may be of another cluster, which only does good while clusters form.
+    When the generator is trained, twins are made from the row itself only, unless ``augment`` does
+    not change rows: a near row may be in another cluster, which only helps while clusters form.
     """
     assert recipe.length is not None
     length, near = recipe.length, not recipe.changes_rows
@@ -79,13 +79,13 @@ def stages_of(recipe: Recipe) -> Stages:
 
 
 class Schedule:
-    """Runs the stages of training on rows X (n_samples, n_features), as a recipe says.
+    """Runs the stages of a recipe on rows X (n_samples, n_features).
 
-    Callbacks of skorch are called in every stage; one with a true attribute ``stopped`` ends the
-    whole fit. With a checkpoint the state of :meth:`fit` is kept. With labels clusters of classes
-    have the numbers of those, and once the generator has joined, labelled rows teach Q.
-    ``net_class`` says what a step is. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt
-    that ended it early, or None.
+    Callbacks of skorch are called in every stage; if one has a true attribute ``stopped``, the
+    whole fit ends. With a checkpoint, the state of :meth:`fit` is saved. With labels, clusters have
+    the numbers of their classes, and labelled rows train Q in the second stage. ``net_class``
+    defines a step. After :meth:`fit`, ``interrupt`` is the KeyboardInterrupt that ended it, or
+    None.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class Schedule:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs of a whole fit, those of all runs together."""
+        """Number of epochs of a fit, for all runs together."""
         forming = self.length.forming * self.length.n_runs
         return self.length.looking + forming + self.length.drawing
 
     def _later(self, number: int | None) -> int:
-        """Epochs of the stages that come after one, by its number."""
+        """Number of epochs of the stages after the one with this number."""
         runs = self.length.n_runs
         if number is None or number == runs:
             return 0
@@ -128,10 +128,10 @@ class Schedule:
     def prepare(
         self, random_state: Any, whole: bool = True, drawn: list[int] | None = None
     ) -> list[Run]:
-        """Make the runs of a fit, untrained: each a net, and the rows in an order of its own.
+        """Make the untrained runs of a fit: for each a net, and batches in another order.
 
-        Where it is not a whole fit, there is one run, and no look at rows before. Seeds may have
-        been drawn before.
+        If it is not a ``whole`` fit, there is one run, and no contrastive learning. ``drawn`` are
+        seeds that were drawn before.
         """
         resumed = drawn or (self.checkpoint.seeds if self.checkpoint else None)
         chosen = resumed or seeds(random_state, (self.length.n_runs if whole else 1) + 1)
@@ -149,7 +149,7 @@ class Schedule:
         return Run(net, batches.reseeded(torch_generator(batch_seed)))
 
     def batches(self, rng: torch.Generator, looks_near: bool) -> Batches:
-        """Batches of X, with near rows where twins are made of those."""
+        """Batches of X, with near rows if twins are made from them."""
         recipe, batch_size = self.recipe, self.length.batch_size
         blocks = deal(self.X, batch_size, rng)
         near = self._near(blocks, rng) if looks_near else None
@@ -168,7 +168,7 @@ class Schedule:
     def _near(
         self, blocks: list[Block], rng: torch.Generator, view: View | None = None
     ) -> list[np.ndarray] | None:
-        """For each block the rows of which twins may be made; None where twins are of the row."""
+        """For each block the near rows for twins; None if twins are made from the row itself."""
         recipe, n_neighbors = self.recipe, self.recipe.objective.n_neighbors
         if not (recipe.objective.is_consistent and n_neighbors):
             return None
@@ -179,9 +179,9 @@ class Schedule:
         ]
 
     def fit(self) -> Run:
-        """Run all stages on the runs that were prepared; return the one that is kept.
+        """Run all stages on the prepared runs; return the run that is kept.
 
-        After an interrupt it is the best so far, as it stands.
+        After an interrupt, this is the best run so far.
         """
         looking, forming, _, drawing, _ = self.stages
         compared = len(self.runs) > 1
@@ -227,10 +227,10 @@ class Schedule:
         return chosen
 
     def find_number(self, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
-        """Let the codes of the first run form; what these say of each number of clusters.
+        """Train the codes of the first run, and find the number of clusters from them.
 
-        That is a curve, the number that is best by it, and a tree, as
-        :func:`~gan_cluster.training.numbers.cluster_numbers` gives them.
+        Returns criteria, the number and a tree, as from
+        :func:`~gan_cluster.training.numbers.cluster_numbers`.
         """
         looking, forming = self.stages[:2]
         if looking is not None:
@@ -241,7 +241,7 @@ class Schedule:
         return self.processes.agreed(self._jury(net).numbers(net, max_clusters))
 
     def _show(self, net: AdversarialNet, begun: int) -> None:
-        """Let runs that have not begun start from what a net has seen; seek near rows by that."""
+        """Start new runs from the observer of a net, and find near rows by its features."""
         for run in self.runs[begun + 1 :]:
             run.net.see_as(net)
         view, rng = view_of(net, self.recipe.encoding), torch_generator(self.seeds[0])
@@ -249,32 +249,32 @@ class Schedule:
         self.runs = [Run(net, batches.beside(near)) for net, batches in self.runs]
 
     def go_on(self, net: AdversarialNet, rng: torch.Generator) -> None:
-        """Train a fitted net on: the game once more, with rates that fall."""
+        """Train a fitted net further, like in the second stage, with falling learning rates."""
         stage = self.stages.going_on
         self._train(Run(net, self.batches(rng, stage.looks_near)), stage)
 
     def chunk(
         self, net: AdversarialNet, rng: torch.Generator, merges: bool, batches: Batches | None
     ) -> bool:
-        """One epoch over a chunk of rows: clusters form in the first steps, then comes the game.
+        """One epoch over a chunk: clusters form in the first steps, then the generator is trained.
 
-        How long it goes on is not known, so rates do not fall, and where codes are finer than
-        clusters they are merged anew to be read.
+        The number of chunks is not known, so learning rates do not fall. If there are several codes
+        for each cluster, they are merged again after each chunk while clusters form.
 
         Parameters
         ----------
         net : AdversarialNet
         rng : torch.Generator
-            Of the order of rows.
+            Random numbers for the order of rows.
         merges : bool
-            Whether codes were still merged anew after the chunk before.
+            Whether codes were merged again after the previous chunk.
         batches : Batches or None
-            Those that were prepared for the first chunk.
+            Batches that were prepared for the first chunk.
 
         Returns
         -------
         merges : bool
-            Whether they still are.
+            Whether codes were merged again after this chunk.
         """
         recipe, forms = self.recipe, self._forms(net)
         merges = merges and (forms or not recipe.objective.is_consistent)
@@ -291,9 +291,9 @@ class Schedule:
         return merges
 
     def _forms(self, net: AdversarialNet) -> bool:
-        """Whether clusters still form chunk by chunk.
+        """Whether clusters still form in this chunk.
 
-        They have as many steps for it as in a whole fit, unless the generator has joined before.
+        They have as many steps for this as in a fit, unless the generator was already trained.
         """
         steps, joined = net.steps_
         return self.recipe.objective.is_consistent and not joined and steps < STAGE_STEPS
@@ -307,19 +307,19 @@ class Schedule:
 
     @property
     def _groups(self) -> bool:
-        """Whether clusters are made of codes: where those are finer, or labels number clusters."""
+        """Whether codes are grouped: there are more codes than clusters, or there are labels."""
         return self.recipe.merges or self.labels is not None
 
     def _merge(self, run: Run, jury: Jury | None) -> None:
-        """Make clusters of a run's codes, where that is to be done."""
+        """Merge a run's codes into clusters, if they are grouped."""
         if self._groups and jury is not None:
             run.batches.regroup(jury.merge(run.net))
 
     def _size(self, run: Run, jury: Jury) -> None:
-        """Make clusters of equal sizes, if twins are then nearly as often of one cluster.
+        """Use equal sizes of clusters, unless twins then clearly more often differ in cluster.
 
-        Both are tried on copies of the run. Sizes that follow the rows let clusters that are hard
-        to tell apart become one, so that they have to be clearly better.
+        Both settings are tried on copies of the run. With sizes that follow the rows, clusters that
+        are hard to distinguish can merge. So these sizes have to be clearly better.
         """
         if not self.recipe.tries_sizes:
             return
@@ -328,7 +328,7 @@ class Schedule:
             run.net.clusters.equalise()
 
     def _disagreement(self, run: Run, jury: Jury, are_equal: bool) -> float:
-        """How often twins are of different clusters, after some training of a copy."""
+        """How often twins are in different clusters, after further training of a copy."""
         rng = torch_generator(0, self.recipe.device)
         recipe = self.recipe.with_codes(run.net.clusters.n_codes)
         net = recipe.make_net(0, rng, self.net_class)
@@ -346,13 +346,13 @@ class Schedule:
         number: int | None = None,
         scores: Sequence[float] = (),
     ) -> None:
-        """Run the loop through a stage; the net keeps no callback, so that it holds no data.
+        """Train a run for a stage; callbacks are removed afterwards, as they may refer to data.
 
-        With its number the stage takes part in the checkpoint.
+        If ``number`` is given, checkpoints are written for the stage.
         """
         net, standing = run.net, Standing()
         batches = run.batches if stage.looks_near else run.batches.alone()
-        if self.labels is not None and stage.plays:  # before, there is no cluster of a class
+        if self.labels is not None and stage.plays:  # before this, clusters have no classes
             batches = batches.beside_labels(self.labels)
         if self.checkpoint is not None and number is not None:
             standing = self.checkpoint.standing(number)
@@ -379,7 +379,7 @@ class Schedule:
                 del net.history[-1]  # the epoch did not end
             raise
         except torch.OutOfMemoryError:
-            ran_out = True  # what the step held is freed once this is left
+            ran_out = True  # memory of the step is freed after this block
         finally:
             net.callbacks, net.callbacks_ = None, []
             net.processes, net.keep = ALONE, None
@@ -388,7 +388,7 @@ class Schedule:
 
     @contextmanager
     def _users_numbers(self, net: AdversarialNet, state: torch.Tensor | None) -> Iterator[None]:
-        """While code of the user's may draw from torch's global generator, it goes by our seed."""
+        """A context in which torch's global generator, for code of the user, has our seed."""
         if not self.recipe.runs_users_code:
             yield
             return
@@ -416,7 +416,7 @@ class Schedule:
 
 
 def _what_fits(net: AdversarialNet, batches: Batches) -> str:
-    """A sentence on a step that the device had no memory for, and on one that it has."""
+    """An error message about too little memory, with a batch size that would fit."""
     said = f"batch_size={batches.batch_size} needs more memory than {net.device!r} has"
     size = batches.batch_size // 2
     while size > 1:

@@ -1,4 +1,4 @@
-"""All that a net has learned, as what JSON and safetensors hold, and back."""
+"""The state of a net as a document for JSON and tensors, and back."""
 
 from math import prod
 from typing import Any
@@ -39,7 +39,7 @@ def restore_net(
     tensors: dict[str, torch.Tensor],
     shape: tuple[int, ...],
 ) -> None:
-    """Load what :func:`net_state` gave into a net that was just made, of rows of that shape.
+    """Load a state from :func:`net_state` into a new net for rows of this shape.
 
     Raises a ValueError, LookupError, RuntimeError or TypeError if it does not fit the net.
     """
@@ -67,7 +67,7 @@ def restore_net(
 
 
 def _check_clusters(groups: torch.Tensor | None, n_codes: int, **of_clusters: torch.Tensor) -> None:
-    """Raise a ValueError unless these can be the clusters of so many codes."""
+    """Raise a ValueError unless these are valid clusters of ``n_codes`` codes."""
     size = n_codes if groups is None else len(of_clusters["shares"])
     for name, values in of_clusters.items():
         n = n_codes if name == "usage" else size
@@ -82,7 +82,7 @@ def _check_clusters(groups: torch.Tensor | None, n_codes: int, **of_clusters: to
 
 
 def _check_teacher(parts: dict[str, torch.Tensor], n_clusters: int, n_features: int) -> None:
-    """Raise a ValueError or KeyError unless these can be parts of a mixture of such rows."""
+    """Raise a ValueError or KeyError unless these are valid parts of a mixture for such rows."""
     for name, part in parts.items():
         if part.dtype != torch.float32 or not part.isfinite().all():
             raise ValueError(f"teacher.{name} are no finite numbers")
@@ -104,7 +104,7 @@ def _optimizer_state(
             _, index, key = name.split(".")
             if key == "step":
                 value = value.clone()  # Adam changes it in place
-            else:  # Adam needs its moments laid out as its weights are
+            else:  # Adam needs moments with the same memory layout as its weights
                 value = torch.empty_like(weights[int(index)]).copy_(value)
             state.setdefault(int(index), {})[key] = value
     for kept in state.values():

@@ -1,4 +1,4 @@
-"""The steps of a stage, one after the other; what they show is added up on the device."""
+"""The steps of a stage; the terms of the loss are added up on the device."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from gan_cluster.training.graphs import Graphs
 
 
 class Steps:
-    """The steps of a net over batches; on a GPU they are captured where the net allows it.
+    """The steps of a net over batches; on a GPU they are captured if the net allows it.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Steps:
             self.graphs = Graphs(self._at, net.rng, net.placed)
 
     def epoch(self) -> dict[str, Tensor]:
-        """Take the steps of an epoch; return the sums of their terms. No step waits for a GPU."""
+        """Do the steps of an epoch, without waiting for a GPU; return the sums of their terms."""
         net = self.net
         for total in self.totals.values():
             total.zero_()
@@ -42,18 +42,18 @@ class Steps:
         return self.totals
 
     def forget(self) -> None:
-        """The net's tensors are not where they were."""
+        """Capture again, as the net's tensors have new memory."""
         if self.graphs is not None:
             self.graphs.forget()
 
     def _captured(self, positions: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """A step as a graph, of whose terms there are only the sums."""
+        """A captured step; it returns the sums of terms so far."""
         assert self.graphs is not None
         self.graphs(self.net.kind_of_step, *positions)
         return {}
 
     def _at(self, *positions: Tensor) -> None:
-        """A step with the rows that the device holds at these positions."""
+        """A step with the rows on the device at these positions."""
         self._step(self.batches.gathered(*positions))
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:

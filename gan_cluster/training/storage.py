@@ -1,4 +1,4 @@
-"""Rows that lie on disk: read in runs, a block at a time, and dropped from memory afterwards."""
+"""Rows on disk: they are read in runs, a block at a time, and then dropped from memory."""
 
 import mmap
 import tempfile
@@ -14,13 +14,13 @@ HELD_BYTES = 256 * 2**20  # a file of at most this size is read like an array in
 BLOCK_BYTES = 32 * 2**20
 BLOCK_ROWS = 10_000
 RUN = 64  # neighbouring rows that are read together
-READ_ROWS = 512  # until they are dropped; the system reads some pages around each, too
+READ_ROWS = 512  # rows that are read before memory is released
 
 Block = slice | np.ndarray
 
 
 def mapped_file(X: np.ndarray) -> Any:
-    """The memmap of which X is a view, where it is too large to be held in memory, or None."""
+    """The memmap of which X is a view, if it is too large to be held in memory; else None."""
     if X.nbytes <= HELD_BYTES:
         return None
     base: Any = X
@@ -30,7 +30,7 @@ def mapped_file(X: np.ndarray) -> Any:
 
 
 def release(X: np.ndarray) -> None:
-    """Drop from memory what was read of a file; the next look reads it again."""
+    """Drop the parts of a file that were read from memory; they can be read again."""
     mapped = mapped_file(X)
     # a private mapping ("c") would lose what the user wrote to it
     if mapped is not None and mapped.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
@@ -38,7 +38,7 @@ def release(X: np.ndarray) -> None:
 
 
 def read(X: np.ndarray, rows: Block) -> np.ndarray:
-    """Some rows: a view where X is in memory and they are a slice, otherwise a copy."""
+    """Some rows: a view if X is in memory and ``rows`` is a slice, otherwise a copy."""
     if mapped_file(X) is None:
         return X[rows]
     indices = np.arange(*rows.indices(len(X))) if isinstance(rows, slice) else rows
@@ -50,12 +50,12 @@ def read(X: np.ndarray, rows: Block) -> np.ndarray:
 
 
 def spread_rows(X: np.ndarray, n_rows: int) -> np.ndarray:
-    """At most so many rows, evenly spread over X."""
+    """At most ``n_rows`` rows, evenly spread over X."""
     return read(X, slice(None, None, ceil(len(X) / n_rows)))
 
 
 def block_sizes(X: np.ndarray, batch_size: int) -> list[int]:
-    """Numbers of rows that are held in memory at a time: all of them where X is there already."""
+    """Numbers of rows of the blocks that are in memory at a time; one block if X is in memory."""
     if mapped_file(X) is None:
         return [len(X)]
     size = min(BLOCK_ROWS, max(8 * batch_size, BLOCK_BYTES // (X.nbytes // len(X))))
@@ -64,10 +64,10 @@ def block_sizes(X: np.ndarray, batch_size: int) -> list[int]:
 
 
 def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
-    """Blocks of rows of these sizes: one of all rows where they are in memory.
+    """Blocks of rows of these sizes; one block of all rows if they are in memory.
 
-    A block of rows on disk is made of runs from all over the file, so that a file in which
-    like rows lie together is still well mixed.
+    A block of rows on disk consists of runs from all parts of the file. So rows are well mixed even
+    if similar rows are next to each other in the file.
     """
     if mapped_file(X) is None:
         return [slice(0, len(X))]
@@ -78,7 +78,7 @@ def deal(X: np.ndarray, batch_size: int, rng: torch.Generator) -> list[Block]:
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
-    """A tensor's values, wherever they are and whatever gradients they have."""
+    """The values of a tensor on any device, with or without gradients."""
     tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
     return tensor.numpy(force=True)
 
@@ -86,8 +86,8 @@ def as_array(tensor: torch.Tensor) -> np.ndarray:
 def spool(dataset: Dataset) -> np.ndarray:
     """The rows of a data set, written to a temporary file in one pass, as an array on disk.
 
-    An item is a row or a tuple that starts with it. The file has no name and goes when the array
-    does.
+    An item is a row, or a tuple that starts with a row. The file has no name, and is deleted with
+    the array.
 
     Raises a ValueError if there is no row, or a row has another shape or dtype than the first.
     """

@@ -1,4 +1,4 @@
-"""Directions of the features in which rows differ, rather than a row from its own twins."""
+"""Directions of the features in which rows differ most in comparison with twins of one row."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,11 +22,11 @@ Reduction = tuple[np.ndarray, np.ndarray]
 
 
 def discriminant(total: np.ndarray, within: np.ndarray, n_components: int) -> np.ndarray:
-    """Directions (n_features, n_components) in which rows vary most beside what twins do.
+    """Directions (n_features, n_components) in which rows vary most in comparison with twins.
 
     Fisher's linear discriminant (1936) with the twins of each row as a class: the leading
-    generalised eigenvectors of the covariance of all twins and that within those of a row, such
-    that twins have variance 1 along each; beyond the rank of what was seen directions are 0.
+    generalised eigenvectors of the covariance of all twins and the covariance within the twins of a
+    row. Twins have variance 1 along each direction. Directions beyond the rank are 0.
 
     >>> import numpy as np
     >>> total, within = np.diag([9.0, 4.0, 1.0]), np.diag([9.0, 1.0, 1.0])
@@ -51,8 +51,8 @@ def twin_reduction(
 ) -> Reduction:
     """Center (n_features,) and directions (n_features, n_components) of a function of batches.
 
-    Two twins are made of each of at most ``TWIN_ROWS`` rows of X, or are two of its ``n_neighbors``
-    nearest and itself where that is not 0.
+    For each of at most ``TWIN_ROWS`` rows of X there are two twins. If ``n_neighbors`` is not 0,
+    they are two of the row itself and its nearest rows.
     """
     rows = spread_rows(X, TWIN_ROWS)
     rng = torch_generator(0, net.device)

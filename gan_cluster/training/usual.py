@@ -1,4 +1,4 @@
-"""How usual rows are: how far what a net sees of them lies from what it saw of fitted ones."""
+"""How usual rows are: their distance from training rows in the features of a net."""
 
 from typing import NamedTuple
 
@@ -16,28 +16,28 @@ from gan_cluster.training.net import AdversarialNet
 from gan_cluster.training.storage import spread_rows
 
 SEEN_ROWS = 10_000
-MOST_FEATURES = 1024  # of a trunk: their covariance is a matrix of so many rows
-PARTS = 5  # of the rows; distances of each are measured by the others
+MOST_FEATURES = 1024  # of a trunk: their covariance matrix has this many rows
+PARTS = 5  # folds of the cross-validation that measures distances of training rows
 RIDGE = 1e-3  # of the mean variance: a feature may be the same in all rows
-OUTSIDE = 0.01  # share of fitted rows that score below the offset
-PART = "usual."  # before the names of what is saved
+OUTSIDE = 0.01  # share of training rows that score below the offset
+PART = "usual."  # prefix of the names of saved tensors
 
 
 class Usual(NamedTuple):
-    """Where fitted rows lie in the features of a net, and how far from there they stray.
+    """Means and covariance of training rows in the features of a net, and their distances.
 
-    Rows that have one value of the first code are taken to be normal, with a covariance that all
-    values share (Lee et al., 2018, arXiv:1807.03888).
+    Rows with one value of the first code are assumed to be normally distributed, with a covariance
+    that all values share (Lee et al., 2018, arXiv:1807.03888).
     """
 
     centers: torch.Tensor  # (n_values, n_features), times the factor
     factor: torch.Tensor  # (n_features, n_features): P such that P @ P.T is the inverse covariance
-    distance: torch.Tensor  # mean distance of fitted rows from the nearest center
-    offset: torch.Tensor  # the score that a share OUTSIDE of fitted rows is below
+    distance: torch.Tensor  # mean distance of training rows from the nearest center
+    offset: torch.Tensor  # threshold: a share OUTSIDE of training rows has a lower score
 
     @classmethod
     def of(cls, net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> "Usual | None":
-        """What is usual among rows X (n_samples, n_features); None if features are not finite."""
+        """Statistics of rows X (n_samples, n_features); None if features are not finite."""
         rows = spread_rows(X, SEEN_ROWS)
         seen = map_rows(net, encoding, rows, lambda batch: features(net, batch)).astype(np.float64)
         values = map_rows(net, encoding, rows, lambda batch: net.read_first(batch).argmax(1))
@@ -53,9 +53,9 @@ class Usual(NamedTuple):
 
     @classmethod
     def from_state(cls, net: AdversarialNet, tensors: dict[str, torch.Tensor]) -> "Usual | None":
-        """What :meth:`state` gave; None where there is none.
+        """The statistics from :meth:`state`; None if there are none.
 
-        Raises a ValueError or LookupError if it does not fit the net.
+        Raises a ValueError or LookupError if they do not fit the net.
         """
         found = {name: part for name, part in tensors.items() if name.startswith(PART)}
         if not found:
@@ -72,7 +72,7 @@ class Usual(NamedTuple):
         return usual
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Its parts by the names under which they are saved."""
+        """The statistics as tensors, by the names under which they are saved."""
         return {f"{PART}{name}": part for name, part in self._asdict().items()}
 
     def to(self, device: str) -> "Usual":
@@ -80,7 +80,7 @@ class Usual(NamedTuple):
         return Usual(*(part.to(device) for part in self))
 
     def scores(self, net: AdversarialNet, batch: torch.Tensor) -> torch.Tensor:
-        """Minus the distance of each row (n,), by that of fitted rows in the mean."""
+        """Minus the distance of each row (n,), divided by the mean distance of training rows."""
         apart = torch.cdist(
             features(net, batch) @ self.factor,
             self.centers,
@@ -90,7 +90,7 @@ class Usual(NamedTuple):
 
 
 def features(net: AdversarialNet, batch: torch.Tensor) -> torch.Tensor:
-    """What a net sees of a batch: at the trunk's end, unless that is wide, and in Q beside it."""
+    """Features of a batch: the trunk's output, unless it is too wide, and Q's hidden layer."""
     discriminator = net.discriminator_
     last, recognition = [*discriminator.layers][-2:]
     read = discriminator.activations(batch, [last, recognition])
@@ -99,13 +99,13 @@ def features(net: AdversarialNet, batch: torch.Tensor) -> torch.Tensor:
 
 
 def n_features(net: AdversarialNet) -> int:
-    """How many of these there are."""
+    """Number of these features."""
     size = net.discriminator_.n_features
     return RECOGNITION_UNITS + (size if size <= MOST_FEATURES else 0)
 
 
 def normals(seen: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centers and factor of features (n, d) of rows that have these values of the code (n,).
+    """Centers and factor from features (n, d) of rows with these values of the code (n,).
 
     >>> import numpy as np
     >>> seen = np.random.RandomState(0).normal([[0, 0]] * 500 + [[9, 0]] * 500, [1, 3])
@@ -117,7 +117,7 @@ def normals(seen: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     centers = np.stack([seen[numbers == i].mean(0) for i in range(len(present))])
     covariance = np.zeros((seen.shape[1], seen.shape[1]))
     if len(seen) > 1:
-        shrunk = OAS(store_precision=False, assume_centered=True)  # its inverse would take as long
+        shrunk = OAS(store_precision=False, assume_centered=True)  # its inverse is not needed
         covariance = shrunk.fit(seen - centers[numbers]).covariance_
     ridge = RIDGE * np.trace(covariance) / len(covariance) or 1.0
     whole = np.eye(len(covariance))
