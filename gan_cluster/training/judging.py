@@ -1,6 +1,7 @@
 """Rows that are used to merge codes, and to compare runs and mixtures."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from gan_cluster.training.storage import read, spread_rows
 JUDGED_ROWS = 10_000
 FINER = 0.01
 EARNED = 1.5  # equal sizes are not used if twins differ this many times as often with them
+ERRORS = 1.5  # standard errors that are added to it, for there may be few rows
+TWINS = 8  # of each row at most, to see how often they differ
 PART_ROWS = 1_000  # rows whose densities are computed together
 
 
@@ -86,16 +89,28 @@ class Jury:
         return weight * float(explained(labels, self.near, view.rows, n_clusters).mean())
 
     def disagreement(self, net: AdversarialNet) -> float:
-        """Share of rows whose twin is in another cluster."""
-        rng = torch_generator(0, net.device)
+        """Share of twins that are in another cluster than their row."""
+        labels, rng = self._read(net, self.rows), torch_generator(0, net.device)
+        shares = []
         with globally_seeded(0, self.recipe.runs_users_code):
-            twins = map_rows(
-                net,
-                self.recipe.encoding,
-                self.rows,
-                lambda batch: net.label(net.twins(batch, rng)).argmax(1),
-            )
-        return float((self._read(net, self.rows) != twins).mean())
+            for _ in range(max(1, min(TWINS, JUDGED_ROWS // len(self.rows)))):
+                twins = map_rows(
+                    net,
+                    self.recipe.encoding,
+                    self.rows,
+                    lambda batch: net.label(net.twins(batch, rng)).argmax(1),
+                )
+                shares.append((labels != twins).mean())
+        return float(np.mean(shares))
+
+    def may_be_equal(self, equal: float, free: float) -> bool:
+        """Whether twins differ hardly more often with equal sizes than with free ones.
+
+        Both are as :meth:`disagreement` gives them.
+        """
+        n_rows = len(self.rows)
+        error = sqrt(max(free, 1 / n_rows) / n_rows)
+        return equal <= EARNED * free + ERRORS * error
 
     def _agreed(self, net: AdversarialNet) -> float:
         """The share of labelled rows that are in the cluster of their class."""

@@ -20,7 +20,7 @@ from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Settled
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.inference import view_of
-from gan_cluster.training.judging import EARNED, Jury
+from gan_cluster.training.judging import Jury
 from gan_cluster.training.labels import Labels
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -324,7 +324,7 @@ class Schedule:
         if not self.recipe.tries_sizes:
             return
         equal, free = (self._disagreement(run, jury, are_equal) for are_equal in (True, False))
-        if self.processes.agreed(equal <= EARNED * free):
+        if self.processes.agreed(jury.may_be_equal(equal, free)):
             run.net.clusters.equalise()
 
     def _disagreement(self, run: Run, jury: Jury, are_equal: bool) -> float:

@@ -45,6 +45,22 @@ def test_sizes_that_are_given_are_not_tried(prior, monkeypatch):
     assert model.model_.net.clusters.follows == (prior == "learned")
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "equal", "free", "are_equal"),
+    [
+        (10_000, 0.025, 0.024, True),
+        (10_000, 0.085, 0.028, False),
+        (1_300, 0.0074, 0.0036, True),  # some rows more or less, of few that differ
+        (900, 0.0084, 0.0034, False),
+        (40, 0.0, 0.0, True),
+        (40, 0.2, 0.0, False),
+    ],
+)
+def test_a_difference_has_to_be_larger_than_chance_makes_it(n_rows, equal, free, are_equal):
+    jury = Jury(None, np.empty((n_rows, 1)), None, None, None, np.empty((0, 1)))
+    assert jury.may_be_equal(equal, free) == are_equal
+
+
 @pytest.mark.parametrize(("equal", "free", "follows"), [(0.3, 0.1, True), (0.12, 0.1, False)])
 def test_trials_leave_the_run_as_it_was(equal, free, follows, monkeypatch):
     """But for what they say of sizes."""
