@@ -72,7 +72,9 @@ labels = {
 # %%
 # Each patch is drawn at its place, in the colour of its cluster. By pixels, clusters are degrees of
 # brightness. k-means on embeddings puts the sky and the blurred leaves behind the flower into one
-# cluster, because both are smooth. The clusterer tells sky, temple, trees and leaves apart.
+# cluster, because both are smooth, and cuts the temple in two. The clusterer tells sky, temple,
+# trees, leaves and flower apart. It does not tell the lake from the trees, and the edge of the
+# flower is a cluster of its own: patches there show petals and leaves.
 
 n_rows, n_columns = windows[0].shape[:2]
 edge = (SIDE - STEP) / 2
