@@ -121,10 +121,12 @@ MEASURED = {
     "gpu": "Fits with the library's defaults on a GPU: seconds of the whole and until 0.98 of test "
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
-    "photos": "CIFAR-10 from scratch: test rows, and what each part is worth on 10,000 rows of "
-    "train. `kmeans` is k-means++ on the trunk's averaged last maps, `probe` a linear SVM on them, "
-    "which sees labels; `near` are shares of near rows of one class; fidelity and variety are of "
-    "drawn members, by pixels (`benchmarks/photos.py`).",
+    "photos": "CIFAR-10 from scratch, scored on test rows. `kmeans` is k-means++ on the trunk's "
+    "averaged last maps, `probe` a linear SVM on them, which sees labels; `near` are shares of near "
+    "rows of one class; fidelity and variety are of drawn members, by pixels "
+    "(`benchmarks/photos.py`).",
+    "photos_ablation": "What each part is worth on photographs: shorter fits on fewer rows, "
+    "measured in the same way (`benchmarks/photos.py`).",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
     "few_labels": "Fits on all rows of train with the classes of a few, as many of each: plain "
     "accuracy on test, without any matching (`benchmarks/few_labels.py`). `knn` and `logistic` see "

@@ -30,9 +30,9 @@ random_state : int, RandomState or None, default=None
     Seed of everything random. None takes fresh entropy; global generators are never used.
 n_init : int or "auto", default="auto"
     How many runs form clusters. The one with the best :meth:`score` is kept, and the generator
-    learns to draw its clusters. "auto" is 4. It is 1 for photographs, where all runs would start
-    from one pretrained network, and without the consistency term, where each run would be a
-    whole training.
+    learns to draw its clusters. "auto" is 4, and 1 without the consistency term, where each run
+    would be a whole training. For photographs it is 8, and a run is a head of Q with weights of
+    its own: all heads are trained together on one pretrained trunk, in hardly more time than one.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
@@ -112,7 +112,9 @@ verbose : int or bool, default=0
 ATTRIBUTES = """\
 history_ : list of dict
     One an epoch, with ``seconds``: ``contrast`` while a trunk looks at rows; then
-    ``cluster_usage``, ``labels_changed`` and ``agreement``; once
+    ``cluster_usage``, ``labels_changed`` and ``agreement``, of several heads their mean (but
+    ``cluster_usage`` is of one), and in the last such epoch ``head_scores``, by which one was
+    chosen; once
     the generator has joined also ``label_loss``, the cross-entropy of labelled rows where there
     are any, losses, ``variety`` of generated rows as a share of that of
     real ones, ``cluster_variety``, the same within each cluster of those drawn of one code,

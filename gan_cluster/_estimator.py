@@ -183,7 +183,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on X; of ``n_init`` trainings keep the best by a score that sees no label.
+        """Train on X; of ``n_init`` trainings or heads keep the best by a score without labels.
 
         With ``warm_start`` a fitted estimator goes on from where it is instead.
 

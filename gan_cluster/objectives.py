@@ -196,15 +196,16 @@ def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
     """Symmetric cross-entropy between the labels of rows and those of their twins, in nats.
 
     It equals H(p) + KL(p || q), both ways: zero only where both labels are certain and alike,
-    so that it lowers the conditional entropy of RIM and the disagreement of IMSAT at once.
+    so that it lowers the conditional entropy of RIM and the disagreement of IMSAT at once. Logits
+    are (n, k), or of several heads (n, n_heads, k), of which it is the mean.
 
     >>> import torch
     >>> sure = torch.tensor([[50.0, 0.0]])
     >>> round(float(agreement(sure, sure)), 4), round(float(agreement(sure, -sure)), 1)
     (0.0, 50.0)
     """
-    log_p, log_q = logits.log_softmax(1), twin_logits.log_softmax(1)
-    return -0.5 * (log_p.exp() * log_q + log_q.exp() * log_p).sum(1).mean()
+    log_p, log_q = logits.log_softmax(-1), twin_logits.log_softmax(-1)
+    return -0.5 * (log_p.exp() * log_q + log_q.exp() * log_p).sum(-1).mean()
 
 
 def contrast(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -232,7 +233,8 @@ def imbalance(
     """KL divergence in nats from a prior over clusters to their shares.
 
     Those are the shares in a batch; or those ``seen`` over more batches, where one is too small to
-    have all clusters: the batch then has the gradient that it would have as a part of those.
+    have all clusters: the batch then has the gradient that it would have as a part of those. Of
+    several heads shares are (n_heads, k), and it is the mean.
 
     >>> import torch
     >>> uniform = torch.full((4,), 0.25)
@@ -241,7 +243,7 @@ def imbalance(
     """
     tiny = torch.finfo(marginal.dtype).tiny
     shares = marginal if seen is None else seen.detach()
-    return (marginal * (shares.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
+    return (marginal * (shares.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum(-1).mean()
 
 
 def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,7 +36,8 @@ class Clusters:
     usage : Tensor of shape (n_codes,)
         Shares of the values among real rows, a running mean.
     seen : Tensor of shape (n_clusters,)
-        Shares of the clusters in the batches before, a running mean over as many as it takes.
+        Shares of the clusters in the batches before, a running mean over as many as it takes. Of
+        several heads each has its own, (n_heads, n_clusters).
     follows : bool
         Whether shares follow those that the rows have.
     teacher : Mixture or None
@@ -86,7 +87,7 @@ class Clusters:
     def seen_with(
         self, marginal: torch.Tensor, n_labels: int, processes: Processes
     ) -> torch.Tensor | None:
-        """Shares (n_clusters,) over the last batches, the mean of one of ``n_labels`` included.
+        """Shares like ``seen`` over the last batches, the mean of one of ``n_labels`` included.
 
         None where one batch is enough: balance is then measured on it alone.
         """

@@ -28,6 +28,7 @@ class Length:
 
     batch_size: int  # rows a step, of all processes together
     n_runs: int  # trainings of which the best is kept
+    n_heads: int  # of Q while clusters form, of which the best is kept; one trunk is below them
     looking: int  # epochs before clusters form; 0 without that stage
     forming: int  # epochs of each; all there are where there is no second stage
     trying: int  # epochs in which equal sizes of clusters, and others, are tried
