@@ -122,8 +122,8 @@ MEASURED = {
     "rows were right, and the share of the time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
     "photos": "CIFAR-10 from scratch, scored on test rows. `kmeans` is k-means++ on the trunk's "
-    "averaged last maps, `probe` a linear SVM on them, which sees labels; `near` are shares of near "
-    "rows of one class; fidelity and variety are of drawn members, by pixels "
+    "averaged last maps, `probe` a linear SVM on them, which sees labels; `near` are shares of "
+    "near rows of one class; fidelity and variety are of drawn members, by pixels "
     "(`benchmarks/photos.py`).",
     "photos_ablation": "What each part is worth on photographs: shorter fits on fewer rows, "
     "measured in the same way (`benchmarks/photos.py`).",

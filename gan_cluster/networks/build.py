@@ -89,7 +89,8 @@ class Discriminator(nn.Module):
     @property
     def heads(self) -> list[Any]:
         """What may read categorical codes: pairs of layers, Q's own first."""
-        return [nn.Sequential(self.recognition, self.code), *self.rivals]
+        own: list[Any] = [self.recognition, self.code]
+        return [nn.Sequential(*own), *self.rivals]
 
     def read_by(self, head: Any) -> None:
         """Let Q read categorical codes by one of the heads."""

@@ -66,7 +66,8 @@ def set_aside(net: AdversarialNet) -> Iterator[None]:
     if not has_rivals(net):
         yield
         return
-    rivals, seen, moments = net.discriminator_.rivals, net.clusters.seen, net.optimizer_.state
+    rivals, seen = net.discriminator_.rivals, net.clusters.seen
+    moments: dict[Any, Any] = net.optimizer_.state
     kept = {weights: moments.pop(weights) for weights in rivals.parameters() if weights in moments}
     _hold(net, nn.ModuleList(), seen[0])
     try:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from small import clusterer, is_finite
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+from small import clusterer, is_finite
 from stopped import Crash, Crashes, Interrupt
 
 from gan_cluster import load, save
