@@ -1,7 +1,7 @@
 """Colour photographs: CIFAR-10 from scratch, without labels, and what each part of it is worth.
 
     python benchmarks/photos.py --data-home DIR --json benchmarks/results/photos.json
-    python benchmarks/photos.py --data-home DIR --rows 10000 --max-epochs 40 --variant all ... \
+    python benchmarks/photos.py --data-home DIR --rows 5000 --max-epochs 16 --variant all ... \
         --json benchmarks/results/photos_ablation.json
 
 Fitted on train, scored on test; labels only score. ``acc`` is that of ``InfoGANClusterer``,

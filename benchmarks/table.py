@@ -125,8 +125,10 @@ MEASURED = {
     "averaged last maps, `probe` a linear SVM on them, which sees labels; `near` are shares of "
     "near rows of one class; fidelity and variety are of drawn members, by pixels "
     "(`benchmarks/photos.py`).",
-    "photos_ablation": "What each part is worth on photographs: shorter fits on fewer rows, "
-    "measured in the same way (`benchmarks/photos.py`).",
+    "photos_ablation": "What each part may be worth on photographs: short fits on few rows, "
+    "measured in the same way (`benchmarks/photos.py`). With one seed each, differences of some "
+    "hundredths are luck: heads of one training differ by as much. Seconds are those of a machine "
+    "with several other jobs, on which fits were paused.",
     "processes": "One fit by one and by two processes of one thread (`benchmarks/processes.py`).",
     "few_labels": "Fits on all rows of train with the classes of a few, as many of each: plain "
     "accuracy on test, without any matching (`benchmarks/few_labels.py`). `knn` and `logistic` see "
