@@ -1,8 +1,8 @@
 """Colour photographs: CIFAR-10 without pretrained networks or labels, and the effect of each part.
 
     python benchmarks/photos.py --data-home DIR --json benchmarks/results/photos.json
-    python benchmarks/photos.py --data-home DIR --rows 10000 --variant all ... \
-        --json benchmarks/results/photos.json
+    python benchmarks/photos.py --data-home DIR --rows 5000 --max-epochs 16 --variant all ... \
+        --json benchmarks/results/photos_ablation.json
 
 Methods are fitted on training rows and scored on test rows; labels are only used for scores.
 ``acc`` is the accuracy of ``InfoGANClusterer``, ``kmeans_acc`` that of k-means++ on the trunk's
@@ -48,6 +48,7 @@ def same_colors(images: torch.Tensor) -> torch.Tensor:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "all": {},
+    "one head": {"n_init": 1},
     "no contrast": {"objective": Objective(contrast_temperature=0)},
     "no near rows": {"objective": Objective(n_neighbors=0)},
     "same colours": {"objective": Objective(augment=same_colors)},
@@ -122,9 +123,16 @@ def of_drawn(model: InfoGANClusterer, data: DataSet, features: Features) -> Row:
 
 
 def run_row(
-    variant: str, seed: int, width: int, n_rows: int, home: Path | None, picture: Path | None
+    variant: str,
+    seed: int,
+    width: int,
+    n_rows: int,
+    max_epochs: int | None,
+    home: Path | None,
+    picture: Path | None,
 ) -> Row:
     """Fit one variant with one seed."""
+    shorter: Row = {} if max_epochs is None else {"max_epochs": max_epochs}
     data = load("cifar10", home)
     data = data._replace(X_train=data.X_train[:n_rows], y_train=data.y_train[:n_rows])
     model = InfoGANClusterer(
@@ -133,11 +141,12 @@ def run_row(
         width=width,
         random_state=seed,
         verbose=1,
+        **shorter,
         **VARIANTS[variant],
     )
     started = perf_counter()
     model.fit(data.X_train)
-    row: Row = {"variant": variant, "seed": seed, "width": width, "rows": n_rows}
+    row: Row = {"variant": variant, "seed": seed, "width": width, "rows": n_rows, **shorter}
     row |= {"seconds": round(perf_counter() - started, 1), **stages(model)}
     row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     row |= of_labels(data.y_test, model.predict(data.X_test))
@@ -151,6 +160,12 @@ def run_row(
     return row | {"commit": describe_machine()["commit"]}
 
 
+def key_of(row: Row) -> tuple:
+    """What tells rows apart."""
+    parts = tuple(row[name] for name in ("variant", "seed", "width", "rows"))
+    return *parts, row.get("max_epochs")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -158,6 +173,7 @@ def main() -> None:
     parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=["all"])
     parser.add_argument("--data-home", type=Path)
     parser.add_argument("--rows", type=int, default=TRAIN_ROWS, help="of train")
+    parser.add_argument("--max-epochs", type=int, help="(default: the library's)")
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--picture", type=Path, help="of the clusters of the last row")
@@ -166,8 +182,14 @@ def main() -> None:
     run = partial(in_process, run_row)
     run_missing(
         options.json,
-        product(options.variant, range(options.seeds), [options.width], [options.rows]),
-        lambda row: (row["variant"], row["seed"], row["width"], row["rows"]),
+        product(
+            options.variant,
+            range(options.seeds),
+            [options.width],
+            [options.rows],
+            [options.max_epochs],
+        ),
+        key_of,
         lambda *key: run(*key, options.data_home, options.picture),
     )
 

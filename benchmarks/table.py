@@ -124,10 +124,14 @@ MEASURED = {
     "gpu": "Fits with the library's defaults on a GPU: total seconds, seconds until 0.98 of test "
     "rows were correct, and the share of time in which the GPU was busy (`benchmarks/gpu.py`). "
     "Steps ran one by one, before they were captured as CUDA graphs.",
-    "photos": "CIFAR-10 without pretrained networks: results on test rows, and the effect of each "
-    "part on 10,000 training rows. `kmeans` is k-means++ on the trunk's averaged last maps, "
-    "`probe` a linear SVM on them, which uses labels; `near` is the share of near rows of the same "
-    "class; fidelity and variety are those of drawn members, by pixels (`benchmarks/photos.py`).",
+    "photos": "CIFAR-10 without pretrained networks: results on test rows. `kmeans` is k-means++ "
+    "on the trunk's averaged last maps, `probe` a linear SVM on them, which uses labels; `near` is "
+    "the share of near rows of the same class; fidelity and variety are those of drawn members, by "
+    "pixels (`benchmarks/photos.py`).",
+    "photos_ablation": "The effect of each part on photographs: short fits on few rows, measured "
+    "in the same way (`benchmarks/photos.py`). With one seed each, differences of a few hundredths "
+    "are chance: heads of one training differ by as much. Seconds are from a machine with several "
+    "other jobs.",
     "processes": "One fit by one process and by two, with one thread each "
     "(`benchmarks/processes.py`).",
     "few_labels": "Fits on all training rows with the classes of a few, the same number for each "

@@ -31,9 +31,10 @@ random_state : int, RandomState or None, default=None
     generators are never used.
 n_init : int or "auto", default="auto"
     Number of runs of the first stage, in which clusters form. The run with the best
-    :meth:`score` is kept, and the generator learns to draw its clusters. "auto" is 4. It is 1 for
-    photographs, where all runs would start from one pretrained network, and without the
-    consistency term, where each run would be a whole training.
+    :meth:`score` is kept, and the generator learns to draw its clusters. "auto" is 4. It is 1
+    without the consistency term, where each run would be a whole training. For photographs, it is
+    the number of heads of Q, which are trained together on one pretrained trunk and take hardly
+    longer than one; "auto" is then 8.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
@@ -116,7 +117,9 @@ verbose : int or bool, default=0
 ATTRIBUTES = """\
 history_ : list of dict
     One dict for each epoch, with its ``seconds``. In contrastive learning it has the loss
-    ``contrast``. Later epochs have ``cluster_usage``, ``labels_changed`` and ``agreement``. Once
+    ``contrast``. Later epochs have ``cluster_usage``, ``labels_changed`` and ``agreement``. With
+    several heads, the last two are means over the heads, and the last epoch in which they are
+    trained has ``head_scores``, by which one head is chosen. Once
     the generator is trained, there are also the losses of the networks; ``label_loss``, the
     cross-entropy of labelled rows if there are any; ``variety``, the spread of generated rows
     divided by that of real rows; ``cluster_variety``, the same within each cluster, from rows

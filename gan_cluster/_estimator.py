@@ -183,7 +183,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on X; keep the best of ``n_init`` runs, by a score that uses no labels.
+        """Train on X; keep the best of ``n_init`` runs or heads, by a score that uses no labels.
 
         With ``warm_start``, a fitted estimator continues its training instead.
 

@@ -42,7 +42,7 @@ from gan_cluster.training.recipe import (
 )
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
-N_INIT = 4
+N_INIT, N_HEADS = 4, 8
 CONTRAST = 0.5  # temperature; with 0.2 clusters of the features are worse
 CRITIC_PENALTY = 0.1  # gradient penalty of the conditional discriminator
 COLOURS = 3  # channels of a photograph
@@ -349,7 +349,7 @@ def _learning_rates(parameter: Any, objective: Objective) -> tuple[float, float]
 
 
 def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: int) -> Length:
-    """Number of epochs and runs, from the number of steps in an epoch."""
+    """Number of epochs, runs and heads, from the number of steps in an epoch."""
     batch_size, max_epochs = min(parameters["batch_size"], len(X)), parameters["max_epochs"]
     is_consistent, n_init = recipe.objective.is_consistent, parameters["n_init"]
     n_steps = steps_per_epoch(X, batch_size, n_processes)
@@ -368,10 +368,13 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         if max_epochs == "auto":
             forming = max(forming, GAME_EPOCHS)
     if n_init == "auto":
-        n_init = N_INIT if is_consistent and not recipe.looks else 1
+        n_init = N_HEADS if recipe.looks else N_INIT if is_consistent else 1
+    if not recipe.n_clusters:  # nothing could choose
+        n_init = 1
     return Length(
         batch_size=batch_size,
-        n_runs=n_init if recipe.n_clusters else 1,  # without clusters no score compares runs
+        n_runs=1 if recipe.looks else n_init,
+        n_heads=n_init if recipe.looks and forming else 1,
         looking=looking,
         forming=forming,
         trying=min(ceil(TRIAL_STEPS / n_steps), forming),

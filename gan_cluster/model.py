@@ -14,6 +14,7 @@ from gan_cluster._recipe import resolve_device
 from gan_cluster.codes import Latent, draw_categories
 from gan_cluster.networks.build import Discriminator
 from gan_cluster.training.data import Encoding, Layout
+from gan_cluster.training.heads import set_aside
 from gan_cluster.training.inference import generate, map_rows, near_rows, neighbor_joint
 from gan_cluster.training.merging import information
 from gan_cluster.training.modes import usual_modes
@@ -342,7 +343,7 @@ class Model:
     def to(self, device: str) -> "Model":
         """A copy on another device; random numbers differ on another kind of device."""
         recipe = self.recipe.on(device)
-        with usual_modes():
+        with usual_modes(), set_aside(self.net):
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing, net.forming = self.net.playing, self.net.forming
@@ -367,7 +368,8 @@ class Model:
 
     def state(self) -> State:
         """The state of the model for saving: a document for JSON, and tensors."""
-        learned, tensors = net_state(self.net)
+        with set_aside(self.net):
+            learned, tensors = net_state(self.net)
         tensors |= {
             "encoding.center": torch.from_numpy(np.array(self.encoding.center, dtype=np.float64)),
             "encoding.scale": torch.from_numpy(np.array(self.encoding.scale, dtype=np.float64)),

@@ -202,15 +202,15 @@ def agreement(logits: torch.Tensor, twin_logits: torch.Tensor) -> torch.Tensor:
 
     It is the mean of H(p) + KL(p || q) and H(q) + KL(q || p). It is zero only if both labels are
     certain and equal. So it lowers both the conditional entropy of RIM and the disagreement of
-    IMSAT.
+    IMSAT. Logits are (n, k), or (n, n_heads, k) for several heads, over which it is averaged.
 
     >>> import torch
     >>> sure = torch.tensor([[50.0, 0.0]])
     >>> round(float(agreement(sure, sure)), 4), round(float(agreement(sure, -sure)), 1)
     (0.0, 50.0)
     """
-    log_p, log_q = logits.log_softmax(1), twin_logits.log_softmax(1)
-    return -0.5 * (log_p.exp() * log_q + log_q.exp() * log_p).sum(1).mean()
+    log_p, log_q = logits.log_softmax(-1), twin_logits.log_softmax(-1)
+    return -0.5 * (log_p.exp() * log_q + log_q.exp() * log_p).sum(-1).mean()
 
 
 def contrast(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -239,7 +239,7 @@ def imbalance(
 
     ``marginal`` are the shares in a batch. If a batch is too small to have all clusters, ``seen``
     are the shares over several batches. The batch then has the gradient that it would have as a
-    part of them.
+    part of them. For several heads, shares are (n_heads, k), and it is averaged over them.
 
     >>> import torch
     >>> uniform = torch.full((4,), 0.25)
@@ -248,7 +248,7 @@ def imbalance(
     """
     tiny = torch.finfo(marginal.dtype).tiny
     shares = marginal if seen is None else seen.detach()
-    return (marginal * (shares.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum()
+    return (marginal * (shares.clamp_min(tiny).log() - prior.clamp_min(tiny).log())).sum(-1).mean()
 
 
 def scatter(rows: torch.Tensor, members: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

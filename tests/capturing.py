@@ -63,6 +63,7 @@ CASES = {
     "bf16": ({**IMAGE, "precision": "bf16"}, 2),
     "restarts": ({**IMAGE, "n_init": 2}, 3),
     "a look at rows first": ({**IMAGE, "contrast_temperature": 0.5}, 3),
+    "a look, and several heads": ({**IMAGE, "contrast_temperature": 0.5, "n_init": 3}, 3),
     "game alone, with a penalty in every eighth step": ({**IMAGE, **STEADY}, 2),
     "networks of the user's": ({"architecture": (drawn, lambda shape: nn.Linear(*shape, 5))}, 2),
 }

@@ -333,6 +333,28 @@ def test_results_that_are_no_accuracies_have_a_table_of_their_own(monkeypatch):
     assert "| 0 | 300 |\n| 4 | 304 |\n" in table.measured("soak", rounds)
 
 
+def test_shorter_fits_of_photographs_are_rows_of_their_own(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import photos
+
+    kept = {"variant": "all", "seed": 0, "width": 16, "rows": 100}
+    path = tmp_path / "photos.json"
+    path.write_text(json.dumps({"rows": [kept, {**kept, "max_epochs": 4}]}))
+    asked = []
+
+    def run_row(*arguments):
+        asked.append(arguments)
+        return {**kept, "max_epochs": 2}
+
+    monkeypatch.setattr(photos, "in_process", lambda run, *arguments: run(*arguments))
+    monkeypatch.setattr(photos, "run_row", run_row)
+    for more in ([], ["--max-epochs", "4"], ["--max-epochs", "2"]):
+        monkeypatch.setattr(sys, "argv", ["", "--rows", "100", "--json", str(path), *more])
+        photos.main()
+    assert asked == [("all", 0, 16, 100, 2, None, None)]
+    assert len(json.loads(path.read_text())["rows"]) == 3
+
+
 def test_options_have_a_section_of_means_once_there_are_results(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import table

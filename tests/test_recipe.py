@@ -293,7 +293,7 @@ def test_how_long_is_trained_by_default(model, n_runs, steps, epochs, more, reso
     X = np.random.RandomState(0).normal(size=(steps * 128, 64))
     length = resolved(model, X).length
     trying = min({10: 90, 469: 2}[steps], epochs[0])
-    assert length == Length(128, n_runs, 0, epochs[0], trying, *epochs[1:], more)
+    assert length == Length(128, n_runs, 1, 0, epochs[0], trying, *epochs[1:], more)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_photographs_are_looked_at_first(settings, temperature, augment, resolve
     assert recipe.objective.augment == augment
 
 
-def test_a_look_at_rows_is_part_of_max_epochs_and_leaves_one_run(resolved):
+def test_a_look_at_rows_is_part_of_max_epochs_and_leaves_one_run_of_heads(resolved):
     X = np.random.RandomState(0).rand(1280, 192)
     settings = {"image_shape": (3, 8, 8)}
     lengths = [
@@ -327,6 +327,9 @@ def test_a_look_at_rows_is_part_of_max_epochs_and_leaves_one_run(resolved):
     assert spans[:3] == [(0, 0, 1), (1, 0, 1), (4, 2, 3)]
     assert spans[3][0] == 200
     assert spans[4][0] == LOOKING_EPOCHS
+    assert [length.n_heads for length in lengths] == [1, 1, 8, 8, 8]
+    lengths += [resolved(InfoGANClusterer(4, n_init=n, **settings), X).length for n in (1, 3)]
+    assert [length.n_heads for length in lengths[5:]] == [1, 3]
     assert all(length.n_runs == 1 for length in lengths)
 
 

@@ -43,6 +43,7 @@ def fit(folder, mode):
             "prior": "learned",
             "objective": Objective(ema_decay=0.9),
         },
+        "heads": {"random_state": 0, "objective": Objective(contrast_temperature=0.5)},
         "dies": {"random_state": 0, "callbacks": [Dies()]},
         "tiny batch": {"random_state": 0, "batch_size": 3},
     }[mode]

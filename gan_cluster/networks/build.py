@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -22,10 +22,14 @@ RESERVED = {RECOGNITION_LAYER, POSTERIOR, "last", "all"}  # have a meaning as na
 
 
 class DiscriminatorOutput(NamedTuple):
-    """Logits of real against generated (n,), and Q's output (n, posterior_dim)."""
+    """Logits of real against generated (n,), and Q's output (n, posterior_dim).
+
+    With rivals, also their logits of the categorical codes (n, n_rivals, n_values).
+    """
 
     adversarial: torch.Tensor
     code: torch.Tensor
+    rivals: torch.Tensor | None = None
 
 
 class Discriminator(nn.Module):
@@ -41,6 +45,11 @@ class Discriminator(nn.Module):
         Width of Q's output; with 0 there is no Q.
     n_apart : int, default=0
         Number of outputs of Q, the last ones, that have a separate hidden layer.
+
+    Attributes
+    ----------
+    rivals : ModuleList
+        Other heads for the categorical codes, one of which may replace Q's own; usually none.
     """
 
     def __init__(
@@ -62,6 +71,7 @@ class Discriminator(nn.Module):
             self.apart = nn.Sequential(
                 hidden_layer(n_features), nn.Linear(RECOGNITION_UNITS, n_apart)
             )
+        self.rivals = nn.ModuleList()
 
     def forward(self, rows: torch.Tensor) -> DiscriminatorOutput:
         features = self.trunk(rows).flatten(1)
@@ -71,7 +81,20 @@ class Discriminator(nn.Module):
         code = self.code(self.recognition(features))
         if self.apart is not None:
             code = torch.cat([code, self.apart(features)], dim=1)
-        return DiscriminatorOutput(logits, code)
+        if not self.rivals:
+            return DiscriminatorOutput(logits, code)
+        rivals = torch.stack([rival(features) for rival in self.rivals], dim=1)
+        return DiscriminatorOutput(logits, code, rivals)
+
+    @property
+    def heads(self) -> list[Any]:
+        """Heads for the categorical codes, each a pair of layers, Q's own first."""
+        own: list[Any] = [self.recognition, self.code]
+        return [nn.Sequential(*own), *self.rivals]
+
+    def read_by(self, head: Any) -> None:
+        """Use one of the heads for Q."""
+        self.recognition, self.code = head
 
     @property
     def layers(self) -> dict[str, nn.Module]:
@@ -204,6 +227,16 @@ def build_observer(discriminator: Discriminator, *, rng: torch.Generator) -> Obs
     observer = Observer(deepcopy(discriminator.trunk), discriminator.n_features)
     reset_parameters(observer.projection, None, rng)
     return observer
+
+
+def build_rivals(
+    discriminator: Discriminator, n_rivals: int, *, rng: torch.Generator
+) -> nn.ModuleList:
+    """Build heads like that of Q, with other initial weights, on the CPU."""
+    own = discriminator.heads[0]
+    rivals = nn.ModuleList(deepcopy(own).cpu() for _ in range(n_rivals))
+    reset_parameters(rivals, None, rng)
+    return rivals
 
 
 def put_channels_last(*networks: nn.Module) -> None:

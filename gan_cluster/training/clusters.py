@@ -36,7 +36,8 @@ class Clusters:
     usage : Tensor of shape (n_codes,)
         Shares of the values among real rows, a running mean.
     seen : Tensor of shape (n_clusters,)
-        Shares of the clusters in previous batches, a running mean over as many as are needed.
+        Shares of the clusters in previous batches, a running mean over as many as are needed;
+        (n_heads, n_clusters) for several heads.
     follows : bool
         Whether the shares follow those of the rows.
     teacher : Mixture or None
@@ -86,7 +87,7 @@ class Clusters:
     def seen_with(
         self, marginal: torch.Tensor, n_labels: int, processes: Processes
     ) -> torch.Tensor | None:
-        """Shares (n_clusters,) over the last batches, including one with ``n_labels`` labels.
+        """Shares, as ``seen``, over the last batches, including one with ``n_labels`` labels.
 
         None if one batch is enough: the balance is then measured on it only.
         """

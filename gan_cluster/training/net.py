@@ -198,8 +198,8 @@ class AdversarialNet(Players):
         with self.autocast():
             out = self.discriminator_(torch.cat(parts))
         sizes = [len(part) for part in parts]
-        pieces = zip(*(values.float().split(sizes) for values in out), strict=True)
-        return [DiscriminatorOutput(*piece) for piece in pieces]
+        found = [values.float().split(sizes) for values in out if values is not None]
+        return [DiscriminatorOutput(*piece) for piece in zip(*found, strict=True)]
 
     def discriminator_step(
         self,
@@ -227,7 +227,7 @@ class AdversarialNet(Players):
         if fake is not None and latent is not None:
             loss = loss - self._information(generated[0].code, latent)
         if self.code.categorical:
-            loss = loss + self.consistency(self.cluster_logits(real.code), twin_logits, terms)
+            loss = loss + self.consistency(self.logits_of_heads(real), twin_logits, terms)
             read = self.code.logits(real.code)[0].argmax(1)
             terms["codes"] = one_hot(read, self.code.categorical[0])
         if known:
@@ -248,14 +248,11 @@ class AdversarialNet(Players):
         self.update(self.observer_, loss)
         return {"contrast": loss.detach()}
 
-    def see_as(self, other: Self) -> None:
-        """Start from the observer of this net or of another one, and from its history."""
-        self.observer_.load_state_dict(other.observer_.state_dict())
-        self.discriminator_.trunk.load_state_dict(other.observer_.trunk.state_dict())
+    def see(self) -> None:
+        """Start Q's trunk from the trunk of the observer."""
+        self.discriminator_.trunk.load_state_dict(self.observer_.trunk.state_dict())
         for weights in self.observer_.parameters():
             self.optimizer_.state.pop(weights, None)  # it is not trained again
-        if other is not self:
-            self.history.extend(deepcopy(row) for row in other.history if "contrast" in row)
 
     @property
     def has_looked(self) -> bool:
@@ -300,12 +297,15 @@ class AdversarialNet(Players):
         twin_logits: Tensor | None,
         terms: dict[str, Tensor],
     ) -> Tensor | float:
-        """The consistency term: twins should agree, and shares of clusters follow the prior."""
-        labels, aim = logits.softmax(1), self.objective
+        """The consistency term: twins should agree, and shares of clusters follow the prior.
+
+        Logits are (n, n_clusters), or (n, n_heads, n_clusters) for several heads.
+        """
+        labels, aim = logits.softmax(-1), self.objective
         terms["labels"] = labels.detach()
         if twin_logits is None:
             return 0.0
-        taught = twin_logits.softmax(1)
+        taught = twin_logits.softmax(-1)
         marginal = (labels.mean(0) + taught.mean(0)) / 2
         if not self.forming:
             self.clusters.follow(self.processes.mean(marginal.detach()))
@@ -347,11 +347,18 @@ class AdversarialNet(Players):
         if self.clusters.teacher is not None:
             return *self.together(rows, *fake), self.clusters.teacher(rows)
         real, twins, *rest = self.together(rows, self.twins(partners, self.rng), *fake)
-        return real, *rest, self.cluster_logits(twins.code)
+        return real, *rest, self.logits_of_heads(twins)
 
     def cluster_logits(self, output: Tensor) -> Tensor:
         """Logits of the clusters (n, n_clusters) from Q's output."""
         return self.clusters.logits(self.code.logits(output)[0])
+
+    def logits_of_heads(self, output: DiscriminatorOutput) -> Tensor:
+        """The same; with rivals (n, n_heads, n_clusters), where each code is a cluster."""
+        own = self.cluster_logits(output.code)
+        if output.rivals is None:
+            return own
+        return torch.cat([own[:, None], output.rivals[..., : own.shape[1]]], dim=1)
 
     def read_first(self, rows: Tensor) -> Tensor:
         """Logits of the values of the first code (n, n_codes), not merged into clusters."""

@@ -28,6 +28,7 @@ class Length:
 
     batch_size: int  # rows in a step, for all processes together
     n_runs: int  # runs of the first stage, of which the best is kept
+    n_heads: int  # heads of Q on one trunk in the first stage, of which the best is kept
     looking: int  # epochs of contrastive learning; 0 without that stage
     forming: int  # epochs of each run of the first stage, which may be the only stage
     trying: int  # epochs of each trial of sizes of clusters

@@ -1,8 +1,8 @@
 """The stages of training as data, and the schedule that runs them, without the estimators.
 
 A fit has these stages: contrastive learning, for photographs; the first stage, in which clusters
-form, in several runs, of which the best is chosen; and the second stage, in which the generator is
-trained. Without the consistency term there is one stage, with one run.
+form, in several runs or heads, of which the best is chosen; and the second stage, in which the
+generator is trained. Without the consistency term there is one stage, with one run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from gan_cluster._seeds import seeds
 from gan_cluster.training.batches import Batches, held_rows
 from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Settled
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
+from gan_cluster.training.heads import add_rivals, has_rivals, keep_head, scores_of_heads
 from gan_cluster.training.inference import view_of
 from gan_cluster.training.judging import Jury
 from gan_cluster.training.labels import Labels
@@ -51,7 +52,7 @@ class Stage:
 class Stages(NamedTuple):
     """The stages of a recipe: those of a fit, and one to train a fitted net further."""
 
-    looking: Stage | None  # contrastive learning, once for all runs
+    looking: Stage | None  # contrastive learning
     forming: Stage  # clusters form, in each run; or the only stage, without the consistency term
     trying: Stage  # copies of the best run, with equal and with other sizes of clusters
     drawing: Stage | None  # the generator of the best run is trained
@@ -185,23 +186,27 @@ class Schedule:
         """
         looking, forming, _, drawing, _ = self.stages
         compared = len(self.runs) > 1
-        judges = compared or self._groups or self.recipe.mixtures
+        judges = compared or self.length.n_heads > 1 or self._groups or self.recipe.mixtures
         scores: list[float] = []
         begun = 0 if looking is None else LOOKING
         if self.checkpoint and self.checkpoint.seeds is not None:
-            self.checkpoint.restore(self.runs)
             begun, scores = self.checkpoint.stage, self.checkpoint.scores
+        if begun < len(self.runs):
+            self._add_rivals()
+        if self.checkpoint:
+            self.checkpoint.restore(self.runs)
         chosen = self.runs[under_way(begun, scores, len(self.runs))]
         jury = None
         try:
             if begun == LOOKING and looking is not None:
                 self._train(chosen, looking, LOOKING)
             if looking is not None:
-                self._show(chosen.net, begun)
+                self._show(begun)
             jury = self._jury(chosen.net) if judges else None
             for i, run in list(enumerate(self.runs))[max(begun, 0) :]:
                 label = f"{forming.label} {i + 1}/{len(self.runs)}"
                 self._train(run, replace(forming, label=label), i, scores)
+                self._choose_head(run, jury, self.processes)
                 self._merge(run, jury)
                 scores.append(jury.score(run.net) if jury is not None and compared else 0.0)
                 if self._stopped:
@@ -217,11 +222,12 @@ class Schedule:
                 raise
             self.interrupt = error
             if chosen.net.looking:
-                self._show(chosen.net, begun)
+                self._show(begun)
             if jury is None and judges:
                 jury = self._jury(chosen.net)
             chosen.net.refresh_statistics(chosen.batches)
             if not scores:
+                self._choose_head(chosen, jury, ALONE)  # others may have ended
                 self._merge(chosen, jury)
         chosen.net.playing, chosen.net.forming, chosen.net.looking = True, False, False
         return chosen
@@ -235,18 +241,18 @@ class Schedule:
         looking, forming = self.stages[:2]
         if looking is not None:
             self._train(self.runs[0], looking)
-            self._show(self.runs[0].net, LOOKING)
+            self._show(LOOKING)
         self._train(self.runs[0], replace(forming, label="finding the number of clusters"))
         net = self.runs[0].net
         return self.processes.agreed(self._jury(net).numbers(net, max_clusters))
 
-    def _show(self, net: AdversarialNet, begun: int) -> None:
-        """Start new runs from the observer of a net, and find near rows by its features."""
-        for run in self.runs[begun + 1 :]:
-            run.net.see_as(net)
+    def _show(self, begun: int) -> None:
+        """Start Q, unless it has begun, from the observer, and find near rows by its features."""
+        ((net, batches),) = self.runs
+        if begun == LOOKING:
+            net.see()
         view, rng = view_of(net, self.recipe.encoding), torch_generator(self.seeds[0])
-        near = self._near(self.runs[0].batches.blocks, rng, view)
-        self.runs = [Run(net, batches.beside(near)) for net, batches in self.runs]
+        self.runs = [Run(net, batches.beside(self._near(batches.blocks, rng, view)))]
 
     def go_on(self, net: AdversarialNet, rng: torch.Generator) -> None:
         """Train a fitted net further, like in the second stage, with falling learning rates."""
@@ -309,6 +315,20 @@ class Schedule:
     def _groups(self) -> bool:
         """Whether codes are grouped: there are more codes than clusters, or there are labels."""
         return self.recipe.merges or self.labels is not None
+
+    def _add_rivals(self) -> None:
+        """Add heads to each run, if the recipe has several."""
+        if self.length.n_heads > 1:
+            for run, seed in zip(self.runs, self.seeds[1:], strict=True):
+                *_, head_seed = seeds(seed, 4)  # after those that the run was made with
+                add_rivals(run, self.length.n_heads - 1, torch_generator(head_seed))
+
+    def _choose_head(self, run: Run, jury: Jury | None, processes: Processes) -> None:
+        """Keep the head with the best score, the same one in all processes."""
+        if jury is not None and has_rivals(run.net):
+            scores = processes.agreed(scores_of_heads(run.net, jury, self._groups))
+            run.net.history.record("head_scores", scores)
+            keep_head(run, int(np.argmax(scores)))
 
     def _merge(self, run: Run, jury: Jury | None) -> None:
         """Merge a run's codes into clusters, if they are grouped."""

@@ -55,7 +55,8 @@ def restore_net(
     follows = tensors.get("clusters.follows", torch.tensor(net.clusters.follows))
     if follows.dtype != torch.bool or follows.shape:
         raise ValueError("clusters.follows is neither true nor false")
-    _check_clusters(groups=groups, n_codes=net.clusters.n_codes, **of_clusters)
+    n_heads = net.clusters.seen.shape[:-1]
+    _check_clusters(groups=groups, n_codes=net.clusters.n_codes, n_heads=n_heads, **of_clusters)
     _check_teacher(state.get("teacher", {}), len(of_clusters["shares"]), prod(shape))
     state |= {name: value.to(net.device, copy=True) for name, value in of_clusters.items()}
     state["optimizer_"] = _optimizer_state(net.optimizer_, document["rates"], tensors)
@@ -66,14 +67,21 @@ def restore_net(
     net.history.extend(history_rows(document["history"], tensors))
 
 
-def _check_clusters(groups: torch.Tensor | None, n_codes: int, **of_clusters: torch.Tensor) -> None:
-    """Raise a ValueError unless these are valid clusters of ``n_codes`` codes."""
+def _check_clusters(
+    groups: torch.Tensor | None,
+    n_codes: int,
+    n_heads: tuple[int, ...],
+    **of_clusters: torch.Tensor,
+) -> None:
+    """Raise a ValueError unless these are valid clusters of codes, for each head if several."""
     size = n_codes if groups is None else len(of_clusters["shares"])
     for name, values in of_clusters.items():
         n = n_codes if name == "usage" else size
-        if values.shape != (n,) or values.dtype != torch.float32 or not (values >= 0).all():
+        shape = (*n_heads, n) if name == "seen" else (n,)
+        if values.shape != shape or values.dtype != torch.float32 or not (values >= 0).all():
             raise ValueError(f"clusters.{name} are no shares")
-        if n and not 0.5 < values.sum() < 2:  # they are rounded, and those of few rows raised
+        sums = values.sum(-1)
+        if n and not ((sums > 0.5) & (sums < 2)).all():  # rounded, and those of few rows raised
             raise ValueError(f"clusters.{name} are not shares of a whole")
     if groups is not None and (
         groups.shape != (n_codes,) or set(groups.tolist()) != set(range(size))

@@ -59,8 +59,10 @@ class Steps:
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         terms = self.net.train_step(batch)
         if "labels" in terms:
-            terms["cluster_usage"] = terms["labels"].mean(0)
-            changed = self.batches.relabel(batch[2], terms.pop("labels").argmax(1))
+            labels = terms.pop("labels")
+            usage = labels.mean(0)
+            terms["cluster_usage"] = usage if usage.ndim == 1 else usage[0]  # Q's own of the heads
+            changed = self.batches.relabel(batch[2], labels.argmax(-1))
             terms["labels_changed"] = changed
         for name, value in terms.items():
             if name in self.totals:

@@ -276,8 +276,7 @@ def test_after_a_minute_it_is_said_how_long_the_whole_fit_may_take(
     settings = {
         "contrast_temperature": 0.5,
         "augment": lambda rows: rows + torch.randn_like(rows),
-        "n_init": 3,
-        "max_epochs": 40,  # 20 of the look, 10 of each run, 10 for the generator
+        "max_epochs": 40,  # 20 of the look, 10 of clusters, 10 for the generator
         "n_iter_no_change": None,
         "checkpoint_dir": tmp_path,
         "verbose": 1,
@@ -287,10 +286,10 @@ def test_after_a_minute_it_is_said_how_long_the_whole_fit_may_take(
     shown = capsys.readouterr().err
     assert "looking at rows" in shown
     assert shown.count("epochs are left, of all stages") == 1
-    assert "At most 57 epochs are left, of all stages together: " in shown
-    assert "about 24 minutes at 25 s an epoch" in shown  # 57 * 25 seconds
+    assert "At most 37 epochs are left, of all stages together: " in shown
+    assert "about 15 minutes at 25 s an epoch" in shown  # 37 * 25 seconds
     clusterer(**settings).fit(blobs[0])
-    assert "At most 25 epochs are left" in capsys.readouterr().err  # after three more
+    assert "At most 5 epochs are left" in capsys.readouterr().err  # after three more
 
 
 def test_a_file_has_a_line_for_each_stage_and_no_bar(blobs, capsys):

@@ -16,6 +16,9 @@ both = pytest.mark.parametrize("make", [clusterer, extractor])
 X = np.random.RandomState(0).normal(size=(20, 64))
 LEARNING_RATE = "learning_rate=.*: it should be a positive number, or two, that of the disc"
 SETTINGS = {
+    "no run and no head": ({"n_init": 0}, "'n_init' parameter"),
+    "half a run": ({"n_init": 1.5}, "'n_init' parameter"),
+    "runs by a name": ({"n_init": "many"}, "'n_init' parameter"),
     "image_shape of two numbers": ({"image_shape": (8, 8)}, "three positive integers"),
     "image_shape of fractions": ({"image_shape": (1.0, 8, 8)}, "three positive integers"),
     "image_shape with a zero": ({"image_shape": (0, 8, 8)}, "three positive integers"),
