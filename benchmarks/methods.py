@@ -208,6 +208,15 @@ def _by_protocol(depth: int) -> dict[str, Method]:
 
 METHODS: dict[str, Method] = {
     "kmeans": Method(lambda data, seed: _scaled(data, _kmeans(data, seed))),
+    # for columns of one kind, such as embeddings
+    "kmeans, not scaled": Method(_kmeans),
+    "gmm, not scaled": Method(
+        lambda data, seed: make_pipeline(
+            PCA(0.9, random_state=seed),
+            GaussianMixture(data.n_clusters, reg_covar=1e-3, random_state=seed),
+        )
+    ),
+    "umap+kmeans, not scaled": Method(lambda data, seed: make_pipeline(*_umap(data, seed)[-2:])),
     "pca+kmeans": Method(
         lambda data, seed: _scaled(data, PCA(0.9, random_state=seed), _kmeans(data, seed))
     ),

@@ -354,7 +354,7 @@ class AdversarialNet(Players):
         return self.clusters.logits(self.code.logits(output)[0])
 
     def logits_of_heads(self, output: DiscriminatorOutput) -> Tensor:
-        """The same; with rivals (n, n_heads, n_clusters), where each code is a cluster."""
+        """The same for all heads: (n, n_heads, n_clusters), if there are several."""
         own = self.cluster_logits(output.code)
         if output.rivals is None:
             return own
