@@ -209,7 +209,7 @@ def test_of_a_wide_table_the_most_telling_columns_are_shown(blobs):
     spread = report.profile.std(0)
     shown = {text for text in Page(html).texts if re.fullmatch(r"x\d+", text)}
     assert shown == {f"x{j}" for j in np.argsort(-spread)[:30]}
-    assert "Of 44 columns these are the 30" in " ".join(html.split())
+    assert "Of 44 columns, the 30 in" in " ".join(html.split())
 
 
 def test_nothing_on_the_page_is_elsewhere(report, of_table):
