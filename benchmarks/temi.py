@@ -14,12 +14,12 @@ data on a CPU.
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import normalize
 from torch import nn
 
 N_HEADS, N_NEIGHBORS, N_EPOCHS, BATCH = 8, 50, 60, 512
 HIDDEN, TEMPERATURE, BETA, MOMENTUM = 512, 0.1, 0.6, 0.996
-RATE, DECAY = 1e-4, 1e-4
+RATE, DECAY = 1e-3, 1e-4
 
 
 class Heads(nn.Module):
@@ -46,11 +46,10 @@ class TEMI:
         unit = normalize(X)
         near = NearestNeighbors(n_neighbors=N_NEIGHBORS + 1).fit(unit)
         partners = torch.from_numpy(near.kneighbors(unit, return_distance=False)[:, 1:])
-        self.scaler = StandardScaler().fit(X)
-        rows = torch.from_numpy(self.scaler.transform(X)).float()
+        self.center, self.scale = X.mean(0), X.std()  # columns are of one kind
         with torch.random.fork_rng():
             torch.manual_seed(self.random_state)
-            self._train(rows, partners)
+            self._train(self._rows(X), partners)
         return self
 
     def _train(self, rows: torch.Tensor, partners: torch.Tensor) -> None:
@@ -69,7 +68,7 @@ class TEMI:
                 with torch.no_grad():
                     taught = self.teacher(pair.flatten(0, 1)).softmax(-1).view_as(learned)
                     marginal.lerp_(taught.mean((0, 1)), 0.1)
-                    weight = taught.prod(0).sum(-1)
+                    weight = taught.prod(0).sum(-1).mean(1, keepdim=True)
                 both = (learned * taught.flip(0)) ** BETA / marginal
                 loss = -(weight * both.sum(-1).log()).mean((0, 1))
                 optimizer.zero_grad()
@@ -84,6 +83,8 @@ class TEMI:
         self.best = int(losses.argmin())
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        rows = torch.from_numpy(self.scaler.transform(X)).float()
         with torch.inference_mode():
-            return self.teacher(rows)[:, self.best].argmax(1).numpy()
+            return self.teacher(self._rows(X))[:, self.best].argmax(1).numpy()
+
+    def _rows(self, X: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy((X - self.center) / self.scale).float()
