@@ -99,7 +99,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             noise = torch.randn(BATCH, NOISE, generator=rng)
             fake = generator(torch.cat([noise, F.one_hot(codes, N_CODES).float()], dim=1))
             twins = random_view(rows, rng) if images else rows
-            real_or_not, code = discriminator(torch.cat([rows, twins, fake.detach()]))
+            real_or_not, code, _ = discriminator(torch.cat([rows, twins, fake.detach()]))
             real, _, drawn = real_or_not.split(BATCH)
             logits, twin_logits, _ = code.split(BATCH)
             marginal = (logits.softmax(1).mean(0) + twin_logits.softmax(1).mean(0)) / 2
@@ -110,7 +110,7 @@ def bare_epoch(model: InfoGANClusterer, X: np.ndarray) -> Callable[[], None]:
             d_optimizer.step()
             for weights in discriminator.parameters():
                 weights.requires_grad_(False)
-            real_or_not, code = discriminator(torch.cat([rows, fake]))
+            real_or_not, code, _ = discriminator(torch.cat([rows, fake]))
             adversarial = generator_loss(real_or_not[BATCH:], real_or_not[:BATCH], "non-saturating")
             g_loss = adversarial + F.cross_entropy(code[BATCH:], codes)
             g_optimizer.zero_grad()

@@ -63,7 +63,7 @@ rival = cross_val_score(KMeans(10, random_state=0), X, y, cv=2, scoring=with_lab
 # differs, as each dot is the mean of only two trainings.
 #
 # The trainings here are short, 60 epochs of 600 images, so that this page is built in a minute.
-# k-means on pixels is still better than all of them. The :doc:`quickstart
+# k-means on pixels is better than all settings but the chosen one. The :doc:`quickstart
 # </gallery/plot_quickstart>` shows the result of a fit of the usual length.
 
 scores, ari = (search.cv_results_[f"mean_test_{name}"] for name in ("score", "ARI"))

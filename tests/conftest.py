@@ -86,7 +86,7 @@ def short(monkeypatch):
     """Trainings of one epoch a stage; searches in threads, where this holds, too."""
 
     def shortened(**length):
-        few = {name: min(1, length[name]) for name in ("looking", "drawing")}
+        few = {name: min(1, length[name]) for name in ("looking", "trying", "drawing")}
         return Length(**{**length, **few, "forming": 1, "more": 1})
 
     monkeypatch.setattr(_recipe, "Length", shortened)
