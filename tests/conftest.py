@@ -1,8 +1,11 @@
 """What the tests share: small data, a guard against training, and how many examples are tried."""
 
+import importlib
 import os
 import signal
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -16,6 +19,8 @@ with warnings.catch_warnings():
     from gan_cluster import _recipe
     from gan_cluster.training.net import AdversarialNet
     from gan_cluster.training.recipe import Length
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 torch.set_num_threads(1)  # for steps as small as these a second thread only gets in the way
 
@@ -79,6 +84,23 @@ def no_training(monkeypatch):
         pytest.fail("a training step ran")
 
     monkeypatch.setattr(AdversarialNet, "train_step", train_step)
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """A function of a benchmark and its arguments, which it has to refuse; returns what it says."""
+
+    def run(name, *arguments):
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        script = importlib.import_module(name)
+        written = ["--json", str(tmp_path / "found.json")]
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, *written])
+        with pytest.raises(SystemExit, match="2"):
+            script.main()
+        assert not list(tmp_path.iterdir())
+        return capsys.readouterr().err
+
+    return run
 
 
 @pytest.fixture

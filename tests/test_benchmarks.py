@@ -40,16 +40,8 @@ def run(tmp_path, *arguments):
         (["--data", "digits", "--method", "kmeans", "--seeds", "0"], "--seeds"),
     ],
 )
-def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import accuracy
-
-    json = str(tmp_path / "found.json")
-    monkeypatch.setattr(sys, "argv", ["accuracy.py", *arguments, "--json", json])
-    with pytest.raises(SystemExit, match="2"):
-        accuracy.main()
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+def test_bad_input(arguments, message, refused):
+    assert message in refused("accuracy", *arguments)
 
 
 def test_rows_are_kept_and_errors_are_rows(tmp_path):

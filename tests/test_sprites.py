@@ -1,7 +1,6 @@
 """The benchmark of disentanglement: rows, selection and the rival that is written there."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +32,8 @@ def sprites(monkeypatch):
         (["--method", "infogan+selection", "--seeds", "3"], "chooses among 5 seeds, not 3"),
     ],
 )
-def test_bad_input(arguments, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import sprites
-
-    json = str(tmp_path / "found.json")
-    monkeypatch.setattr(sys, "argv", ["sprites.py", *arguments, "--json", json])
-    with pytest.raises(SystemExit, match="2"):
-        sprites.main()
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+def test_bad_input(arguments, message, refused):
+    assert message in refused("sprites", *arguments)
 
 
 def test_every_method_has_a_row_of_scores(sprites, tmp_path, monkeypatch):
