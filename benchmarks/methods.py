@@ -58,16 +58,18 @@ def _scaled(data: DataSet, *steps: Any) -> Any:
     return make_pipeline(*([] if data.image_shape else [StandardScaler()]), *steps)
 
 
-def _umap(data: DataSet, seed: int) -> Any:
+def _gmm(data: DataSet, seed: int) -> tuple[Any, ...]:
+    """The steps of a mixture of Gaussians."""
+    mixture = GaussianMixture(data.n_clusters, reg_covar=1e-3, random_state=seed)
+    return PCA(0.9, random_state=seed), mixture
+
+
+def _umap(seed: int) -> Any:
     try:
         from umap import UMAP
     except ImportError as error:
         raise ImportError("umap+kmeans needs pip install 'gan-cluster[benchmark]'") from error
-    return _scaled(data, UMAP(n_components=10, random_state=seed), _kmeans(data, seed))
-
-
-def _umap_hdbscan(data: DataSet, seed: int) -> Any:
-    return _scaled(data, _umap(data, seed)[-2], HDBSCAN(copy=True))
+    return UMAP(n_components=10, random_state=seed)
 
 
 def _labels_of_fit(model: Any, X: np.ndarray) -> np.ndarray:
@@ -210,25 +212,18 @@ METHODS: dict[str, Method] = {
     "kmeans": Method(lambda data, seed: _scaled(data, _kmeans(data, seed))),
     # for columns of one kind, such as embeddings
     "kmeans, not scaled": Method(_kmeans),
-    "gmm, not scaled": Method(
-        lambda data, seed: make_pipeline(
-            PCA(0.9, random_state=seed),
-            GaussianMixture(data.n_clusters, reg_covar=1e-3, random_state=seed),
-        )
+    "gmm, not scaled": Method(lambda data, seed: make_pipeline(*_gmm(data, seed))),
+    "umap+kmeans, not scaled": Method(
+        lambda data, seed: make_pipeline(_umap(seed), _kmeans(data, seed))
     ),
-    "umap+kmeans, not scaled": Method(lambda data, seed: make_pipeline(*_umap(data, seed)[-2:])),
     "pca+kmeans": Method(
         lambda data, seed: _scaled(data, PCA(0.9, random_state=seed), _kmeans(data, seed))
     ),
-    "gmm": Method(
-        lambda data, seed: _scaled(
-            data,
-            PCA(0.9, random_state=seed),
-            GaussianMixture(data.n_clusters, reg_covar=1e-3, random_state=seed),
-        )
+    "gmm": Method(lambda data, seed: _scaled(data, *_gmm(data, seed))),
+    "umap+kmeans": Method(lambda data, seed: _scaled(data, _umap(seed), _kmeans(data, seed))),
+    "umap+hdbscan": Method(
+        lambda data, seed: _scaled(data, _umap(seed), HDBSCAN(copy=True)), _labels_of_fit
     ),
-    "umap+kmeans": Method(_umap),
-    "umap+hdbscan": Method(_umap_hdbscan, _labels_of_fit),
     "agglomerative": Method(
         lambda data, seed: _scaled(data, AgglomerativeClustering(data.n_clusters)), _labels_of_fit
     ),
