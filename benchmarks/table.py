@@ -26,7 +26,7 @@ PLOTS = {
 is the mean over seeds, and a line goes from the worst to the best seed. Each method is fitted on
 the training set and scored on the test set; COIL-20 has no test rows and is scored on all rows. Not
 all methods were run on all data sets. k-means takes less than a second where others take minutes.
-UMAP followed by k-means is as good on pendigits, and varies less between seeds.""",
+UMAP followed by k-means is better on pendigits, and varies less between seeds.""",
         "Accuracy and seconds of up to ten methods on six data sets.",
     ),
     "parts": (
@@ -91,8 +91,9 @@ best are over seeds. At least two fits ran at a time, each on one core, so the s
 three times as many as for a single fit. Fits of the file `alone` ran one at a time, on both cores.
 `benchmarks/methods.py` describes the methods: `infogan+consistency` is `InfoGANClusterer` with its
 defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are
-those of a row's commit: the files sizes, tables and embeddings and the rows "now" of drawn members
-have the present defaults; others have older defaults, with clusters of equal sizes.
+those of a row's commit: the files sizes, tables, embeddings and pendigits_digits and the rows "now"
+of drawn members have the present defaults; others have older defaults, with clusters of equal
+sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>
