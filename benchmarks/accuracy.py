@@ -6,6 +6,7 @@
 Each row is fitted in a separate process, to measure its peak memory. The file is rewritten after
 every row; rows that it has already are not run again. With --states, a training that several
 methods use, such as gan-features+kmeans and gan-probe, is done once and kept in that folder.
+``calibration_error`` is that of ``predict_proba`` on test rows.
 """
 
 import resource
@@ -23,7 +24,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from trained import Trained, kept_in, seconds_beside, train_once
 
 from gan_cluster import GANFeatureExtractor
-from gan_cluster.metrics import purity
+from gan_cluster.metrics import expected_calibration_error, purity
 from gan_cluster.model import Model
 
 
@@ -70,6 +71,10 @@ def run_row(
         trained = getattr(model, "model_", None)
         has_score = isinstance(trained, Model) and trained.n_clusters > 0
         row["score"] = round(trained.score(data.X_test), 4) if has_score else None
+        if has_score:
+            probabilities = model.predict_proba(data.X_test)
+            error = expected_calibration_error(data.y_test, probabilities)
+            row["calibration_error"] = round(float(error), 4)
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
     row["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
