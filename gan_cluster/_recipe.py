@@ -300,8 +300,6 @@ def _objective_and_codes(
         objective.consistency_weight, n_clusters = 0.0, 0
     if not n_clusters or not objective.info_weight:  # nothing would teach Q to read them
         others = ()
-    if objective.gradient_penalty == "auto":
-        objective.gradient_penalty = CRITIC_PENALTY if objective.is_consistent else 0.0
     is_table = len(shape) < 3
     is_photo = not is_table and shape[0] == COLOURS
     if objective.augment == "auto":
@@ -321,6 +319,9 @@ def _objective_and_codes(
         objective.contrast_temperature = CONTRAST if is_photo else 0.0
     if not objective.is_consistent:
         objective.contrast_temperature = 0.0
+    if objective.gradient_penalty == "auto":
+        by_rows = objective.is_consistent and not objective.contrast_temperature
+        objective.gradient_penalty = CRITIC_PENALTY if by_rows else 0.0
     if objective.contrast_temperature and objective.augment == "none":
         raise ValueError(
             f"contrast_temperature={objective.contrast_temperature} needs two views of a row that "

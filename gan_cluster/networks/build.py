@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.networks.dcgan import conv_generator, conv_trunk
 from gan_cluster.networks.heads import RECOGNITION_UNITS, hidden_layer
+from gan_cluster.networks.maps import MapDiscriminator
 from gan_cluster.networks.mlp import mlp_generator, mlp_trunk
 from gan_cluster.networks.observer import Observer
 from gan_cluster.networks.projection import ProjectionDiscriminator
@@ -74,7 +75,19 @@ class Discriminator(nn.Module):
         self.rivals = nn.ModuleList()
 
     def forward(self, rows: torch.Tensor) -> DiscriminatorOutput:
-        features = self.trunk(rows).flatten(1)
+        return self._read(self.trunk(rows))
+
+    def with_maps(self, rows: torch.Tensor) -> tuple[list[torch.Tensor], DiscriminatorOutput]:
+        """The output, and the maps (n, channels, height, width) of layers that reduce images."""
+        maps, found = [], rows
+        for layer in self.trunk if isinstance(self.trunk, nn.Sequential) else [self.trunk]:
+            found = layer(found)
+            if found.ndim == 4 and found.shape[2:] != rows.shape[2:]:
+                maps.append(found)
+        return maps, self._read(found)
+
+    def _read(self, features: torch.Tensor) -> DiscriminatorOutput:
+        features = features.flatten(1)
         logits = self.adversarial(features).squeeze(1)
         if self.recognition is None or self.code is None:
             return DiscriminatorOutput(logits, features.new_empty(len(features), 0))
@@ -196,13 +209,21 @@ def build_critic(
     width: int,
     depth: int | None,
     rng: torch.Generator,
-) -> ProjectionDiscriminator:
+    discriminator: Discriminator | None = None,
+) -> ProjectionDiscriminator | MapDiscriminator:
     """Build and initialise the conditional discriminator, with a trunk like that of Q.
+
+    If Q's own ``discriminator`` is given and its trunk has maps, it gets these instead of rows.
 
     It normalises each row by itself (Ba et al., 2016, arXiv:1607.06450). With batch normalisation,
     extreme generated rows would set the scale for all rows, and no gradient would correct them.
     """
-    if isinstance(architecture, tuple):
+    critic: Any
+    maps = [] if discriminator is None else _map_shapes(discriminator, shape)
+    if maps:
+        critic = MapDiscriminator(maps, n_conditions)
+        reset_parameters(critic, None, rng)
+    elif isinstance(architecture, tuple):
         trunk = _instance(architecture[1], shape)
         critic = ProjectionDiscriminator(trunk, _user_trunk_width(trunk, shape), n_conditions)
         for part in critic.children():
@@ -220,6 +241,15 @@ def build_critic(
     if any(isinstance(layer, nn.Conv2d) for layer in critic.modules()):
         put_channels_last(critic)
     return critic
+
+
+def _map_shapes(discriminator: Discriminator, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Shapes of the maps of a trunk for rows of a shape."""
+    discriminator.eval()
+    with torch.inference_mode():
+        maps, _ = discriminator.with_maps(torch.zeros(2, *shape))
+    discriminator.train()
+    return [(map_.shape[1], map_.shape[2], map_.shape[3]) for map_ in maps]
 
 
 def build_observer(discriminator: Discriminator, *, rng: torch.Generator) -> Observer:

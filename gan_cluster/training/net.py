@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_cluster.codes import Latent, LatentCode, one_hot
 from gan_cluster.networks.build import DiscriminatorOutput
+from gan_cluster.networks.maps import MapDiscriminator
 from gan_cluster.networks.mixture import Mixture
 from gan_cluster.objectives import (
     Objective,
@@ -264,16 +265,31 @@ class AdversarialNet(Players):
         terms: dict[str, Tensor] = {}
         if self._penalises:
             rows = rows.detach().requires_grad_()
-        real, generated = self.criticised(rows, fake, conditions)
+        real, generated, _ = self.criticised(rows, fake, conditions)
         self.update(self.critic_, self.game(rows, real, generated, terms))
         return terms
 
-    def criticised(self, rows: Tensor, fake: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """The critic's logits on real and on generated rows, which are one batch."""
+    def criticised(
+        self, rows: Tensor, fake: Tensor, conditions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The critic's logits on real and on generated rows, which are one batch.
+
+        If the critic gets maps of Q's trunk, also Q's output on generated rows.
+        """
+        seen, code = torch.cat([rows, fake]), None
         with self.autocast():
-            logits = self.critic_(torch.cat([rows, fake]), conditions)
+            if self.sees_maps:
+                with self.held(self.discriminator_):
+                    seen, output = self.discriminator_.with_maps(seen)
+                code = output.code[len(rows) :].float()
+            logits = self.critic_(seen, conditions)
         real, generated = logits.float().tensor_split([len(rows)])
-        return real, generated
+        return real, generated, code
+
+    @property
+    def sees_maps(self) -> bool:
+        """Whether the critic gets maps of Q's trunk; the generator then also learns from Q."""
+        return self.build_critic is not None and isinstance(self.critic_, MapDiscriminator)
 
     @property
     def _penalises(self) -> bool:
@@ -323,7 +339,7 @@ class AdversarialNet(Players):
         kind = self.objective.adversarial_loss
         terms: dict[str, Tensor] = {}
         information: Tensor | float = 0.0
-        if conditions is None or self._reads_drawn:
+        if conditions is None or (self._reads_drawn and not self.sees_maps):
             with self.frozen(self.discriminator_):
                 shown, generated = self.together(rows, fake)
                 real, logits = shown.adversarial, generated.adversarial
@@ -333,7 +349,9 @@ class AdversarialNet(Players):
             if kind != "relativistic":  # the other losses do not use real rows
                 rows, conditions = rows[:0], conditions[len(rows) :]
             with self.frozen(self.critic_):
-                real, logits = self.criticised(rows, fake, conditions)
+                real, logits, code = self.criticised(rows, fake, conditions)
+            if code is not None:
+                information = self._information(code, latent, of_all=True)
         adversarial = generator_loss(logits, real, kind)
         self.update(self.generator_, adversarial - information)
         if self.objective.ema_decay:
@@ -380,11 +398,18 @@ class AdversarialNet(Players):
         return (random_affine if self.forming else random_view)(rows, rng)
 
     def _information(
-        self, output: Tensor, latent: Latent, terms: dict[str, Tensor] | None = None
+        self,
+        output: Tensor,
+        latent: Latent,
+        terms: dict[str, Tensor] | None = None,
+        of_all: bool = False,
     ) -> Tensor | float:
-        """The weighted bound L_I without H(c), and without a code that real rows train."""
+        """The weighted bound L_I without H(c).
+
+        It is that of all codes, or only of those that Q does not learn from real rows.
+        """
         aim = self.objective
-        first = int(aim.is_consistent)
+        first = int(aim.is_consistent and not of_all)
         if not self.code.n_continuous and len(self.code.categorical) <= first:
             return 0.0
         categorical, continuous = self.code.log_likelihood(self.code.posterior(output), latent)

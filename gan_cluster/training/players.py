@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gan_cluster.networks.build import Discriminator, hold_frozen
+from gan_cluster.networks.maps import MapDiscriminator
 from gan_cluster.networks.observer import Observer
 from gan_cluster.networks.projection import ProjectionDiscriminator
 from gan_cluster.training.batches import Batches
@@ -30,8 +31,9 @@ class Players(Loop):
     build : callable
         Returns the generator and the :class:`Discriminator`, on the CPU.
     build_critic : callable or None
-        Returns the critic, the discriminator against which the generator is trained, on the CPU.
-        With None, the discriminator with Q has this role.
+        Returns the critic, the discriminator against which the generator is trained, on the CPU. If
+        there is an observer, it is given the discriminator with Q, whose trunk starts from the
+        observer's. With None, the discriminator with Q has this role.
     build_observer : callable or None
         Returns the observer, given the discriminator, on the CPU; with None there is no observer.
     rng : torch.Generator
@@ -49,7 +51,7 @@ class Players(Loop):
         self,
         *,
         build: Callable[..., tuple[nn.Module, Discriminator]],
-        build_critic: Callable[..., ProjectionDiscriminator] | None,
+        build_critic: Callable[..., ProjectionDiscriminator | MapDiscriminator] | None,
         build_observer: Callable[..., Observer] | None,
         rng: torch.Generator,
         learning_rates: tuple[float, float],
@@ -67,7 +69,8 @@ class Players(Loop):
     def initialize_module(self) -> Self:
         self.generator_, self.discriminator_ = self.build()
         if self.build_critic is not None:
-            self.critic_ = self.build_critic()
+            known = self.build_observer is not None  # maps of a trunk that has learned to see
+            self.critic_ = self.build_critic(discriminator=self.discriminator_ if known else None)
         if self.build_observer is not None:
             self.observer_ = self.build_observer(self.discriminator_)
         return self
@@ -135,9 +138,9 @@ class Players(Loop):
         return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
 
     @contextmanager
-    def frozen(self, network: nn.Module) -> Iterator[None]:
-        """A context without gradients for a network's weights, but for its inputs."""
-        trained = [weights for weights in network.parameters() if weights.requires_grad]
+    def frozen(self, *networks: nn.Module) -> Iterator[None]:
+        """A context without gradients for the weights of networks, but for their inputs."""
+        trained = [w for network in networks for w in network.parameters() if w.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)
         try:
@@ -145,3 +148,15 @@ class Players(Loop):
         finally:
             for weights in trained:
                 weights.requires_grad_(True)
+
+    @contextmanager
+    def held(self, network: nn.Module) -> Iterator[None]:
+        """A context in which a network is in evaluation mode, without gradients for its weights."""
+        trains = [part for part in network.modules() if part.training]
+        network.eval()
+        try:
+            with self.frozen(network):
+                yield
+        finally:
+            for part in trains:
+                part.training = True
