@@ -276,7 +276,8 @@ class AdversarialNet(Players):
 
         If the critic gets maps of Q's trunk, also Q's output on generated rows.
         """
-        seen, code = torch.cat([rows, fake]), None
+        seen: Any = torch.cat([rows, fake])
+        code = None
         with self.autocast():
             if self.sees_maps:
                 with self.held(self.discriminator_):
