@@ -319,8 +319,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             if not goes_on and self.n_clusters == "auto":
                 raise ValueError(
-                    'partial_fit sees a chunk at a time, and n_clusters="auto" is found by all '
-                    "rows: call fit first, or give a number"
+                    'n_clusters="auto" needs all rows, and partial_fit gets a chunk at a time: '
+                    "call fit first, or give a number"
                 )
             schedule = self._schedule(rows, goes_on)
             batches = None

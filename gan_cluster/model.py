@@ -210,9 +210,9 @@ class Model:
     def _noted(self) -> Usual:
         if self.usual is None:
             raise NotFittedError(
-                "it is not known what rows are usual: fit notes it at its end, if the networks' "
-                "features are finite, and models saved by older versions have none; fit again, or "
-                "train on by partial_fit"
+                "this model has no statistics of its training rows, with which other rows are "
+                "compared: older versions did not save them, and fit cannot compute them if the "
+                "networks' features are not finite; call fit or partial_fit again"
             )
         return self.usual
 

@@ -30,7 +30,9 @@ class Objective:
     With the consistency term, Q learns clusters from real rows only. The generator is then trained
     against a separate, conditional discriminator, which gets the first code as an input: for real
     rows, the code that Q predicts (a projection discriminator, Miyato & Koyama, 2018,
-    arXiv:1802.05637). The bound then only concerns the other codes.
+    arXiv:1802.05637). The bound then only concerns the other codes. After contrastive learning, this
+    discriminator gets the maps of Q's trunk instead of rows (Projected GANs, Sauer et al., 2021,
+    arXiv:2111.01007), and the generator also learns from the bound on the first code.
 
     Three objectives have names:
 
@@ -85,7 +87,7 @@ class Objective:
         Weight of R1, half the squared gradient of the discriminator at real rows, which makes
         training more stable. It is computed in every eighth step, with eight times the weight
         (arXiv:1912.04958). "auto" is 0.1 with the consistency term, where it makes generated rows
-        more varied, and 0 without.
+        more varied, unless there is contrastive learning; otherwise it is 0.
     instance_noise : float, default=0.0
         Standard deviation of Gaussian noise that is added to the rows that the discriminator gets,
         real and generated (Sønderby et al., 2017, arXiv:1610.04490). The unit is that of images in

@@ -129,7 +129,7 @@ class WalkDisplay(Display):
         checked = [check_points(estimator, f"points[{i}]", pair) for i, pair in enumerate(points)]
         counts = [len(point.noise) for point in checked]
         if len(set(counts)) > 1:
-            raise ValueError(f"all points should have as many rows, got {counts}")
+            raise ValueError(f"all points should have the same number of rows, got {counts}")
         codes, noise = (np.stack(parts) for parts in zip(*checked, strict=True))
         if (codes[:, :, :n_categorical] != codes[0, :, :n_categorical]).any():
             raise ValueError(

@@ -78,7 +78,7 @@ class Discriminator(nn.Module):
         return self._read(self.trunk(rows))
 
     def with_maps(self, rows: torch.Tensor) -> tuple[list[torch.Tensor], DiscriminatorOutput]:
-        """The output, and the maps (n, channels, height, width) of layers that reduce images."""
+        """Maps (n, channels, height, width) of the layers that reduce images, and the output."""
         maps, found = [], rows
         for layer in self.trunk if isinstance(self.trunk, nn.Sequential) else [self.trunk]:
             found = layer(found)

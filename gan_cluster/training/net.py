@@ -56,7 +56,9 @@ class AdversarialNet(Players):
     If a batch has labelled rows, their cross-entropy is added to agreement and balance. The
     generator is trained against a critic: a conditional discriminator that gets the first code, for
     real rows the code that Q predicts (arXiv:1802.05637). So rows drawn from a code have to look
-    like real rows with that code, and codes are drawn as often as they occur among real rows.
+    like real rows with that code, and codes are drawn as often as they occur among real rows. If
+    the critic gets the maps of Q's trunk (arXiv:2111.01007), the generator also learns from L_I of
+    the first code.
 
     Parameters
     ----------

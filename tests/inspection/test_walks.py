@@ -145,7 +145,7 @@ GOOD = [0, 1, 0.0], np.zeros(NOISE_DIM)
         ([GOOD, (GOOD[0], [0.0])], rf"noise has shape \(1,\): it should be \(1, {NOISE_DIM}\)"),
         ([GOOD, (GOOD[0], [np.nan] * NOISE_DIM)], "noise contains NaN"),
         ([GOOD, GOOD[:1]], r"points\[1\] should be a pair \(codes, noise\), got"),
-        ([GOOD, (GOOD[0], np.zeros((2, NOISE_DIM)))], r"as many rows, got \[1, 2\]"),
+        ([GOOD, (GOOD[0], np.zeros((2, NOISE_DIM)))], r"the same number of rows, got \[1, 2\]"),
         ([GOOD, (GOOD[0], np.empty((0, NOISE_DIM)))], r"points\[1\] is empty: give at least one"),
     ],
 )
