@@ -1,4 +1,4 @@
-"""beta-VAE (Higgins et al., 2017), the rival of sprites.py, on networks of the size of ours."""
+"""beta-VAE (Higgins et al., 2017), with networks as large as ours, for sprites.py."""
 
 from typing import Self
 

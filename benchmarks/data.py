@@ -1,4 +1,4 @@
-"""The data sets: train and test rows, and labels for scoring alone."""
+"""The data sets: train and test rows, and labels, which are only used for scores."""
 
 import json
 from pathlib import Path

@@ -14,8 +14,8 @@ clusters, by this file and the measures of today.
 ``codes``, with two continuous codes: their correlation with two moments of the images drawn, their
 slant, the shear that their second moments show, and the width of their strokes; all else is drawn,
 too. Codes go from -1 to 1 as in training, and, for ``traversed``, from -2 to 2 as in the paper's
-figure and in ``TraversalDisplay``. No label is looked at but for ``acc``. Rows that the file has
-are not run again.
+figure and in ``TraversalDisplay``. Labels are only used for ``acc``. Rows that the file has
+already are not run again.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Result files: rows, with the machine and the versions that they came from, written as they come.
+"""Result files: rows with the machine and the versions that they came from.
 
-A file is rewritten after every run; what it has, other than errors, is not run again.
+A file is rewritten after every run. Rows that it has already, without an error, are not run again.
 """
 
 import argparse

@@ -3,10 +3,10 @@
     python benchmarks/memory.py --rows 10000 100000 400000 1000000 4000000 \
         --json benchmarks/results/memory.json
 
-Images of 28x28 uint8 are made in a temporary folder: digits, enlarged and moved about. Each row
-of the result is a process of its own, which fits for one epoch, with small networks, and writes
-the features to a file; ``peak_mb`` is what it held beyond the import of the library. Those of
-``kind`` memory have all rows in an array.
+Images of 28x28 uint8 are made in a temporary folder: digits, enlarged and shifted. Each row of the
+result is measured in a separate process, which fits small networks for one epoch and writes the
+features to a file. ``peak_mb`` is its memory without that of importing the library. Rows of ``kind``
+memory have all images in an array.
 """
 
 import argparse

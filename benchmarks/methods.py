@@ -1,4 +1,4 @@
-"""The methods: each a function from a data set and a seed to a fitted function of new rows."""
+"""The methods that are compared: how each is made, and how it labels new rows."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,22 +27,22 @@ from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.augment import random_affine
 from gan_cluster.training.net import AdversarialNet
 
-# InfoGAN's objective (arXiv:1606.03657, eq. 6) with what steadies it: R1, and finer codes
+# InfoGAN's objective (arXiv:1606.03657, eq. 6) with R1 and several codes for each cluster
 STEADY = Objective(consistency_weight=0, gradient_penalty=1, codes_per_cluster=4)
 INFOGAN: dict[str, Any] = {"objective": STEADY}
-# the game alone (arXiv:1406.2661), steadied by R1, and without that, at the rates of "infogan"
+# a GAN without codes (arXiv:1406.2661), with R1, and without R1
 GAME: dict[str, Any] = {"objective": "gan"}
 BARE_GAME = Objective(consistency_weight=0, info_weight=0, continuous_weight=0)
-# what it makes of networks that are not trained: with such a rate weights stay as they are
+# untrained networks: with such a small learning rate, weights do not change
 UNTRAINED: dict[str, Any] = {**GAME, "max_epochs": 1, "learning_rate": 1e-12}
-# more maps and fewer passes, for images in colour
+# wider networks and fewer epochs, for colour images
 WIDE: dict[str, Any] = {**GAME, "width": 32, "max_epochs": 12}
 # DCGAN's features for a classifier: all convolutions, the maxima of each map in a 4x4 grid
 GRID: dict[str, Any] = {"layers": "all", "normalize": None, "n_components": None}
 
 
 class Method(NamedTuple):
-    """What makes the estimator, how to say a cluster for new rows, and how to score that."""
+    """How to make an estimator, label new rows with it, and score the labels."""
 
     make: Callable[[DataSet, int], Any]
     predict: Callable[[Any, np.ndarray], np.ndarray] = lambda model, X: model.predict(X)
@@ -73,10 +73,10 @@ def _umap(seed: int) -> Any:
 
 
 def _labels_of_fit(model: Any, X: np.ndarray) -> np.ndarray:
-    """Of methods that label no new rows: for data sets without test rows alone."""
+    """Labels of methods that cannot label new rows; only for data sets without test rows."""
     labels = model[-1].labels_
     if len(labels) != len(X):
-        raise ValueError("this method labels no rows but those of fit")
+        raise ValueError("this method can only label the rows of fit")
     return labels
 
 
@@ -122,7 +122,7 @@ def _clusterer(**settings: Any) -> Callable[[DataSet, int], Any]:
 
 
 def _playing(always: bool) -> Callable[[DataSet, int], Any]:
-    """One training, in which the generator plays from the first step or never."""
+    """One run, in which the generator is trained from the first step or never."""
 
     class Net(AdversarialNet):
         playing = property(lambda self: always, lambda self, value: None)
@@ -132,7 +132,7 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
 
 
 class _InChunks(InfoGANClusterer):
-    """Fits by ``partial_fit`` over six chunks, as many passes as one training of fit makes."""
+    """Fits with ``partial_fit`` on six chunks, for as many epochs as one run of fit."""
 
     def fit(self, X: np.ndarray, y: Any = None) -> "_InChunks":
         chunks = list(gen_batches(len(X), -(-len(X) // 6)))
@@ -149,12 +149,12 @@ def _moved(images: torch.Tensor) -> torch.Tensor:
 
 
 def _single(**weights: Any) -> Method:
-    """One training of the default objective with another weight."""
+    """One run of the default objective with another weight."""
     return Method(_clusterer(n_init=1, objective=Objective(**weights)))
 
 
 def extractor(**settings: Any) -> Callable[[DataSet, int], Any]:
-    """What makes an extractor with such settings."""
+    """A function that makes an extractor with these settings."""
 
     def make(data: DataSet, seed: int) -> GANFeatureExtractor:
         return GANFeatureExtractor(
@@ -169,7 +169,7 @@ def _features(**settings: Any) -> Callable[[DataSet, int], Any]:
 
 
 def _code(model: Any, X: np.ndarray) -> np.ndarray:
-    """The clusters of rows, read off the code."""
+    """The most probable first code of each row."""
     return model.encode(X).categorical[0].argmax(1)
 
 
@@ -178,7 +178,7 @@ def _clustered(features: Callable[[DataSet, int], Any]) -> Callable[[DataSet, in
 
 
 def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None) -> Method:
-    """A classifier on features: unlike them, it sees labels."""
+    """A linear classifier on features, which uses labels."""
 
     def make(data: DataSet, seed: int) -> LinearProbe:
         return LinearProbe(features(data, seed), data.y_train, per_class, seed)
@@ -187,7 +187,7 @@ def _probe(features: Callable[[DataSet, int], Any], per_class: int | None = None
 
 
 def _by_protocol(depth: int) -> dict[str, Method]:
-    """Premachandran & Yuille's comparison, on trunks of so many convolutions."""
+    """The comparison of Premachandran & Yuille, with trunks of ``depth`` convolutions."""
     last: dict[str, Any] = {
         "architecture": pair(depth),
         "layers": f"conv{depth}",
@@ -238,7 +238,7 @@ METHODS: dict[str, Method] = {
     "features+kmeans": Method(_features()),
     "uniform-prior": Method(_clusterer(prior="uniform")),
     "learned-prior": Method(_clusterer(prior="learned")),
-    # the clusterer's defaults with one training, and what is left without each part of them
+    # the clusterer's defaults with one run, and without each of their parts
     "single": Method(_clusterer(n_init=1)),
     "single, no consistency": Method(_clusterer(n_init=1, objective="infogan", learning_rate=1e-3)),
     "single, no balance": _single(balance_weight=0),

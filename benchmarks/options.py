@@ -1,12 +1,12 @@
-"""Which options of the objective earn their place: each with three seeds on two data sets.
+"""The effect of options of the objective: three seeds each, on two data sets.
 
     python benchmarks/options.py --data-home DIR --json benchmarks/results/options.json
 
 `fidelity` is the share of drawn rows whose three nearest real rows are mostly of the cluster that
 they were drawn for, `fidelity_worst` that of the worst cluster; `variety` is the median distance of
 a drawn row to the nearest other of its cluster, divided by that among real members (the mean over
-clusters). None needs a label. Rows that the file has are not run again; those of earlier commits
-may be of options that are gone since.
+clusters). Labels are not used for them. Rows that the file has already are not run again. Rows of
+earlier commits may have options that were removed.
 """
 
 import argparse

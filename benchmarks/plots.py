@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
-METHODS = {  # name in the files: name in the plots and its colour; ours are the strong ones
+METHODS = {  # name in the files: name in the plots and its colour, a strong one for ours
     "kmeans": ("k-means", "#999999"),
     "pca+kmeans": ("PCA + k-means", "#c4a484"),
     "gmm": ("Gaussian mixture", "#8fbf8f"),

@@ -3,9 +3,9 @@
     python benchmarks/processes.py --data mnist --data-home DIR --rows 20000 --batch-size 512 \
         --json benchmarks/results/processes.json
 
-The processes are launched by ``torchrun`` and share each batch, so that its size is the same. What
-they tell each other after each step takes the same time for small batches as for large ones.
-``rows_a_second`` is that of epochs in which the generator plays, by their median.
+The processes are launched by ``torchrun`` and share each batch, so that its size is the same. Their
+communication after each step takes the same time for small batches as for large ones.
+``rows_a_second`` is the median over epochs in which the generator is trained.
 """
 
 import argparse

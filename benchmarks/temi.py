@@ -1,14 +1,14 @@
 """TEMI: clusters of embeddings by heads that agree on near rows (Adaloglou et al., 2023).
 
 From the equations of "Exploring the limits of deep image clustering using pretrained models"
-(arXiv:2303.17896), as an anchor for embeddings: each of several heads has a student and, as a
-running mean of its weights, a teacher. For a row and one of its near rows it lowers
+(arXiv:2303.17896), for comparison on embeddings. Each of several heads has a student and a
+teacher, which is a running mean of its weights. For a row and one of its near rows it lowers
 
     -w log sum_c (student(c | x) teacher(c | x'))**beta / teacher(c),    beta = 0.6,
 
 both ways, where w = sum_c teacher(c | x) teacher(c | x') and teacher(c) is a running mean. The head
-with the lowest loss is kept. Shorter trained than in the paper, with fewer heads, as they are small
-data on a CPU.
+with the lowest loss is kept. Training is shorter than in the paper, and there are fewer heads, as
+the data are small.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Models trained by the seams of the library: by a step of one's own, or once for all readers."""
+"""Models trained with another training step, or trained once and used by several methods."""
 
 import hashlib
 import re
@@ -20,23 +20,23 @@ from gan_cluster.training.random import global_state_kept, gradients_on
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.schedule import Schedule
 
-# what a model is read by, which its training does not depend on
+# parameters that do not affect training, at their simplest values
 READ_PLAINLY: dict[str, Any] = {
     "layers": "last",
     "pooling": "auto",
     "n_components": None,
     "normalize": None,
 }
-TOLD_BY = 100  # rows, which tell data sets of one shape apart
+TOLD_BY = 100  # rows that are hashed, to distinguish data sets of the same shape
 
 
 def checked(estimator: Any, X: np.ndarray) -> np.ndarray:
-    """Rows as a fitted estimator takes them."""
+    """Rows in the form in which a fitted estimator needs them."""
     return check_rows(estimator, X, reset=False).X
 
 
 def recipe_of(estimator: Any, X: np.ndarray) -> Recipe:
-    """What ``fit`` would train on X, and how long; the estimator is left alone."""
+    """The recipe of a fit on X; the estimator is not changed."""
     return _resolved(estimator, X)[0]
 
 
@@ -47,7 +47,7 @@ def _resolved(estimator: Any, X: np.ndarray) -> tuple[Recipe, Rows]:
 
 
 def fit_with(estimator: Any, X: np.ndarray, net_class: type[AdversarialNet]) -> Model:
-    """The model that ``fit`` would leave if each step were that of another net."""
+    """The model of a fit in which another class of net defines the training step."""
     recipe, rows = _resolved(estimator, X)
     with global_state_kept(), gradients_on():
         schedule = Schedule(recipe, rows.X, net_class=net_class)
@@ -59,7 +59,7 @@ def fit_with(estimator: Any, X: np.ndarray, net_class: type[AdversarialNet]) -> 
 
 
 def train_once(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> Model:
-    """The model that ``fit`` leaves, trained once for all that read it: it is kept in a folder.
+    """The model of a fit, trained once for all methods that use it, and kept in a folder.
 
     Beside the folder lies a file with the seconds that this took.
     """
@@ -75,7 +75,7 @@ def train_once(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> M
 
 
 def kept_in(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> Path:
-    """The folder of a training: parameters and data say its name, functions count by theirs."""
+    """The folder of a training, named by a hash of parameters, names of functions, and data."""
     parameters = extractor.get_params(deep=False).items()
     training = [item for item in parameters if item[0] not in READ_PLAINLY]
     said = re.sub(r" at 0x\w+", "", repr([training, X.shape, X.dtype]))
@@ -84,19 +84,19 @@ def kept_in(extractor: GANFeatureExtractor, X: np.ndarray, states: Path) -> Path
 
 
 def seconds_beside(folder: Path) -> Path:
-    """Where the time is kept that a training took."""
+    """The file with the seconds of a training."""
     return folder.with_suffix(".seconds")
 
 
 class Trained(TransformerMixin, BaseEstimator):
-    """Reads what an estimator would, off a model that something else trains.
+    """Gives the features of an estimator from a model that is trained elsewhere.
 
     Parameters
     ----------
     estimator : InfoGANClusterer or GANFeatureExtractor
-        Says what is trained and what is read.
+        Defines what is trained and which features are read.
     train : callable
-        From estimator and X to a model.
+        Returns a model, given an estimator and X.
     """
 
     def __init__(self, estimator: Any, train: Callable[[Any, np.ndarray], Model]):

@@ -1,7 +1,7 @@
-"""Premachandran & Yuille's protocol: trunks of 4 and of 8 convolutions, and their ceiling.
+"""Premachandran & Yuille's protocol: trunks of 4 and of 8 convolutions, and an upper bound.
 
-What is clustered is the last convolution's maps, averaged over space, in rows of unit length. The
-ceiling is the same trunk, trained with labels.
+The maps of the last convolution are averaged over space, scaled to unit length and clustered. The
+upper bound is the same trunk, trained with labels.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
-"""The search for good features: what else a discriminator could be, or be asked for.
+"""Other trunks and training steps that were tried for better features.
 
-Each is the extractor's defaults with one training and one change. Trunks are given as the
-``architecture``, steps as a class of nets; what does not win stays here.
+Each is the extractor with its defaults, one run and one change. Trunks are given as the
+``architecture``, steps as a class of nets. Changes that were better are part of the library.
 """
 
 from collections import OrderedDict
