@@ -5,8 +5,8 @@
 
 Images of 28x28 uint8 are made in a temporary folder: digits, enlarged and shifted. Each row of the
 result is measured in a separate process, which fits small networks for one epoch and writes the
-features to a file. ``peak_mb`` is its memory without that of importing the library. Rows of ``kind``
-memory have all images in an array.
+features to a file. ``peak_mb`` is its memory without that of importing the library. Rows of
+``kind`` memory have all images in an array.
 """
 
 import argparse

@@ -30,9 +30,9 @@ class Objective:
     With the consistency term, Q learns clusters from real rows only. The generator is then trained
     against a separate, conditional discriminator, which gets the first code as an input: for real
     rows, the code that Q predicts (a projection discriminator, Miyato & Koyama, 2018,
-    arXiv:1802.05637). The bound then only concerns the other codes. After contrastive learning, this
-    discriminator gets the maps of Q's trunk instead of rows (Projected GANs, Sauer et al., 2021,
-    arXiv:2111.01007), and the generator also learns from the bound on the first code.
+    arXiv:1802.05637). The bound then only concerns the other codes. After contrastive learning,
+    this discriminator gets the maps of Q's trunk instead of rows (Projected GANs, Sauer et al.,
+    2021, arXiv:2111.01007), and the generator also learns from the bound on the first code.
 
     Three objectives have names:
 
