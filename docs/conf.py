@@ -33,6 +33,7 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "gallery/*.ipynb", "gallery/*.py"]
 templates_path = ["_templates"]
 default_role = None
+toc_object_entries_show_parents = "hide"
 
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
