@@ -10,7 +10,8 @@ averaged last maps, with rows of unit length, of the same training, and ``probe`
 SVM on these maps, which uses labels. ``near_pixels`` and ``near_features`` are the shares of the
 five nearest rows that have the same class, among 10,000 training rows, by principal components of
 pixels and by features of the observer. Fidelity and variety of drawn members are measured in
-pixels. Rows that the file has already are not run again.
+pixels. ``frechet`` is measured in features of the trunk, from which the generator also learned, so
+it is only comparable between rows of this file. Rows that the file has already are not run again.
 """
 
 import argparse

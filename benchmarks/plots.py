@@ -171,16 +171,16 @@ def drawn() -> plt.Figure:
 
 
 def sizes() -> plt.Figure:
-    """Both priors on ten splits of MNIST with unequal classes."""
-    found = rows("unbalanced")
-    splits = sorted({row["data"] for row in found})
+    """Equal sizes and the default on ten splits of MNIST with unequal classes."""
+    found = [*rows("unbalanced"), *rows("sizes")]
     acc = {(row["data"], row["method"]): row["acc"] for row in found}
-    pairs = np.array([[acc[s, "uniform-prior"], acc[s, "learned-prior"]] for s in splits])
+    splits = sorted({name for name, _ in acc if "unbalanced" in name})
+    pairs = np.array([[acc[s, "uniform-prior"], acc[s, "infogan+consistency"]] for s in splits])
     figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    for y, (uniform, learned) in enumerate(pairs[pairs[:, 1].argsort()]):
-        ax.plot([uniform, learned], [y, y], color="0.8", zorder=0)
+    for y, (uniform, default) in enumerate(pairs[pairs[:, 1].argsort()]):
+        ax.plot([uniform, default], [y, y], color="0.8", zorder=0)
         ax.plot(uniform, y, "o", color="#999999", label='prior="uniform"' if y == 0 else None)
-        ax.plot(learned, y, "o", color="#1f3d7a", label='prior="learned"' if y == 0 else None)
+        ax.plot(default, y, "o", color="#1f3d7a", label="default" if y == 0 else None)
     ax.set(xlabel="accuracy on test rows", ylabel="split", yticks=[], xlim=(0.5, 1))
     ax.grid(axis="x", alpha=0.3)
     ax.legend(loc="lower left")

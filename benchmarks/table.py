@@ -51,8 +51,9 @@ drawn.""",
     ),
     "sizes": (
         "Clusters of unequal size",
-        "Ten splits of MNIST whose classes have unequal shares, one seed each.",
-        "Accuracy with a uniform and with a learned prior on ten unbalanced splits of MNIST.",
+        """Ten splits of MNIST whose classes have unequal shares, one seed each. By default, sizes
+of clusters are found; `prior="uniform"` makes them equal (results of an older version).""",
+        "Accuracy with equal sizes and with the default on ten unbalanced splits of MNIST.",
     ),
     "memory": (
         "Rows larger than memory",
@@ -106,8 +107,7 @@ NOTES = {
     MAIN_JOB: "`python -m gan_cluster`: scikit-learn's 1,797 digits, fitted and scored on all of "
     "them (`benchmarks/main_job.py`).",
     "coil20": "There are no test rows: all rows are used for fitting and scoring.",
-    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each; the file "
-    "sizes has the first five splits.",
+    "mnist_unbalanced": "Ten splits in which classes have unequal shares, one seed each.",
 }
 # results that are not accuracies: what each file measured
 MEASURED = {
@@ -128,7 +128,8 @@ MEASURED = {
     "photos": "CIFAR-10 without pretrained networks: results on test rows. `kmeans` is k-means++ "
     "on the trunk's averaged last maps, `probe` a linear SVM on them, which uses labels; `near` is "
     "the share of near rows of the same class; fidelity and variety are those of drawn members, by "
-    "pixels (`benchmarks/photos.py`).",
+    "pixels; frechet is measured in features of the trunk, from which the generator also learned "
+    "(`benchmarks/photos.py`).",
     "photos_ablation": "The effect of each part on photographs: short fits on few rows, measured "
     "in the same way (`benchmarks/photos.py`). With one seed each, differences of a few hundredths "
     "are chance: heads of one training differ by as much. Seconds are from a machine with several "
