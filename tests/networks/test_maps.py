@@ -50,6 +50,7 @@ def test_a_trunk_without_maps_is_not_used():
 def test_photographs_are_drawn_against_the_maps_of_the_trunk_of_q(colours):
     net = clusterer(max_epochs=4).fit(colours).model_.net
     assert net.sees_maps
+    assert net.objective.gradient_penalty == 0
     rows = torch.rand(6, *colours.shape[1:]) * 2 - 1
     conditions = torch.eye(net.clusters.n_codes)[[0] * 6]
     net._set_training(True)
@@ -69,3 +70,4 @@ def test_without_contrastive_learning_they_are_not(colours):
     objective = Objective(contrast_temperature=0)
     net = clusterer(max_epochs=4, objective=objective).fit(colours).model_.net
     assert not net.sees_maps
+    assert net.objective.gradient_penalty > 0
