@@ -36,7 +36,9 @@ def describe_machine() -> dict[str, Any]:
     cpu = Path("/proc/cpuinfo")
     named = re.search(r"^model name\s*:(.*)", cpu.read_text(), re.M) if cpu.exists() else None
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    commit = ""
+    with suppress(FileNotFoundError):  # git is not installed
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     processor = f"{named[1].strip() if named else platform.processor()}, {os.cpu_count()} cores"
     if torch.cuda.is_available():
         processor += f", {torch.cuda.get_device_name()}"

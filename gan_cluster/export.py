@@ -210,8 +210,8 @@ def _exported(module: nn.Module, batch: dict[str, Tensor], results: list[str]) -
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise ValueError(
-            f"{', '.join(results)}: cannot be exported, as networks use an operation that ONNX "
-            f"does not have ({reason})"
+            f"{', '.join(results)}: PyTorch {torch.__version__} cannot export these networks; they "
+            f"may use an operation that ONNX does not have, or PyTorch is too old ({reason})"
         ) from error
 
 

@@ -349,7 +349,7 @@ def test_each_parameter_is_described_and_no_other(cls):
     assert len(parameters) <= 28
     for name, parameter in inspect.signature(cls).parameters.items():
         shown = str(parameter.default).replace("'", '"')
-        told = re.search(rf"^    {name} : .*default=(.*)$", cls.__doc__, re.MULTILINE)[1]
+        told = re.search(rf"^{name} : .*default=(.*)$", inspect.getdoc(cls), re.MULTILINE)[1]
         assert told.strip('"') == shown.strip('"'), name
 
 
