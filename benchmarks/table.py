@@ -132,8 +132,9 @@ MEASURED = {
     "(`benchmarks/photos.py`).",
     "photos_ablation": "The effect of each part on photographs: short fits on few rows, measured "
     "in the same way (`benchmarks/photos.py`). With one seed each, differences of a few hundredths "
-    "are chance: heads of one training differ by as much. Seconds are from a machine with several "
-    "other jobs.",
+    "are chance: heads of one training differ by as much. In the first three rows, the generator "
+    "was still trained against a discriminator that gets pixels. Seconds are from a machine with "
+    "several other jobs.",
     "processes": "One fit by one process and by two, with one thread each "
     "(`benchmarks/processes.py`).",
     "few_labels": "Fits on all training rows with the classes of a few, the same number for each "
