@@ -6,9 +6,9 @@ from math import ceil, prod
 import torch
 from torch import nn
 
+from gan_cluster.networks.dcgan import LEAK
 from gan_cluster.networks.projection import ProjectionDiscriminator
 
-LEAK = 0.1
 SMALLEST = 4  # pixels of a side, down to which a head halves maps
 MOST_CHANNELS = 256
 

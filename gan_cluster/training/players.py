@@ -138,9 +138,9 @@ class Players(Loop):
         return torch.autocast(self.rng.device.type, torch.bfloat16, enabled=mixed)
 
     @contextmanager
-    def frozen(self, *networks: nn.Module) -> Iterator[None]:
-        """A context without gradients for the weights of networks, but for their inputs."""
-        trained = [w for network in networks for w in network.parameters() if w.requires_grad]
+    def frozen(self, network: nn.Module) -> Iterator[None]:
+        """A context without gradients for a network's weights, but for its inputs."""
+        trained = [weights for weights in network.parameters() if weights.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)
         try:
