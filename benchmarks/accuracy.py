@@ -72,7 +72,7 @@ def run_row(
         has_score = isinstance(trained, Model) and trained.n_clusters > 0
         row["score"] = round(trained.score(data.X_test), 4) if has_score else None
         if has_score:
-            probabilities = model.predict_proba(data.X_test)
+            probabilities = trained.probabilities(data.X_test)
             error = expected_calibration_error(data.y_test, probabilities)
             row["calibration_error"] = round(float(error), 4)
     except Exception as error:

@@ -1,6 +1,7 @@
 """The methods that are compared: how each is made, and how it labels new rows."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import gen_batches
 from temi import TEMI
-from trained import recipe_of
+from trained import Trained, fit_with, recipe_of
 from trunks import SupervisedFeatures, pair
 from variants import VARIANTS, with_net
 
@@ -129,6 +130,11 @@ def _playing(always: bool) -> Callable[[DataSet, int], Any]:
 
     make = _clusterer(n_init=1)
     return lambda data, seed: with_net(make(data, seed), Net)
+
+
+def _heads(data: DataSet, seed: int) -> Trained:
+    """Eight heads of Q on one trunk, as for photographs, instead of runs."""
+    return Trained(_clusterer()(data, seed), partial(fit_with, n_runs=1, n_heads=8))
 
 
 class _InChunks(InfoGANClusterer):
@@ -249,6 +255,7 @@ METHODS: dict[str, Method] = {
     "single, no information": _single(info_weight=0),
     "single, no game": Method(_playing(False)),
     "single, game from the start": Method(_playing(True)),
+    "eight heads": Method(_heads),
     "partial_fit in chunks": Method(
         lambda data, seed: _InChunks(
             data.n_clusters, image_shape=data.image_shape, random_state=seed

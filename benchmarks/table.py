@@ -16,8 +16,8 @@ HEAD = """# Benchmarks
 
 Made by `python benchmarks/table.py` from the files in `benchmarks/results/`. All numbers are from
 these files. No method uses labels for training, stopping or the choice of a run, except those named
-probe or labels. The library's defaults are the same for all data. They were chosen by results on
-data sets of this page.
+probe or labels and all of the table few_labels. The library's defaults are the same for all data.
+They were chosen by results on data sets of this page.
 """
 PLOTS = {
     "accuracy": (
@@ -25,8 +25,8 @@ PLOTS = {
         """Accuracy is that of the best matching of clusters and classes (Hungarian method). A dot
 is the mean over seeds, and a line goes from the worst to the best seed. Each method is fitted on
 the training set and scored on the test set; COIL-20 has no test rows and is scored on all rows. Not
-all methods were run on all data sets. k-means takes less than a second where others take minutes.
-UMAP followed by k-means is better on pendigits, and varies less between seeds.""",
+all methods were run on all data sets. k-means takes about a second where others take minutes. On
+pendigits, UMAP followed by k-means is about as good, and varies less between seeds.""",
         "Accuracy and seconds of up to ten methods on six data sets.",
     ),
     "parts": (
@@ -79,7 +79,8 @@ NUMBER = """\
 The number of clusters found by `n_clusters="auto"`, by k-means with the highest silhouette, and by
 HDBSCAN (`benchmarks/cluster_number.py` describes the methods). `found` is the number in each seed,
 `within one` counts the seeds in which it differs by at most one from the number of classes, and ARI
-and seconds are means.
+and seconds are means. For `auto` they are those of the search alone: the fit that follows takes
+more time, and mostly has a better ARI.
 
 | data | classes | method | found | within one | ARI | seconds |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -92,9 +93,9 @@ best are over seeds. At least two fits ran at a time, each on one core, so the s
 three times as many as for a single fit. Fits of the file `alone` ran one at a time, on both cores.
 `benchmarks/methods.py` describes the methods: `infogan+consistency` is `InfoGANClusterer` with its
 defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are
-those of a row's commit: the files sizes, tables, embeddings and pendigits_digits and the rows "now"
-of drawn members have the present defaults; others have older defaults, with clusters of equal
-sizes.
+those of a row's commit: the files sizes, tables, embeddings, pendigits_digits, cluster_number,
+few_labels, outliers and photos and the rows "now" of drawn members have the present defaults;
+others have older defaults, with clusters of equal sizes.
 """
 FOLDED = """<details>
 <summary>{title}</summary>

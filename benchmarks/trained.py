@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -46,9 +47,16 @@ def _resolved(estimator: Any, X: np.ndarray) -> tuple[Recipe, Rows]:
     return resolve(estimator.get_params(deep=False), rows, device), rows
 
 
-def fit_with(estimator: Any, X: np.ndarray, net_class: type[AdversarialNet]) -> Model:
-    """The model of a fit in which another class of net defines the training step."""
+def fit_with(
+    estimator: Any,
+    X: np.ndarray,
+    net_class: type[AdversarialNet] = AdversarialNet,
+    **lengths: int,
+) -> Model:
+    """The model of a fit in which another net defines the training step, or lengths differ."""
     recipe, rows = _resolved(estimator, X)
+    assert recipe.length is not None
+    recipe = replace(recipe, length=replace(recipe.length, **lengths))
     with global_state_kept(), gradients_on():
         schedule = Schedule(recipe, rows.X, net_class=net_class)
         schedule.prepare(estimator.random_state)

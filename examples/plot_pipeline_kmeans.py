@@ -3,8 +3,8 @@ K-means on features of a GAN
 ============================
 
 K-means compares images pixel by pixel, so a shifted or slanted digit is far from other images of
-the same digit. The discriminator of a GAN learns features in which such images are near each other.
-Here we compare k-means on pixels with k-means on these features.
+the same digit. A network that is trained together with a GAN learns features in which such images
+are near each other. Here we compare k-means on pixels with k-means on these features.
 """
 
 # %%

@@ -8,7 +8,7 @@ pictures, so clusters are shown by their columns.
 """
 
 # %%
-# Columns may have any units, since they are standardised inside. Names of the columns are kept.
+# Columns may have any units, since they are scaled inside. Names of the columns are kept.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
@@ -48,8 +48,8 @@ axes[0].legend()
 
 # %%
 # The wines come from three growers, which are only used here. Do the clusters correspond to the
-# growers? k-means finds them even better, since these clusters are round. But k-means cannot draw
-# new wines.
+# growers? k-means finds them as well, since these clusters are round. But k-means cannot draw new
+# wines.
 
 growers = wine.target_names[wine.target]
 kmeans = make_pipeline(StandardScaler(), KMeans(3, random_state=0))

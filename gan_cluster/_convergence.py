@@ -56,23 +56,27 @@ def failures(
     return messages
 
 
-def of_number(n_clusters: int, most: int) -> list[str]:
-    """A message if the number of clusters found is the smallest or the largest possible one.
+def of_number(n_clusters: int, tried: int, max_clusters: int) -> list[str]:
+    """A message if the number of clusters found is the smallest or the largest that was tried.
 
-    >>> of_number(3, 20)
+    >>> of_number(3, 20, 20)
     []
     """
-    if n_clusters == most:
-        return [f"{n_clusters} clusters were found, as many as were tried: raise max_clusters"]
+    if n_clusters == tried:
+        more = "raise max_clusters" if tried >= max_clusters else "for more, X has too few rows"
+        return [f"{n_clusters} clusters were found, as many as were tried: {more}"]
     if n_clusters == 1:
-        return ["one cluster was found: no two are apart; give n_clusters to have more"]
+        return [
+            "one cluster was found: there is no valley of low density between clusters; to have "
+            "more, set n_clusters to a number"
+        ]
     return []
 
 
 def _more_epochs(max_epochs: int | str, n_trained: int) -> str:
     """Advice to train for twice as long."""
     if isinstance(max_epochs, str):
-        return f'raise max_epochs from "{max_epochs}", {n_trained} here, to {2 * n_trained}'
+        return f'set max_epochs={2 * n_trained} ("{max_epochs}" was {n_trained} here)'
     return f"raise max_epochs from {max_epochs} to {2 * max_epochs}"
 
 

@@ -49,11 +49,11 @@ architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
     "auto" is "mlp" for tables and "dcgan" (arXiv:1511.06434) for images. With the consistency
     term it is "resnet" for images of three channels and at least 32 pixels on both sides. In
     "resnet", the trunk of Q is a residual network (arXiv:1512.03385), and the other networks
-    are as in "dcgan". A pair (generator, discriminator) gives networks of your own: classes or
-    functions, called as ``generator(latent_dim, shape)`` and ``discriminator(shape)``, or module
+    are as in "dcgan". A pair (generator, trunk) gives networks of your own: classes or
+    functions, called as ``generator(latent_dim, shape)`` and ``trunk(shape)``, or module
     instances, which are copied. The generator maps (n, latent_dim) to ``(n, *shape)``, in
-    [-1, 1] for images, standardised for tables. The discriminator returns features (n, ...),
-    which are the input of the output layers. Weights with ``requires_grad=False`` are not
+    [-1, 1] for images, with mean 0 for tables. The trunk maps rows to features (n, ...), which
+    are the input of the output layers. Weights with ``requires_grad=False`` are not
     trained, and a module with only such weights always runs in evaluation mode.
 width : int, default=16
     Number of channels of the first convolution; fully connected layers have 16 times as many

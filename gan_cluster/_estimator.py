@@ -278,7 +278,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             order = self.model_.order
             messages = failures(self.history_, self.tol, self.max_epochs, sizes, order)
             if numbers is not None:
-                messages += of_number(numbers[1], len(numbers[0].k))
+                messages += of_number(numbers[1], len(numbers[0].k), self.max_clusters)
             if messages and hint:
                 messages[0] += f". {hint}"
             for message in messages:
@@ -682,4 +682,6 @@ def check_parameters(estimator: BaseGAN) -> None:
 
 def _fitted_by(recipe: Recipe) -> Callable[[AdversarialNet], dict[str, Any]]:
     """Make attributes for an estimator that reads a net in training; clusters keep its numbers."""
-    return lambda net: {"model_": Model(recipe, net, torch_generator(0))}
+    return lambda net: {
+        "model_": Model(recipe.with_codes(net.clusters.n_codes), net, torch_generator(0))
+    }

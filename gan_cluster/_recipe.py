@@ -381,5 +381,5 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         trying=min(ceil(TRIAL_STEPS / n_steps), forming),
         drawing=drawing,
         settling=settling,
-        more=drawing if max_epochs == "auto" and drawing else forming + drawing,
+        more=(drawing or forming) if max_epochs == "auto" else max_epochs,
     )

@@ -21,15 +21,16 @@ from gan_cluster.training.labels import Labels
 class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     """Clustering with an information maximising generative adversarial network.
 
-    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
-    ``prior`` if clusters differ in size, and ``random_state``.
+    Most users only need three parameters: ``n_clusters``, ``image_shape`` if rows are images, and
+    ``random_state``. If you know the sizes of the clusters, set ``prior``, too.
 
     A generator makes rows from noise and a latent code. A discriminator learns to tell them from
-    real rows. A recognition network Q, which shares the discriminator's first layers, predicts the
-    code of a row [1]_. The first categorical code is the cluster. Q also learns to give a real row
-    and its twin, a changed copy, the same label, while clusters keep their sizes [2]_. So Q
-    assigns real rows well even if the generator is poor. No labels are needed. If the classes of
-    a few rows are known, ``fit(X, y)`` also learns from them.
+    real rows. A recognition network Q predicts the code of a row [1]_. The first categorical code
+    is the cluster. In InfoGAN, Q shares its first layers with the discriminator. With the default
+    objective, it is a network of its own. It learns to give a real row and its twin, a changed
+    copy, the same label, while clusters keep their sizes [2]_. So Q assigns real rows well even
+    if the generator is poor. No labels are needed. If the classes of a few rows are known,
+    ``fit(X, y)`` also learns from them.
 
     Parameters
     ----------
@@ -132,8 +133,8 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
         if not objective_of(self.objective).reads_clusters:
             raise ValueError(
                 "clusters are the values of a categorical code, and no term of "
-                f"objective={self.objective!r} trains one: raise consistency_weight or "
-                "info_weight, or use GANFeatureExtractor and KMeans"
+                f'objective={self.objective!r} trains one: set objective="consistency", or use '
+                "GANFeatureExtractor and KMeans"
             )
 
     def _after_training(self, X: np.ndarray) -> None:
@@ -145,6 +146,28 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
 
     def _sizes(self, X: np.ndarray) -> np.ndarray:
         return np.bincount(self.labels_, minlength=self.model_.n_clusters)
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+        """Train on X as :meth:`fit` does, and return the cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like or tensor, as in :meth:`fit`
+            Unlabelled rows.
+        y : array-like of shape (n_samples,), default=None
+            Classes of some rows, as in :meth:`fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            ``labels_``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from :meth:`fit`.
+        """
+        return self.fit(X, y).labels_
 
     def predict(self, X: Any, *, code: int = 0) -> np.ndarray:
         """Cluster of each row: the most probable value of the first code, or of another code.

@@ -30,11 +30,13 @@ from gan_cluster.training.recipe import Recipe
 class GANFeatureExtractor(BaseGAN):
     """Features from the discriminator of a generative adversarial network.
 
-    Most users only need four parameters: ``n_clusters``, ``image_shape`` if rows are images,
-    ``prior`` if clusters differ in size, and ``random_state``.
+    Most users only need three parameters: ``n_clusters``, ``image_shape`` if rows are images, and
+    ``random_state``. If you know the sizes of the clusters, set ``prior``, too.
 
     A discriminator that tells real rows from generated ones learns features that are useful for
-    clustering and classification. The DCGAN paper uses the features of all convolutions [1]_.
+    clustering and classification. With the default objective, features come from the recognition
+    network Q, which learns from real rows and their twins; with "infogan" and "gan", from the
+    discriminator. The DCGAN paper uses the features of all convolutions [1]_.
     Premachandran and Yuille use the last features of the trunk that the discriminator shares with
     InfoGAN's recognition network Q, and cluster them with k-means++ [2]_.
 
@@ -56,12 +58,12 @@ class GANFeatureExtractor(BaseGAN):
         Number of directions to which the features are reduced. They are the directions in which
         rows differ most in comparison with twins of one row: Fisher's linear discriminant [3]_
         with the twins of each row as a class. Twins of at most 20,000 rows are made as the
-        objective's ``augment`` says; if that is "none", near rows are the twins. Twins have
-        variance 1 along each direction. The last layer of "gan" needs this to be useful for
-        clustering. So "auto" is 20 there, and None for other ``layers`` and objectives and for
-        more than 4096 features.
+        objective's ``augment`` says; if that is "none", near rows are the twins. Along each
+        direction, twins of one row have variance 1. The last layer of "gan" needs this to be
+        useful for clustering. So "auto" is 20 there, and None for other ``layers`` and objectives
+        and for more than 4096 features.
     normalize : {"l2", None}, default="l2"
-        Whether each row is scaled to unit length, to which all layers contribute equally.
+        "l2" scales the features of each layer to the same length, so that each row has length 1.
     [code]
     [networks]
     [objective]
@@ -243,7 +245,8 @@ class GANFeatureExtractor(BaseGAN):
             )
         extractor.model_ = model
         with extractor._kept():
-            extractor._before_training(model.recipe, model.discriminator)
+            recipe = replace(model.recipe, n_clusters=model.n_clusters)  # they may be merged
+            extractor._before_training(recipe, model.discriminator)
             extractor._after_training(rows.X)
         return extractor
 

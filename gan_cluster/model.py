@@ -168,6 +168,7 @@ class Model:
             counts[: len(() if self.classes is None else self.classes)] = 1 + len(X)
             self.order = np.argsort(-counts, kind="stable")
 
+    @gradients_on()
     def joined(self, clusters: list[int], labels: np.ndarray) -> tuple["Model", np.ndarray]:
         """A copy in which several clusters are merged, and its labels (n,).
 
@@ -343,7 +344,7 @@ class Model:
     def to(self, device: str) -> "Model":
         """A copy on another device; random numbers differ on another kind of device."""
         recipe = self.recipe.on(device)
-        with usual_modes(), set_aside(self.net):
+        with usual_modes(), gradients_on(), set_aside(self.net):
             net = recipe.make_net(0, torch_generator(0, device))
             restore_net(net, *net_state(self.net), self.encoding.shape)
         net.playing, net.forming = self.net.playing, self.net.forming

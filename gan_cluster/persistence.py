@@ -23,6 +23,7 @@ from gan_cluster.reading import Reading
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.history import plain
 from gan_cluster.training.modes import usual_modes
+from gan_cluster.training.random import gradients_on
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
@@ -171,7 +172,7 @@ def load(path: str | os.PathLike, **parameters: Any) -> BaseGAN:
         raise ValueError(f"{', '.join(fixed)} has to be as in fit: the model depends on it")
     check_parameters(estimator)
     device = resolve_device(estimator.device)
-    with usual_modes():
+    with usual_modes(), gradients_on():
         try:
             _restore(estimator, document, tensors, device)
         except UNFIT as error:

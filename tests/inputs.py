@@ -174,7 +174,7 @@ CASES: dict[str, list[Case]] = {
             "TypeError: X holds {} in row 3, column 5",
         ),
         Case(
-            "an integer past all floats",
+            "an integer that is too large for a float",
             lambda X: put(X, 10**400, object),
             "ValueError: X holds 100000",
         ),
@@ -186,7 +186,7 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "Rows and columns": [
-        Case("any y", lambda X: X, SAME, y="not looked at"),
+        Case("a y without -1", lambda X: X, SAME, y="not looked at"),
         Case("rows that repeat", lambda X: X[[0, 1] * 20], WORKS),
         Case("a constant column", lambda X: np.where(np.arange(64) == 20, 7, X), WORKS),
         Case("all rows the same", lambda X: X[[0] * 40], FORTY_SAME, WORKS),
@@ -222,11 +222,11 @@ CASES: dict[str, list[Case]] = {
         Case("1e-40, float32", lambda X: (X * 1e-40).astype("f4"), ALIKE, WORKS),
         Case("1e37, float32", lambda X: (X * 1e37).astype("f4"), ALIKE, WORKS),
         Case(
-            "one for each column, 1e-12 to 1e12",
+            "one for each column, from 1e-12 to 1e12",
             lambda X: X * np.logspace(-12, 12, 64),
             WORKS,
         ),
-        Case("1, but 1e9 from zero", lambda X: X + 1e9, ALIKE, WORKS),
+        Case("values near 1e9 that differ by about 1", lambda X: X + 1e9, ALIKE, WORKS),
     ],
     "Images": [
         Case("(n, channels, height, width)", lambda X: X, SAME),
@@ -248,7 +248,7 @@ CASES: dict[str, list[Case]] = {
         Case("images of one value each", lambda X: np.sort(X)[:, :1, :1, :1] + 0 * X, WORKS),
         Case("one image many times", lambda X: X[[0] * 40], FORTY_SAME, WORKS),
         Case(
-            "other axes than at fit",
+            "axes in another order than at fit",
             lambda X: X.transpose(0, 1, 3, 2),
             WORKS,
             "ValueError: X holds images of shape (3, 9, 8), but ",

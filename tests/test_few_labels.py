@@ -136,8 +136,12 @@ def test_classes_of_all_rows_or_of_none_are_ignored(y, blobs):
         ({}, lambda y: np.where(y < 0, np.nan, y), "y is missing in 114 places .NaN or None.: "),
         ({}, lambda y: np.where(y < 0, None, y), "y is missing in 114 places"),
         ({}, lambda y: y.astype(str), 'y holds "-1" as text: give a list, or an array'),
-        ({}, lambda y: np.where(y == 1, 0.5, y), "y holds 0.5: beside -1, which says"),
-        ({}, lambda y: ["a" if i == 1 else i for i in y.tolist()], "y holds 'a': beside -1"),
+        ({}, lambda y: np.where(y == 1, 0.5, y), "y holds 0.5: classes are whole"),
+        (
+            {},
+            lambda y: ["a" if i == 1 else i for i in y.tolist()],
+            "y holds 'a': classes are",
+        ),
         ({"n_clusters": 2}, lambda y: y, "y names 3 classes, n_clusters=2: raise n_clusters"),
         ({"consistency_weight": 0}, lambda y: y, "learns from no label: set objective="),
         ({"objective": "infogan"}, lambda y: y, "objective='infogan' learns from no label"),
@@ -250,3 +254,10 @@ def test_classes_count_where_the_number_of_clusters_is_sought():
     assert model.classes_.tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="y names 5 classes, max_clusters=4: raise max_clusters"):
         clusterer(n_clusters="auto", max_clusters=4, prior="auto").fit(X, y)
+
+
+def test_fit_predict_learns_from_them_too(fitted, blobs):
+    X, classes = blobs
+    again = clusterer(**LEARNS)
+    np.testing.assert_array_equal(again.fit_predict(X, some_of(classes)), fitted.labels_)
+    assert again.classes_.tolist() == [0, 1, 2]

@@ -7,6 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, load, save
+from gan_cluster._convergence import of_number
 
 SETTINGS = {"max_clusters": 6, "max_epochs": 60, "n_init": 2, "random_state": 0}
 NUMBERS = ["criterion", "entropy", "information", "k"]
@@ -144,3 +145,11 @@ def test_without_auto_the_highest_number_is_ignored(rows):
         InfoGANClusterer(3, **{**settings, "max_clusters": most}).fit(rows) for most in (2, 30)
     )
     np.testing.assert_array_equal(plain.labels_, other.labels_)
+
+
+@pytest.mark.parametrize(
+    ("tried", "advice"), [(20, "raise max_clusters"), (8, "for more, X has too few rows")]
+)
+def test_the_largest_number_that_was_tried_is_said_to_be_so(tried, advice):
+    (message,) = of_number(tried, tried, 20)
+    assert message == f"{tried} clusters were found, as many as were tried: {advice}"

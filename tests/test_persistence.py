@@ -109,6 +109,15 @@ def test_parameters_and_names_come_back(images, tmp_path):
         same.set_params(width=4).partial_fit(table)
 
 
+def test_parameters_of_other_kinds_come_back_as_tuples(images, tmp_path):
+    shares = pd.Series([0.5, 0.25, 0.25])
+    save(clusterer(max_epochs=1, prior=shares, categorical_codes=range(2, 4)).fit(images), tmp_path)
+    same = load(tmp_path)
+    assert same.prior == (0.5, 0.25, 0.25)
+    assert same.categorical_codes == (2, 3)
+    assert same.partial_fit(images).encode(images).categorical[2].shape == (len(images), 3)
+
+
 def test_parameters_that_were_changed_since_fit_are_not_saved(images, tmp_path):
     model = extractor(image_shape=(1, 8, 8), layers="conv1").fit(images)
     model.set_params(layers="dense", width=5)

@@ -323,6 +323,14 @@ def test_what_cannot_be_read_again(settings, error, message, clusters, frame):
         GANFeatureExtractor.from_model(**{"model": clusters.model_, "X": frame, **settings})
 
 
+def test_of_merged_clusters_fewer_features_can_be_reduced(clusters, frame):
+    model = copy.deepcopy(clusters).merge_clusters([0, 1]).model_
+    read = {"model": model, "X": frame, "layers": "posterior"}
+    assert GANFeatureExtractor.from_model(**read, n_components=2).transform(frame).shape[1] == 2
+    with pytest.raises(ValueError, match="n_components=3 cannot reduce the 2 features"):
+        GANFeatureExtractor.from_model(**read, n_components=3)
+
+
 def test_a_model_that_is_read_again_keeps_an_objective_of_its_own(blobs, tmp_path):
     model = clusterer().fit(blobs[0])
     other = GANFeatureExtractor.from_model(model.model_, blobs[0])

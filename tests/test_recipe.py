@@ -458,3 +458,9 @@ def test_many_codes_have_more_time_to_form(n_clusters, epochs, resolved):
 def test_mixtures_are_tried_on_tables_whose_sizes_are_not_known(model, prior, tried, resolved):
     recipe = resolved(model)
     assert (recipe.prior, recipe.mixtures) == (prior, tried)
+
+
+def test_photographs_are_trained_further_for_max_epochs(resolved):
+    X = np.random.RandomState(0).randint(0, 256, (60, 3, 8, 8)).astype(np.uint8)
+    length = resolved(InfoGANClusterer(3, max_epochs=8), X).length
+    assert (length.looking, length.forming, length.drawing, length.more) == (4, 2, 2, 8)

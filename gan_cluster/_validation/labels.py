@@ -79,8 +79,8 @@ def _classes(known: np.ndarray) -> np.ndarray:
     strange = [] if known.dtype.kind == "i" else [v for v in known.tolist() if not _is_whole(v)]
     if strange:
         raise TypeError(
-            f"y holds {strange[0]!r}: beside -1, which says that no class is known, give whole "
-            "numbers or names, and not both"
+            f"y holds {strange[0]!r}: classes are whole numbers or names, not both, and -1 where "
+            "no class is known"
         )
     return known.astype(np.int64)
 

@@ -45,7 +45,7 @@ def check_architecture(
     if isinstance(architecture, tuple):
         if len(architecture) != 2 or not all(callable(part) for part in architecture):
             raise TypeError(
-                "architecture should be a pair (generator, discriminator) of modules, classes "
+                "architecture should be a pair (generator, trunk) of modules, classes "
                 f"or functions that make them, got {architecture!r}"
             )
         return

@@ -122,7 +122,7 @@ def _limits(report: "ClusterReport") -> tuple[float, float]:
 def _colours(n: int) -> list[str]:
     if n <= 20:
         return list(Category10[10] if n <= 10 else Category20[20])[:n]
-    return list(turbo(n))
+    return [turbo(min(n, 256))[i % 256] for i in range(n)]
 
 
 def _encoded(image: np.ndarray, most: int) -> tuple[str, str]:

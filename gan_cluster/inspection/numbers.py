@@ -117,7 +117,7 @@ class ClusterNumberDisplay:
         curve.plot(k, depth, marker=".")
         curve.axhline(self.least, color="0.5", linestyle="--", label="least depth of a valley")
         curve.axvline(
-            self.n_clusters_, color="C1", linestyle="dotted", label=f"chosen: {self.n_clusters_}"
+            self.n_clusters_, color="C1", linestyle="dotted", label=f"found: {self.n_clusters_}"
         )
         curve.set(xlabel="number of clusters", ylabel="shallowest valley,\nnats of density")
         curve.xaxis.get_major_locator().set_params(integer=True)

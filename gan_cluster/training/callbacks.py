@@ -90,11 +90,14 @@ class Progress(Callback):
     """A progress bar over the epochs of a stage, with the bound on the mutual information.
 
     ``done`` of the ``total`` epochs were trained before, and ``later`` epochs come in other stages.
+    Without a forecast, the time of the fit is not estimated.
     At the end it says whether training has converged. In a file there is one line instead of a bar.
     If the output is closed, training continues without the bar.
     """
 
-    def __init__(self, total: int, label: str, forecast: Forecast, done: int = 0, later: int = 0):
+    def __init__(
+        self, total: int, label: str, forecast: Forecast | None, done: int = 0, later: int = 0
+    ):
         self.total = total
         self.label = label
         self.forecast = forecast
@@ -116,7 +119,8 @@ class Progress(Callback):
         with self._seen():
             self.bar_.set_postfix(shown, refresh=False)
             self.bar_.update()
-            said = self.forecast.after(row["seconds"], self.total - self.done_ + self.later)
+            left = self.total - self.done_ + self.later
+            said = self.forecast.after(row["seconds"], left) if self.forecast else None
             if said and sys.stderr is not None:
                 self.bar_.write(said, file=sys.stderr)
 

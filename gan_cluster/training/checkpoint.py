@@ -65,7 +65,8 @@ class Checkpoint:
         Scores of the finished runs.
 
     Raises a ValueError if the folder holds the state of another fit, or a damaged one. Raises a
-    FileNotFoundError if the parent of the folder does not exist.
+    FileNotFoundError if the parent of the folder does not exist, and a NotADirectoryError if it is
+    a file.
     """
 
     def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int, looks: bool):
@@ -75,6 +76,8 @@ class Checkpoint:
         self._standing = Standing()
         if not self.folder.absolute().parent.is_dir():
             raise FileNotFoundError(f"checkpoint_dir={str(folder)!r}: there is no folder for it")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(f"checkpoint_dir={str(folder)!r} is a file, not a folder")
         if not holds_model(self.folder):
             return
         self._document, self._tensors = self._read()

@@ -113,12 +113,14 @@ def plain(value: Any) -> Any:
     >>> plain((1, np.float64(0.5), [None])), plain(print), plain({"a": print})
     ([1, 0.5, [None]], NotImplemented, NotImplemented)
     """
+    if hasattr(value, "to_numpy"):  # a series of pandas or polars
+        value = value.to_numpy()
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
         told = {key: plain(part) for key, part in value.items()}
         return NotImplemented if any(part is NotImplemented for part in told.values()) else told
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         parts = [plain(part) for part in value]
         return NotImplemented if any(part is NotImplemented for part in parts) else parts
     return value if value is None or isinstance(value, bool | str | int | float) else NotImplemented

@@ -33,12 +33,6 @@ class Loop(NeuralNet):
     def initialize_criterion(self) -> Self:
         return self
 
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        return X
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        return dataset
-
     def update(self, player: nn.Module, loss: torch.Tensor) -> None:
         """One step of the player's weights; the other networks have no gradient."""
         self.optimizer_.zero_grad()

@@ -59,7 +59,8 @@ def code_joint(found: np.ndarray, near: np.ndarray) -> np.ndarray:
 
     So uncertain rows count for several values.
     """
-    codes = csr_array(np.where(found < UNLIKELY, 0, found))
+    least = np.minimum(UNLIKELY, found.max(1, keepdims=True))
+    codes = csr_array(np.where(found < least, 0, found))
     of_near = sum(codes[column] for column in near.T)
     joint = (codes.T @ of_near).toarray().astype(np.float64)
     return (joint + joint.T) / (2 * joint.sum())

@@ -39,7 +39,7 @@ class View(NamedTuple):
     def of(cls, X: np.ndarray, encoding: Encoding) -> "View":
         """The view of rows X; constant columns are left out."""
         rows = encoding.encode(X).flatten(1).numpy().astype(np.float64)
-        seen = principal_axes(X, encoding, np.arange(len(X)))
+        seen = principal_axes(X, encoding, np.random.RandomState(0).permutation(len(X)))
         if seen is None:
             center = np.zeros(rows.shape[1])
             varies = rows.std(0) > 0

@@ -205,7 +205,8 @@ class Schedule:
             jury = self._jury(chosen.net) if judges else None
             for i, run in list(enumerate(self.runs))[max(begun, 0) :]:
                 label = f"{forming.label} {i + 1}/{len(self.runs)}"
-                self._train(run, replace(forming, label=label), i, scores)
+                epochs = 0 if self._stopped else forming.epochs
+                self._train(run, replace(forming, label=label, epochs=epochs), i, scores)
                 self._choose_head(run, jury, self.processes)
                 self._merge(run, jury)
                 scores.append(jury.score(run.net) if jury is not None and compared else 0.0)
@@ -382,7 +383,7 @@ class Schedule:
                 net.keep = lambda ended: write(len(net.history) - before, ended)
         net.playing, net.forming, net.looking = stage.plays, stage.forms, stage.looks
         net.processes = self.processes
-        net.callbacks = self._callbacks_of(run, stage, standing.done, self._later(number))
+        net.callbacks = self._callbacks_of(run, stage, standing.done, number)
         if not standing.done:
             net.reset_rates()
         net.initialize_callbacks()
@@ -419,14 +420,18 @@ class Schedule:
                 go_on_from(users, state)
             yield
 
-    def _callbacks_of(self, run: Run, stage: Stage, done: int, later: int) -> list[Callback]:
-        net, n_steps = run.net, len(run.batches)
+    def _callbacks_of(
+        self, run: Run, stage: Stage, done: int, number: int | None
+    ) -> list[Callback]:
+        net, n_steps, later = run.net, len(run.batches), self._later(number)
+        is_of_fit = number is not None or stage is self.stages.going_on
         is_trial = stage is self.stages.trying
         callbacks = [] if is_trial else list(self.callbacks)
         if stage.falls:
             callbacks.insert(0, FallingRates(stage.epochs * n_steps, done * n_steps))
         if self.verbose:
-            callbacks.append(Progress(stage.epochs, stage.label, self.forecast, done, later))
+            forecast = self.forecast if is_of_fit else None
+            callbacks.append(Progress(stage.epochs, stage.label, forecast, done, later))
         rests = net.code.categorical and not stage.looks and not is_trial
         if self.recipe.n_iter_no_change is not None and rests:
             seen = net.history[len(net.history) - done :]

@@ -50,8 +50,13 @@ def read(X: np.ndarray, rows: Block) -> np.ndarray:
 
 
 def spread_rows(X: np.ndarray, n_rows: int) -> np.ndarray:
-    """At most ``n_rows`` rows, evenly spread over X."""
-    return read(X, slice(None, None, ceil(len(X) / n_rows)))
+    """At most ``n_rows`` rows: one of each run of rows, at random, in case their order repeats."""
+    step = ceil(len(X) / n_rows)
+    if step == 1:
+        return read(X, slice(None))
+    starts = np.arange(0, len(X), step)
+    chosen = starts + np.random.RandomState(0).randint(step, size=len(starts))
+    return read(X, np.minimum(chosen, len(X) - 1))
 
 
 def block_sizes(X: np.ndarray, batch_size: int) -> list[int]:

@@ -44,7 +44,8 @@ class Usual(NamedTuple):
         if not np.isfinite(seen).all():
             return None
         distances = np.empty(len(rows))
-        for fitted, held in KFold(min(PARTS, len(rows))).split(rows):
+        folds = KFold(min(PARTS, len(rows)), shuffle=True, random_state=0)
+        for fitted, held in folds.split(rows):
             distances[held] = distances_from(seen[held], *normals(seen[fitted], values[fitted]))
         mean = max(distances.mean(), np.finfo(np.float32).tiny)
         offset = np.quantile(-distances / mean, OUTSIDE)

@@ -28,7 +28,7 @@ def test_the_curve_and_what_was_chosen_are_shown(numbers, axes):
     np.testing.assert_array_equal(curve.get_xydata(), [[2, 2], [3, 0.1], [4, -1]])
     assert set(least.get_ydata()) == {0.3}
     assert set(chosen.get_xdata()) == {display.n_clusters_} == {2}
-    assert [text.get_text() for text in axes[0].get_legend().get_texts()][1] == "chosen: 2"
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()][1] == "found: 2"
     assert display.figure_ is axes[0].figure
     heights = {
         y for part in axes[1].collections for path in part.get_paths() for y in path.vertices[:, 1]

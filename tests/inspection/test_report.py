@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from small import clusterer, extractor
 
 from gan_cluster.inspection import ClusterReport
+from gan_cluster.inspection._page import _colours
 
 EVIL = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "@row", "{{7*7}}"]
 
@@ -327,3 +328,7 @@ def test_a_table_in_any_units_is_shown(blobs):
     columns = points(report.to_html())
     for j in range(4):
         np.testing.assert_array_equal(columns[f"column{j}"], X[:, j])
+
+
+def test_there_are_colours_for_hundreds_of_codes():
+    assert [len(_colours(n)) for n in (2, 15, 200, 300)] == [2, 15, 200, 300]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.datasets import make_blobs
 from small import clusterer, extractor
 
@@ -141,3 +142,10 @@ def test_the_report_compares_in_units_of_the_networks_or_in_any_transform(blobs)
 def test_the_report_needs_a_clusterer(blobs):
     with pytest.raises(TypeError, match="should be a clusterer"):
         generation_report(extractor().fit(blobs[0]), blobs[0])
+
+
+def test_tensors_with_gradients_are_rows_too(blobs):
+    model, X = clusterer(max_epochs=10).fit(blobs[0]), blobs[0]
+    known = generation_report(model, X)
+    given = generation_report(model, torch.from_numpy(X).requires_grad_())
+    np.testing.assert_array_equal(known["fidelity"], given["fidelity"])

@@ -383,3 +383,23 @@ def test_training_goes_on_where_nobody_sees_its_progress(stream, blobs, monkeypa
         with suppress(OSError, ValueError):
             sys.stderr and sys.stderr.close()
     np.testing.assert_array_equal(model.labels_, expected.labels_)
+
+
+def test_the_time_of_a_search_for_the_number_is_no_time_of_the_fit(blobs, monkeypatch, capsys):
+    monkeypatch.setattr(callbacks, "FIRST_LOOK", 0.0)
+    model = clusterer(n_clusters="auto", max_clusters=4, max_epochs=4, verbose=1).fit(blobs[0])
+    said = capsys.readouterr().err
+    assert said.count("epochs are left") == 1
+    assert said.index("finding the number") < said.index(f"At most {model.n_iter_ - 1} epochs")
+
+
+def test_callbacks_of_scikit_learn_see_a_run_with_fewer_codes(blobs):
+    class Moves(Recorder):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None, X=None):
+            self.tasks.append(fitted_estimator.model_.to("cpu").net.clusters.n_codes)
+            return False
+
+    moves = Moves()
+    model = clusterer(n_init=2, codes_per_cluster="auto", max_epochs=4).set_callbacks(moves)
+    model.fit(blobs[0])
+    assert {task for task in moves.tasks if isinstance(task, int)} == {12, 6}

@@ -262,6 +262,9 @@ def test_bad_folders_are_named(blobs, tmp_path, no_training):
     with pytest.raises(ValueError, match="'checkpoint_dir' parameter"):
         clusterer(checkpoint_dir=3).fit(X)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="is a file, not a folder"):
+        clusterer(checkpoint_dir=tmp_path / "file").fit(X)
 
 
 def test_a_damaged_state_is_found_out(blobs, tmp_path):

@@ -174,3 +174,9 @@ def test_a_batch_has_the_gradient_of_its_part_of_what_is_seen():
     part = imbalance(logits.softmax(1).mean(0), prior, whole.detach())
     (found,) = torch.autograd.grad(part, logits)
     torch.testing.assert_close(rate * found, expected)
+
+
+def test_a_merged_cluster_keeps_the_given_shares_of_its_parts():
+    clusters = Clusters(3, (0.6, 0.3, 0.1), torch.device("cpu"))
+    clusters.join([1, 2])
+    assert clusters.code_shares.tolist() == pytest.approx([0.6, 0.3, 0.1])

@@ -134,3 +134,9 @@ def test_unsure_rows_count_in_part():
     kept = np.where(found < 0.01, 0, found)
     expected = sum(np.outer(kept[i], kept[j]) for i in range(3) for j in range(3) if i != j)
     np.testing.assert_allclose(joint, expected / expected.sum(), rtol=1e-6)
+
+
+def test_rows_that_could_have_any_of_many_codes_count_too():
+    found = np.full((4, 200), 1 / 200, dtype=np.float32)
+    joint = merging.code_joint(found, np.array([[1], [2], [3], [0]]))
+    np.testing.assert_allclose(joint, 1 / 200**2, rtol=1e-5)

@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from small import clusterer
 
+from gan_cluster.training import neighbors
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.mixtures import N_INIT, RIDGE, View, chosen, explained, mixtures
 from gan_cluster.training.neighbors import nearest_rows
@@ -33,6 +35,15 @@ def _constant_columns(X):
 def _many_columns(X):
     noise = np.random.RandomState(0).normal(0, 0.3, (len(X), 110))
     return np.concatenate([X, noise], axis=1)
+
+
+def test_axes_are_those_of_all_rows_even_if_they_are_sorted(monkeypatch):
+    monkeypatch.setattr(neighbors, "CHUNK_BYTES", 0)  # so that as few rows as can be are read
+    centers = np.random.RandomState(0).normal(0, 5, (4, 120))
+    X, labels = make_blobs([200] * 4, centers=centers, random_state=0, shuffle=False)
+    encoding, view = _seen(X)
+    middles = np.array([view.rows[labels == k].mean(0) for k in range(4)])
+    assert pdist(middles).min() > 0.99 * pdist(encoding.encode(centers)).min()
 
 
 @pytest.mark.parametrize("made", [np.copy, _constant_columns, _many_columns])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small import IMAGE, STEADY, clusterer, extractor
 
+from gan_cluster import load, save
 from gan_cluster.inspection import FiltersDisplay
 
 
@@ -56,3 +57,16 @@ def test_results_are_the_same_in_every_mode(name, images):
             found = _everything(make, settings, images)
         for mine, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(mine, other)
+
+
+def test_a_model_made_in_inference_mode_can_be_trained(images, tmp_path):
+    model = clusterer().fit(images)
+    save(model, tmp_path)
+    with torch.inference_mode():
+        same = load(tmp_path)
+        merged = load(tmp_path).merge_clusters([0, 1])
+    model.partial_fit(images)
+    np.testing.assert_array_equal(
+        same.partial_fit(images).predict_proba(images), model.predict_proba(images)
+    )
+    assert merged.partial_fit(images).predict_proba(images).shape[1] == 2

@@ -331,6 +331,24 @@ def test_a_callback_that_has_stopped_ends_all_stages(epoch, blobs):
     assert schedule.interrupt is None
 
 
+def test_a_callback_that_has_stopped_while_rows_are_looked_at_ends_all_stages(blobs):
+    class Stops(Callback):
+        stopped, epochs = False, 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.epochs += 1
+            self.stopped = True
+            raise StopTraining
+
+    settings = {"contrast_temperature": 0.5, "augment": torch.clone, "max_epochs": 8}
+    stops = Stops()
+    schedule = _schedule(blobs[0], settings, callbacks=[stops])
+    schedule.prepare(0)
+    net, _ = schedule.fit()
+    assert stops.epochs == len(net.history) == 1
+    assert "contrast" in net.history[0]
+
+
 class Room(nn.Module):
     """A trunk that runs out of memory with more than some rows at a time."""
 

@@ -36,6 +36,16 @@ class Stream(IterableDataset):
         return iter(self.rows)
 
 
+def test_rows_are_spread_over_all_whatever_their_order():
+    X = np.arange(25_000)[:, None]
+    rows = storage.spread_rows(X, 10_000)[:, 0]
+    assert len(rows) == 8_334
+    assert (rows // 3 == np.arange(8_334)).all()  # one of each run of three
+    np.testing.assert_allclose(np.bincount(rows % 3) / len(rows), 1 / 3, atol=0.03)
+    np.testing.assert_array_equal(storage.spread_rows(X, 25_000), X)
+    assert len(storage.spread_rows(X[:5], 10)) == 5
+
+
 def test_views_of_large_files_are_known(tmp_path, all_on_disk):
     mapped = _memmap(np.arange(60.0).reshape(12, 5), tmp_path)
     for view in (mapped, np.asarray(mapped), mapped[::2], np.asarray(mapped).reshape(5, 12)):

@@ -169,3 +169,14 @@ def test_a_shared_covariance_makes_distances_mahalanobis():
     centers, factor = normals(seen, values)
     found = usual.distances_from(np.array([[2.0, 0], [9, 6], [4.5, 0]]), centers, factor)
     np.testing.assert_allclose(found, [2, 2, 4.5], rtol=0.1)
+
+
+def test_rows_may_be_sorted(blobs):
+    model = clusterer(**LEARNS, codes_per_cluster=3).fit(blobs[0]).model_
+    rng = np.random.RandomState(0)
+    values = model.map(lambda batch: model.net.read_first(batch).argmax(1), blobs[0])
+    offsets = []
+    for order in (np.argsort(values, kind="stable"), rng.permutation(len(values))):
+        model.note_usual(blobs[0][order])
+        offsets.append(model.offset)
+    assert offsets[0] == pytest.approx(offsets[1], rel=0.2)

@@ -103,7 +103,7 @@ def test_how_many_epochs_more_is_said(blobs):
     with pytest.warns(ConvergenceWarning, match="raise max_epochs from 1 to 2"):
         clusterer(max_epochs=1).fit(blobs[0])
     (told,) = failures([{"labels_changed": 0.5}] * 90, 0.02, "auto", np.array([60, 60]))
-    assert 'raise max_epochs from "auto", 90 here, to 180' in told
+    assert 'set max_epochs=180 ("auto" was 90 here)' in told
 
 
 @pytest.mark.usefixtures("no_training")

@@ -124,7 +124,7 @@ def test_features_that_are_not_there(settings, message):
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_predict"])
 def test_a_clusterer_needs_a_term_that_teaches_clusters(objective, method):
-    message = f"no term of objective={objective!r} trains one: raise consistency_weight or "
+    message = f'no term of objective={objective!r} trains one: set objective="consistency"'
     with pytest.raises(ValueError, match=re.escape(message)):
         getattr(InfoGANClusterer(3, objective=objective), method)(X)
 
