@@ -101,7 +101,8 @@ checkpoint_dir : path-like, default=None
 callbacks : list of skorch callbacks, default=None
     Called by the training loop. They can read the history, change the learning rates or the
     gradients of ``net.optimizer_``, or stop training early. There is no validation set to score.
-    Set callbacks of scikit-learn by ``set_callbacks`` instead.
+    They are not called in the search for the number of clusters (``n_clusters="auto"``). Set
+    callbacks of scikit-learn by ``set_callbacks`` instead.
 """,
     "machine": """\
 device : str, default="auto"
@@ -111,7 +112,8 @@ precision : {{"float32", "bf16"}}, default="float32"
     Precision of the forward passes in training; "bf16" is PyTorch's automatic mixed precision.
 verbose : int or bool, default=0
     Whether to show a progress bar for each stage. If the output goes to a file, it is one line
-    for each stage. After a minute of training, the time that the whole fit may take is estimated.
+    for each stage. After a minute of training, the time that the whole fit may take is estimated,
+    without the search for the number of clusters.
 """,
 }
 ATTRIBUTES = """\

@@ -217,7 +217,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If a GPU has too little memory for a step; the message says which batch size would fit.
         KeyboardInterrupt
             If training is interrupted. After the first epoch, the estimator is then fitted with the
-            training so far, and a warning says so. With ``warm_start`` it is not changed.
+            training so far, and a warning says so. With ``warm_start``, or in the search for the
+            number of clusters, it is not changed.
 
         Examples
         --------
