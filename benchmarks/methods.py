@@ -55,7 +55,7 @@ def _kmeans(data: DataSet, seed: int) -> KMeans:
 
 
 def _scaled(data: DataSet, *steps: Any) -> Any:
-    """Tables standardised, as our own estimators do; images as they are."""
+    """Tables standardised; images as they are."""
     return make_pipeline(*([] if data.image_shape else [StandardScaler()]), *steps)
 
 

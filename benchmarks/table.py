@@ -26,8 +26,8 @@ PLOTS = {
 is the mean over seeds, and a line goes from the worst to the best seed. Each method is fitted on
 the training set and scored on the test set; COIL-20 has no test rows and is scored on all rows. Not
 all methods were run on all data sets. k-means takes less than a second on small data, and about a
-minute on 60,000 images. On pendigits, UMAP followed by k-means is about as good, and varies less
-between seeds.""",
+minute on 60,000 images. On pendigits, UMAP followed by k-means is better, and varies less between
+seeds.""",
         "Accuracy and seconds of up to ten methods on six data sets.",
     ),
     "parts": (
