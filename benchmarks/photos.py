@@ -1,7 +1,7 @@
 """Colour photographs: CIFAR-10 without pretrained networks or labels, and the effect of each part.
 
     python benchmarks/photos.py --data-home DIR --json benchmarks/results/photos.json
-    python benchmarks/photos.py --data-home DIR --rows 5000 --max-epochs 16 --variant all ... \
+    python benchmarks/photos.py --data-home DIR --rows 10000 --max-epochs 24 --variant all ... \
         --json benchmarks/results/photos_ablation.json
 
 Methods are fitted on training rows and scored on test rows; labels are only used for scores.
