@@ -132,10 +132,10 @@ MEASURED = {
     "the share of near rows of the same class; fidelity and variety are those of drawn members, by "
     "pixels; frechet is measured in features of the trunk, from which the generator also learned "
     "(`benchmarks/photos.py`).",
-    "photos_ablation": "The effect of each part on photographs: short fits on 10,000 rows, measured "
-    "in the same way (`benchmarks/photos.py`). Contrastive learning and changes of colour are "
-    "needed. With one seed each, differences of a few hundredths are chance: heads of one training "
-    "differ by as much. Another job ran on the machine.",
+    "photos_ablation": "The effect of each part on photographs: short fits on 10,000 rows, "
+    "measured in the same way (`benchmarks/photos.py`). Contrastive learning and changes of colour "
+    "are needed. With one seed each, differences of a few hundredths are chance: heads of one "
+    "training differ by as much. Another job ran on the machine.",
     "processes": "One fit by one process and by two, with one thread each "
     "(`benchmarks/processes.py`).",
     "few_labels": "Fits on all training rows with the classes of a few, the same number for each "
