@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
     "write_computation_times": False,
     "copyfile_regex": r"$^",
+    "ignore_repr_types": r"matplotlib\.(legend|lines)",
 }
 
 html_title = f"gan-cluster {version}"

@@ -45,8 +45,7 @@ rng = np.random.RandomState(0)
 letters = np.array([letter(rng) for _ in range(400)])
 
 # %%
-# The clusterer and an isolation forest are trained on digits only. The area under the ROC curve is
-# the probability that a letter has a lower score than a digit.
+# The clusterer and an isolation forest are trained on digits only.
 
 clusterer = InfoGANClusterer(
     n_clusters=10, image_shape=(1, 8, 8), n_init=1, random_state=0, verbose=1
@@ -54,6 +53,14 @@ clusterer = InfoGANClusterer(
 forest = IsolationForest(random_state=0).fit(X_train)
 is_digit = np.arange(len(X_new) + len(letters)) < len(X_new)
 rows = np.vstack([X_new, letters])
+
+# %%
+# The area under the ROC curve is the probability that a letter has a lower score than a digit. Both
+# distinguish nearly all letters from digits: on images this small, an isolation forest is as good.
+# The dashed line is ``offset_``: 1 % of the training rows have a lower score. The lower pictures
+# show the sixteen rows with the highest scores and the sixteen with the lowest scores, from digits
+# and letters together.
+
 figure = plt.figure(figsize=(12, 6), layout="constrained")
 upper, lower = figure.subfigures(2, 1)
 axes = upper.subplots(1, 2)
@@ -68,12 +75,6 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     ax.set(title=f"{name}: area under the ROC curve {area:.3f}", xlabel="score", ylabel="rows")
     ax.legend(loc="upper left")
 axes[0].axvline(clusterer.offset_, color="black", linestyle="--")
-
-# %%
-# Both distinguish nearly all letters from digits: on images this small, an isolation forest is as
-# good. The dashed line is ``offset_``: 1 % of the training rows have a lower score. The lower
-# pictures show the sixteen rows with the highest scores and the sixteen with the lowest scores,
-# from digits and letters together:
 
 order = np.argsort(clusterer.score_samples(rows))
 for ax, chosen, title in zip(

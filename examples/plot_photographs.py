@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 
 from gan_cluster import InfoGANClusterer
 from gan_cluster.datasets import load_image_folder
-from gan_cluster.inspection import ClusterDisplay
+from gan_cluster.inspection import MembersDisplay
 from gan_cluster.metrics import clustering_accuracy
 
 PATTERNS = {
@@ -70,11 +70,11 @@ clusterer = InfoGANClusterer(
 clusterer.fit(photos.images)
 
 # %%
-# Images with the same colour have similar pixels, but the clusterer finds the patterns. The real
-# members of each cluster are on the left. The generated members, on the right, are still poor after
-# such a short training.
+# Images with the same colour have similar pixels, but the clusterer finds the patterns. The picture
+# shows the members of each cluster of which it is most and least certain. Generated images need a
+# longer training than this one.
 
-display = ClusterDisplay.from_estimator(clusterer, photos.images)
+display = MembersDisplay.from_estimator(clusterer, photos.images)
 
 by_pixels = KMeans(4, n_init=10, random_state=0).fit_predict(photos.data)
 print(f"accuracy of k-means on pixels: {clustering_accuracy(photos.target, by_pixels):.3f}")
