@@ -314,9 +314,10 @@ alike
 works
     Finite results. Networks limit the values of X to 100 times the scale that ``fit`` found.
 
-You need not scale X: inside, columns of a table have mean 0 and variance 1, and images a fixed
-range. Rows from ``sample`` are like the X of ``fit``: they have its units, shape and dtype, with
-rounded integers, or are a DataFrame with its columns. A constant column has its constant value in
+You need not scale X. Inside, images have a fixed range, and the columns of a table have mean 0, and
+variance 1 if their units differ (:doc:`how_to/tables` says when). Rows from ``sample`` are like the
+X of ``fit``: they have its units, shape and dtype, with rounded integers, or are a DataFrame with
+its columns if their names are text. A constant column has its constant value in
 every generated row. If X has column names and the X of ``fit`` had none, scikit-learn warns.
 """
 

@@ -6,7 +6,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from gan_cluster._docs import filled
 from gan_cluster._seeds import numpy_generator
 from gan_cluster.metrics.clustering import check_labels
-from gan_cluster.training.storage import as_array
 
 JUDGES, BALL = 3, 5  # number of neighbours that vote, and for the radius of a ball
 
@@ -313,8 +311,11 @@ def generation_report(
 
 def _as_seen(model: Any, rows: Any) -> np.ndarray:
     """Rows as the networks see them, flattened."""
-    flat = as_array(rows) if isinstance(rows, torch.Tensor) else np.asarray(rows)
-    flat = flat.reshape(len(rows), -1)
+    if hasattr(rows, "detach"):  # a tensor; this module is imported without torch
+        from gan_cluster.training.storage import as_array
+
+        rows = as_array(rows)
+    flat = np.asarray(rows).reshape(len(rows), -1)
     return model.encode(flat).flatten(1).numpy(force=True)
 
 

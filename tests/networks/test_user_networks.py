@@ -119,8 +119,8 @@ def test_names_that_mean_something_else_are_refused(name, blobs, no_training):
         ),
         ((Generator, nn.Flatten(0)), ValueError, r"features of shape \(n, ...\)"),
         ((Generator, lambda shape: "trunk"), TypeError, "returned str, not a Module"),
-        ((Generator,), TypeError, r"pair \(generator, discriminator\)"),
-        ((Generator, "trunk"), TypeError, r"pair \(generator, discriminator\)"),
+        ((Generator,), TypeError, r"pair \(generator, trunk\)"),
+        ((Generator, "trunk"), TypeError, r"pair \(generator, trunk\)"),
     ],
 )
 def test_networks_that_cannot_work_are_named_before_training(
