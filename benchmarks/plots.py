@@ -65,8 +65,8 @@ def measured() -> dict[tuple[str, str], list[dict]]:
         found |= {key: new for key, new in of_file.items() if len(new) > len(found.get(key, []))}
     whole = [row for row in rows("photos") if row["variant"] == "all" and row["rows"] == 50_000]
     features = [{"acc": row["kmeans_acc"], "seconds": row["seconds"]} for row in whole]
-    ours = {"infogan+consistency": whole, "features+kmeans": features}
-    return {**found, **{("cifar10", method): of_file for method, of_file in ours.items()}}
+    cifar10 = {"infogan+consistency": whole, "features+kmeans": features}
+    return found | {("cifar10", method): of_method for method, of_method in cifar10.items()}
 
 
 def spread(ax: plt.Axes, y: float, values: Iterable[float], colour: str, label: str | None) -> None:

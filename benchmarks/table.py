@@ -91,7 +91,8 @@ TABLES = """\
 
 ACC is the accuracy of the plots, and for probes plain accuracy. Mean, standard deviation, worst and
 best are over seeds. At least two fits ran at a time, each on one core, so the seconds are up to
-three times as many as for a single fit. Fits of the file `alone` ran one at a time, on both cores.
+three times as many as for a single fit, and in a few rows more. Fits of the file `alone` ran one at
+a time, on both cores.
 `benchmarks/methods.py` describes the methods: `infogan+consistency` is `InfoGANClusterer` with its
 defaults, `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are
 those of a row's commit: the files sizes, tables, embeddings, pendigits_digits, cluster_number,

@@ -103,9 +103,11 @@ class Clusters:
         is_gone = np.isin(np.arange(len(self)), np.sort(clusters)[1:])
         numbers = np.cumsum(~is_gone) - 1
         numbers[is_gone] = numbers[min(clusters)]
-        before = np.arange(self.n_codes) if self.groups is None else self.groups.numpy(force=True)
+        before = np.arange(self.n_codes)
         if self.groups is None:  # values were drawn by these shares until now
             self.usage = self.shares.clone()
+        else:
+            before = self.groups.numpy(force=True)
         shares = np.bincount(numbers, self.shares.numpy(force=True))
         self.groups = torch.as_tensor(numbers[before], device=self.device)
         self.shares = torch.as_tensor(shares, dtype=torch.float32, device=self.device)
