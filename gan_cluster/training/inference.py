@@ -63,9 +63,20 @@ def view_of(net: AdversarialNet, encoding: Encoding) -> View | None:
     return lambda X: map_rows(net, encoding, X, lambda batch: net.observer_.features(batch))
 
 
-def near_rows(net: AdversarialNet, encoding: Encoding, X: np.ndarray) -> np.ndarray:
-    """The nearest rows of each row for the score, (n_samples, n_neighbors)."""
-    rng, view = torch_generator(0), view_of(net, encoding)
+def features_of(net: AdversarialNet, encoding: Encoding) -> View:
+    """A function from rows to features of the trunk."""
+    trunk = net.discriminator_.trunk
+    return lambda X: map_rows(net, encoding, X, lambda batch: trunk(batch).flatten(1))
+
+
+def near_rows(
+    net: AdversarialNet, encoding: Encoding, X: np.ndarray, view: View | None = None
+) -> np.ndarray:
+    """The nearest rows of each row for the score, (n_samples, n_neighbors).
+
+    They are found in the view that is given, or in the one that the net was trained with.
+    """
+    rng, view = torch_generator(0), view or view_of(net, encoding)
     return nearest_rows(X, encoding, SCORE_NEIGHBORS, rng, net.device, view)[:, 1:]
 
 

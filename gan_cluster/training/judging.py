@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from gan_cluster.networks.mixture import Mixture
 from gan_cluster.training.inference import (
+    features_of,
     map_rows,
     merge_clusters,
     near_rows,
@@ -65,11 +66,19 @@ class Jury:
         return merge_clusters(net, encoding, self.rows, self.near, n_clusters, known, votes)
 
     def numbers(self, net: AdversarialNet, max_clusters: int) -> tuple[Bunch, int, np.ndarray]:
-        """Criteria for each number of clusters, from a net with more codes than clusters."""
-        encoding, found = self.recipe.encoding, self._codes(net, self.rows)
-        view = view_of(net, encoding)
-        seen = (self.view or View.of(self.rows, encoding)).rows if view is None else view(self.rows)
-        return cluster_numbers(found, self.near, seen, max_clusters)
+        """Criteria for each number of clusters, from a net with more codes than clusters.
+
+        Densities of images are those of features, where shifted images are near each other.
+        """
+        encoding, found, near = self.recipe.encoding, self._codes(net, self.rows), self.near
+        if len(encoding.shape) < 3:
+            seen = (self.view or View.of(self.rows, encoding)).rows
+        elif view := view_of(net, encoding):
+            seen = view(self.rows)
+        else:
+            view = features_of(net, encoding)
+            seen, near = view(self.rows), near_rows(net, encoding, self.rows, view)
+        return cluster_numbers(found, near, seen, max_clusters)
 
     def score(self, net: AdversarialNet) -> float:
         """Score of a net's clusters, times the share of labels that agree, if there are labels.

@@ -4,7 +4,8 @@ Many codes are merged into each number of clusters. The density of rows is estim
 to near rows: in d dimensions, the log density is -d times the log distance, up to a constant
 (Loftsgaarden & Quesenberry, 1965). The border inside a cluster that was split is dense. The border
 of two distinct clusters is a valley; the more distinct they are, the deeper it is (Chazal, Guibas,
-Oudot & Skraba, 2013).
+Oudot & Skraba, 2013). Small groups apart from all others are often unusual rows of one class, so a
+cluster only counts if it is not much smaller than the others.
 """
 
 import numpy as np
@@ -18,6 +19,7 @@ DEEPEST = 5.0  # depth of a valley without rows
 CROSSINGS = 4  # least number of pairs of near rows across a border for an estimate of its density
 LEAST = 0.01  # least share of rows in a cluster
 FEWEST = 5  # least number of rows in a cluster
+SMALL = 0.5  # clusters with a smaller part of the mean number of rows do not count
 
 
 def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -95,7 +97,8 @@ def cluster_numbers(
         ``k``, from 1 on; ``criterion``, the result of :func:`valley`, 0 for one cluster;
         ``information`` and ``entropy`` in nats.
     n_clusters : int
-        The largest number whose clusters all have a valley between them.
+        Of the largest number of clusters that all have a valley between them, those that count:
+        they have at least half of the mean number of rows.
     tree : ndarray of shape (n_codes - 1, 4)
         The result of :func:`merge_tree`.
     """
@@ -103,7 +106,7 @@ def cluster_numbers(
     ks = np.arange(1, min(max_clusters, len(joint)) + 1)
     numbers = Bunch(k=ks, criterion=np.zeros(len(ks)))
     numbers |= {"information": np.zeros(len(ks)), "entropy": np.zeros(len(ks))}
-    n_clusters, chosen = 1, np.zeros(len(joint), dtype=int)
+    n_clusters = 1
     for i, k in enumerate(ks[1:], 1):
         groups = merge_codes(joint, k, np.random.RandomState(0))
         shared = grouped(joint, groups, k)
@@ -112,7 +115,8 @@ def cluster_numbers(
         numbers.information[i] = information(shared)
         numbers.entropy[i] = -float(xlogy(sizes, sizes).sum())
         if numbers.criterion[i] >= DEPTH:
-            n_clusters, chosen = int(k), groups
+            n_clusters = int((np.bincount(groups[sure]) >= SMALL * len(sure) / k).sum())
+    chosen = merge_codes(joint, n_clusters, np.random.RandomState(0))
     return numbers, n_clusters, merge_tree(joint, chosen)
 
 
