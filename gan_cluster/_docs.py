@@ -137,8 +137,10 @@ n_clusters_ : int
 cluster_numbers_ : Bunch
     Only after ``n_clusters="auto"``: arrays with one entry for each number of clusters that was
     tried. ``k`` is the number. ``criterion`` is the depth of the shallowest valley between two
-    clusters, in nats of log density, from -5 to 5. The largest ``k`` whose ``criterion`` is at
-    least 0.3 is taken. ``information`` is the mutual information between the cluster of a row
+    clusters, in nats of log density, from -5 to 5. ``counted`` is how many of the clusters count:
+    all clusters of a table, and those clusters of images that have at least half of the mean number
+    of rows. The ``counted`` of the largest ``k`` whose ``criterion`` is at least 0.3 is taken, or 1
+    if there is none. ``information`` is the mutual information between the cluster of a row
     and the clusters of the rows near it, in nats, at most ``entropy``.
 merge_tree_ : ndarray of shape (n_codes - 1, 4)
     Only after ``n_clusters="auto"``: the order in which codes are merged into clusters, as a

@@ -27,7 +27,7 @@ from gan_cluster.training.random import gradients_on
 
 ESTIMATORS = {kind.__name__: kind for kind in (InfoGANClusterer, GANFeatureExtractor)}
 READING = ("layers", "pooling", "normalize", "n_components", "near", "shapes")
-NUMBERS = ("k", "criterion", "information", "entropy")  # of cluster_numbers_
+NUMBERS = ("k", "criterion", "counted", "information", "entropy")  # of cluster_numbers_
 REDUCTION = ("reduction.center", "reduction.directions")
 NEEDED = {"architecture", "objective__augment"}  # have to be given again if they are not data
 LEFT_OUT = {"callbacks", "checkpoint_dir"}  # a file must not determine where a later fit writes

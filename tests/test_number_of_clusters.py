@@ -5,12 +5,14 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, load, save
 from gan_cluster._convergence import of_number
+from gan_cluster.training.numbers import SMALL, cluster_numbers
 
 SETTINGS = {"max_clusters": 6, "max_epochs": 60, "n_init": 2, "random_state": 0}
-NUMBERS = ["criterion", "entropy", "information", "k"]
+NUMBERS = ["counted", "criterion", "entropy", "information", "k"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -91,6 +93,24 @@ def test_images_have_a_number_too(found):
     images = np.random.default_rng(0).random((60, 8, 8))
     model = clone(found).set_params(max_epochs=2).fit(images)
     assert model.predict(images).max() < model.n_clusters_
+
+
+def test_densities_of_images_are_those_of_features(found, monkeypatch):
+    given = {}
+
+    def note(codes, joint, near, rows, max_clusters, smallest=0.0):
+        given.update(near=near, rows=rows, smallest=smallest)
+        return cluster_numbers(codes, joint, near, rows, max_clusters, smallest)
+
+    monkeypatch.setattr("gan_cluster.training.judging.cluster_numbers", note)
+    images = np.random.default_rng(0).random((60, 8, 8))
+    clone(found).set_params(max_epochs=2).fit(images)
+    nearest = NearestNeighbors(n_neighbors=5).fit(given["rows"])
+    np.testing.assert_array_equal(given["near"], nearest.kneighbors(return_distance=False))
+    assert given["rows"].shape[1] not in (64, 2)
+    assert given["smallest"] == SMALL
+    clone(found).set_params(max_epochs=2).fit(images.reshape(60, 64)[:, :3])
+    assert (given["rows"].shape[1], given["smallest"]) == (3, 0)
 
 
 def test_a_checkpoint_goes_on_with_the_same_number(found, rows, tmp_path):

@@ -9,7 +9,7 @@ from gan_cluster._estimator import BaseGAN
 from gan_cluster.inspection._checks import check_estimator
 from gan_cluster.inspection._display import documented
 from gan_cluster.inspection._matplotlib import all_axes, require_matplotlib
-from gan_cluster.training.numbers import DEPTH
+from gan_cluster.training.numbers import DEPTH, number_of
 
 
 @documented
@@ -18,7 +18,8 @@ class ClusterNumberDisplay:
 
     Use :meth:`from_estimator` to make one. The upper panel shows, for each number of clusters, the
     depth of the shallowest valley between two clusters. The chosen number is the largest one with
-    a valley between all clusters. The lower panel is a dendrogram of the codes, cut at that number.
+    a valley between all clusters; for images, without clusters that are much smaller than others.
+    The lower panel is a dendrogram of the codes, cut at that number.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ class ClusterNumberDisplay:
         self.figure_ = self.ax_[0].figure
         curve, below = self.ax_
         k, depth = self.numbers.k[1:], self.numbers.criterion[1:]
-        self.n_clusters_ = int(k[depth >= self.least].max(initial=1))
+        self.n_clusters_ = number_of(self.numbers, self.least)
         curve.plot(k, depth, marker=".")
         curve.axhline(self.least, color="0.5", linestyle="--", label="least depth of a valley")
         curve.axvline(

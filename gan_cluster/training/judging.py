@@ -19,10 +19,10 @@ from gan_cluster.training.inference import (
     view_of,
 )
 from gan_cluster.training.labels import Labels
-from gan_cluster.training.merging import information
+from gan_cluster.training.merging import code_joint, information
 from gan_cluster.training.mixtures import View, are_few, chosen, explained, mixtures
 from gan_cluster.training.net import AdversarialNet
-from gan_cluster.training.numbers import cluster_numbers
+from gan_cluster.training.numbers import SMALL, cluster_numbers
 from gan_cluster.training.random import globally_seeded, torch_generator
 from gan_cluster.training.recipe import Recipe
 from gan_cluster.training.storage import read, spread_rows
@@ -70,15 +70,14 @@ class Jury:
 
         Densities of images are those of features, where shifted images are near each other.
         """
-        encoding, found, near = self.recipe.encoding, self._codes(net, self.rows), self.near
+        encoding, found = self.recipe.encoding, self._codes(net, self.rows)
+        codes, joint = found.argmax(1), code_joint(found, self.near)
         if len(encoding.shape) < 3:
             seen = (self.view or View.of(self.rows, encoding)).rows
-        elif view := view_of(net, encoding):
-            seen = view(self.rows)
-        else:
-            view = features_of(net, encoding)
-            seen, near = view(self.rows), near_rows(net, encoding, self.rows, view)
-        return cluster_numbers(found, near, seen, max_clusters)
+            return cluster_numbers(codes, joint, self.near, seen, max_clusters)
+        view = view_of(net, encoding) or features_of(net, encoding)
+        near = near_rows(net, encoding, self.rows, view)
+        return cluster_numbers(codes, joint, near, view(self.rows), max_clusters, SMALL)
 
     def score(self, net: AdversarialNet) -> float:
         """Score of a net's clusters, times the share of labels that agree, if there are labels.

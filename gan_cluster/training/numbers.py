@@ -4,22 +4,22 @@ Many codes are merged into each number of clusters. The density of rows is estim
 to near rows: in d dimensions, the log density is -d times the log distance, up to a constant
 (Loftsgaarden & Quesenberry, 1965). The border inside a cluster that was split is dense. The border
 of two distinct clusters is a valley; the more distinct they are, the deeper it is (Chazal, Guibas,
-Oudot & Skraba, 2013). Small groups apart from all others are often unusual rows of one class, so a
-cluster only counts if it is not much smaller than the others.
+Oudot & Skraba, 2013). In images, small groups apart from all others are often unusual members of a
+class, so a cluster of images only counts if it is not much smaller than the others.
 """
 
 import numpy as np
 from scipy.special import xlogy
 from sklearn.utils import Bunch
 
-from gan_cluster.training.merging import code_joint, grouped, information, merge_codes
+from gan_cluster.training.merging import grouped, information, merge_codes
 
 DEPTH = 0.3  # least depth of a valley, in nats of log density
 DEEPEST = 5.0  # depth of a valley without rows
 CROSSINGS = 4  # least number of pairs of near rows across a border for an estimate of its density
 LEAST = 0.01  # least share of rows in a cluster
 FEWEST = 5  # least number of rows in a cluster
-SMALL = 0.5  # clusters with a smaller part of the mean number of rows do not count
+SMALL = 0.5  # clusters of images with a smaller part of the mean number of rows do not count
 
 
 def thinness(rows: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -78,46 +78,64 @@ def valley(labels: np.ndarray, near: np.ndarray, thin: np.ndarray, n_clusters: i
 
 
 def cluster_numbers(
-    found: np.ndarray, near: np.ndarray, rows: np.ndarray, max_clusters: int
+    codes: np.ndarray,
+    joint: np.ndarray,
+    near: np.ndarray,
+    rows: np.ndarray,
+    max_clusters: int,
+    smallest: float = 0.0,
 ) -> tuple[Bunch, int, np.ndarray]:
     """Criteria for each number of clusters, from more codes than clusters.
 
     Parameters
     ----------
-    found : ndarray of shape (n_samples, n_codes)
-        Probabilities of the codes.
+    codes : ndarray of int, shape (n_samples,)
+        Code of each row.
+    joint : ndarray of shape (n_codes, n_codes)
+        Share of pairs of near rows that have each pair of codes, symmetric.
     near : ndarray of int, shape (n_samples, n_neighbors)
     rows : ndarray of shape (n_samples, d)
-        The rows or features in which near rows were found.
+        The rows or features that densities are computed from, and in which ``near`` are near.
     max_clusters : int
+    smallest : float, default=0.0
+        A cluster counts if it has at least this part of the mean number of rows.
 
     Returns
     -------
     numbers : Bunch
         ``k``, from 1 on; ``criterion``, the result of :func:`valley`, 0 for one cluster;
-        ``information`` and ``entropy`` in nats.
+        ``information`` and ``entropy`` in nats; ``counted``, how many of the clusters count.
     n_clusters : int
-        Of the largest number of clusters that all have a valley between them, those that count:
-        they have at least half of the mean number of rows.
+        Of the largest number of clusters that all have a valley between them, those that count.
     tree : ndarray of shape (n_codes - 1, 4)
         The result of :func:`merge_tree`.
     """
-    joint, sure, thin = code_joint(found, near), found.argmax(1), thinness(rows, near)
+    thin = thinness(rows, near)
     ks = np.arange(1, min(max_clusters, len(joint)) + 1)
-    numbers = Bunch(k=ks, criterion=np.zeros(len(ks)))
+    numbers = Bunch(k=ks, criterion=np.zeros(len(ks)), counted=ks.copy())
     numbers |= {"information": np.zeros(len(ks)), "entropy": np.zeros(len(ks))}
-    n_clusters = 1
     for i, k in enumerate(ks[1:], 1):
         groups = merge_codes(joint, k, np.random.RandomState(0))
-        shared = grouped(joint, groups, k)
+        shared, labels = grouped(joint, groups, k), groups[codes]
         sizes = shared.sum(0)
-        numbers.criterion[i] = valley(groups[sure], near, thin, k)
+        numbers.criterion[i] = valley(labels, near, thin, k)
+        numbers.counted[i] = (np.bincount(labels) >= smallest * len(labels) / k).sum()
         numbers.information[i] = information(shared)
         numbers.entropy[i] = -float(xlogy(sizes, sizes).sum())
-        if numbers.criterion[i] >= DEPTH:
-            n_clusters = int((np.bincount(groups[sure]) >= SMALL * len(sure) / k).sum())
+    n_clusters = number_of(numbers)
     chosen = merge_codes(joint, n_clusters, np.random.RandomState(0))
     return numbers, n_clusters, merge_tree(joint, chosen)
+
+
+def number_of(numbers: Bunch, least: float = DEPTH) -> int:
+    """The number of clusters that :func:`cluster_numbers` finds, from its criteria.
+
+    >>> criteria = {"k": np.arange(1, 5), "criterion": np.array([0, 2, 1, -1])}
+    >>> number_of(Bunch(**criteria, counted=np.array([1, 2, 3, 4])))
+    3
+    """
+    distinct = np.flatnonzero(numbers.criterion >= least)
+    return int(numbers.counted[distinct[-1]]) if len(distinct) else 1
 
 
 def merge_tree(joint: np.ndarray, groups: np.ndarray) -> np.ndarray:

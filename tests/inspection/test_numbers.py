@@ -14,7 +14,8 @@ TREE = np.array([[0, 1, 0.0, 2], [2, 3, 0.1, 2], [4, 5, 0.7, 4]])
 @pytest.fixture
 def numbers():
     k = np.arange(1, 5)
-    return Bunch(k=k, criterion=np.array([0, 2, 0.1, -1]), information=k / 4, entropy=k / 2)
+    criterion = np.array([0, 2, 0.1, -1])
+    return Bunch(k=k, criterion=criterion, counted=k, information=k / 4, entropy=k / 2)
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import NearestNeighbors
 
-from gan_cluster.training.merging import grouped, information
+from gan_cluster.training.merging import grouped, information, label_joint
 from gan_cluster.training.numbers import (
     DEEPEST,
     DEPTH,
     cluster_numbers,
     merge_tree,
+    number_of,
     thinness,
     valley,
 )
@@ -20,10 +21,12 @@ def near_of(rows):
     return NearestNeighbors(n_neighbors=5).fit(rows).kneighbors(return_distance=False)
 
 
-def found_of(rows, n_codes):
-    """Sure codes of rows, by k-means."""
-    labels = KMeans(n_codes, n_init=1, random_state=0).fit_predict(rows)
-    return np.eye(n_codes, dtype=np.float32)[labels]
+def numbers_of(rows, n_codes, max_clusters, **settings):
+    """Criteria for the codes of k-means."""
+    near = near_of(rows)
+    codes = KMeans(n_codes, n_init=1, random_state=0).fit_predict(rows)
+    joint = label_joint(codes, near, n_codes)
+    return cluster_numbers(codes, joint, near, rows, max_clusters, **settings)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_clusters_without_rows_between_are_as_distinct_as_can_be():
 @pytest.mark.parametrize(("n_clusters", "d"), [(2, 10), (3, 10), (12, 10)])
 def test_as_many_blobs_are_found_as_there_are(n_clusters, d):
     rows, _ = make_blobs(800, d, centers=n_clusters, cluster_std=0.6, random_state=1)
-    numbers, found, tree = cluster_numbers(found_of(rows, 48), near_of(rows), rows, 15)
+    numbers, found, tree = numbers_of(rows, 48, 15)
     assert found == n_clusters
     assert numbers.k.tolist() == [*range(1, 16)]
     assert (numbers.criterion[n_clusters:] < DEPTH).all()
@@ -81,14 +84,24 @@ def test_as_many_blobs_are_found_as_there_are(n_clusters, d):
     assert is_valid_linkage(tree)
 
 
+def test_small_clusters_count_only_where_it_is_asked():
+    rows, _ = make_blobs([300, 300, 300, 60], 10, cluster_std=0.6, random_state=1)
+    every, large = (numbers_of(rows, 40, 8, smallest=smallest) for smallest in (0, 0.5))
+    assert (every[1], large[1]) == (4, 3)
+    assert large[0].k.tolist() == every[0].counted.tolist()
+    np.testing.assert_array_equal(every[0].criterion, large[0].criterion)
+    assert number_of(large[0], least=6) == 1
+    assert len(np.unique(fcluster(large[2], 3, "maxclust"))) == 3
+
+
 def test_noise_is_one_cluster():
     rows = np.random.default_rng(0).random((800, 10))
-    assert cluster_numbers(found_of(rows, 40), near_of(rows), rows, 10)[1] == 1
+    assert numbers_of(rows, 40, 10)[1] == 1
 
 
 def test_fewer_codes_than_clusters_limit_the_number():
     rows, _ = make_blobs(60, centers=3, cluster_std=0.3, random_state=0)
-    numbers, found, tree = cluster_numbers(found_of(rows, 4), near_of(rows), rows, 10)
+    numbers, found, tree = numbers_of(rows, 4, 10)
     assert (numbers.k.max(), found, tree.shape) == (4, 3, (3, 4))
 
 
