@@ -18,7 +18,8 @@ def valley_depth(X: Any, labels: Any) -> float:
     is where near rows are in different clusters. Densities are estimated from the five nearest
     rows [1]_. If a cluster was cut in two, the depth is below 0. If there is a valley between all
     clusters, it is 0.3 or more. ``InfoGANClusterer("auto")`` takes the largest number of clusters
-    with a depth of at least 0.3, and uses no other criterion.
+    with a depth of at least 0.3. For images, it computes densities from features of the trained
+    network, and does not count clusters that are much smaller than others.
 
     Parameters
     ----------
