@@ -7,7 +7,7 @@
 labels are those of the merged codes. ``auto, fit`` is the whole fit, and ``given, fit`` is a fit
 with the number of classes. ``blobs-D-K`` are 1,000 random rows around K centres in D dimensions,
 different for each seed; ``noise-D`` is uniform. All training rows are fitted and scored. Labels are
-only used for scores.
+only used for scores. ``xmeans`` and ``dipmeans`` are those of ClustPy.
 """
 
 from collections.abc import Callable
@@ -99,10 +99,24 @@ def by_density(data: DataSet, seed: int) -> Found:
     return HDBSCAN(copy=True).fit_predict(scaled(data)), data.y_train
 
 
+def splitting(name: str) -> Callable[[DataSet, int], Found]:
+    """A method of ClustPy that splits clusters of k-means until a test says to stop."""
+
+    def run(data: DataSet, seed: int) -> Found:
+        from clustpy import centroid
+
+        model = getattr(centroid, name)(max_n_clusters=MOST, random_state=seed)
+        return model.fit(scaled(data)).labels_, data.y_train
+
+    return run
+
+
 METHODS: dict[str, Callable[[DataSet, int], Found]] = {
     "auto": searched,
     "silhouette": by_silhouette,
     "hdbscan": by_density,
+    "xmeans": splitting("XMeans"),
+    "dipmeans": splitting("DipMeans"),
     "auto, fit": fitted("auto"),
     "given, fit": fitted(None),
 }
