@@ -53,7 +53,7 @@ def test_clusters_have_the_numbers_of_classes(fitted, blobs):
     np.testing.assert_array_equal(fitted.predict(X), fitted.labels_)
     assert fitted.predict_proba(X)[np.arange(len(X)), classes].mean() > 0.9
     drawn = fitted.sample(200, cluster=1, random_state=0)
-    assert np.mean(fitted.predict(drawn) == 1) > 0.7  # of few draws it would differ by machine
+    assert np.mean(fitted.predict(drawn) == 1) > 0.8
     assert fitted.history_[-1]["label_loss"] < 0.5
 
 

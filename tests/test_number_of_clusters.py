@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
-from gan_cluster import GANFeatureExtractor, InfoGANClusterer, load, save
+from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective, load, save
 from gan_cluster._convergence import of_number
 from gan_cluster.training.numbers import SMALL, cluster_numbers
 
@@ -111,6 +111,22 @@ def test_densities_of_images_are_those_of_features(found, monkeypatch):
     assert given["smallest"] == SMALL
     clone(found).set_params(max_epochs=2).fit(images.reshape(60, 64)[:, :3])
     assert (given["rows"].shape[1], given["smallest"]) == (3, 0)
+
+
+def test_densities_after_contrast_are_those_in_which_rows_are_near(found, rows, monkeypatch):
+    given = {}
+
+    def note(codes, joint, near, rows, *others):
+        given.update(near=near, rows=rows)
+        return cluster_numbers(codes, joint, near, rows, *others)
+
+    monkeypatch.setattr("gan_cluster.training.judging.cluster_numbers", note)
+    objective = Objective(contrast_temperature=0.5, augment=lambda rows: rows + 0.1)
+    clone(found).set_params(objective=objective, max_epochs=4).fit(rows)
+    assert given["rows"].shape[1] != rows.shape[1]
+    nearest = NearestNeighbors(n_neighbors=5).fit(given["rows"])
+    near = nearest.kneighbors(return_distance=False)
+    assert np.mean(np.sort(near) == np.sort(given["near"])) > 0.99  # distances can be equal
 
 
 def test_a_checkpoint_goes_on_with_the_same_number(found, rows, tmp_path):

@@ -72,12 +72,13 @@ class Jury:
         """
         encoding, found = self.recipe.encoding, self._codes(net, self.rows)
         codes, joint = found.argmax(1), code_joint(found, self.near)
-        if len(encoding.shape) < 3:
-            seen = (self.view or View.of(self.rows, encoding)).rows
-            return cluster_numbers(codes, joint, self.near, seen, max_clusters)
-        view = view_of(net, encoding) or features_of(net, encoding)
-        near = near_rows(net, encoding, self.rows, view)
-        return cluster_numbers(codes, joint, near, view(self.rows), max_clusters, SMALL)
+        near, view, are_images = self.near, view_of(net, encoding), len(encoding.shape) == 3
+        if view is None and are_images:
+            view = features_of(net, encoding)
+            near = near_rows(net, encoding, self.rows, view)
+        seen = (self.view or View.of(self.rows, encoding)).rows if view is None else view(self.rows)
+        smallest = SMALL if are_images else 0.0
+        return cluster_numbers(codes, joint, near, seen, max_clusters, smallest)
 
     def score(self, net: AdversarialNet) -> float:
         """Score of a net's clusters, times the share of labels that agree, if there are labels.

@@ -114,8 +114,10 @@ def cluster_numbers(
     ks = np.arange(1, min(max_clusters, len(joint)) + 1)
     numbers = Bunch(k=ks, criterion=np.zeros(len(ks)), counted=ks.copy())
     numbers |= {"information": np.zeros(len(ks)), "entropy": np.zeros(len(ks))}
+    groupings = [np.zeros(len(joint), dtype=int)]
     for i, k in enumerate(ks[1:], 1):
         groups = merge_codes(joint, k, np.random.RandomState(0))
+        groupings.append(groups)
         shared, labels = grouped(joint, groups, k), groups[codes]
         sizes = shared.sum(0)
         numbers.criterion[i] = valley(labels, near, thin, k)
@@ -123,15 +125,13 @@ def cluster_numbers(
         numbers.information[i] = information(shared)
         numbers.entropy[i] = -float(xlogy(sizes, sizes).sum())
     n_clusters = number_of(numbers)
-    chosen = merge_codes(joint, n_clusters, np.random.RandomState(0))
-    return numbers, n_clusters, merge_tree(joint, chosen)
+    return numbers, n_clusters, merge_tree(joint, groupings[n_clusters - 1])
 
 
 def number_of(numbers: Bunch, least: float = DEPTH) -> int:
     """The number of clusters that :func:`cluster_numbers` finds, from its criteria.
 
-    >>> criteria = {"k": np.arange(1, 5), "criterion": np.array([0, 2, 1, -1])}
-    >>> number_of(Bunch(**criteria, counted=np.array([1, 2, 3, 4])))
+    >>> number_of(Bunch(criterion=np.array([0, 2, 1, -1]), counted=np.array([1, 2, 3, 4])))
     3
     """
     distinct = np.flatnonzero(numbers.criterion >= least)
