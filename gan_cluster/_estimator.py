@@ -404,8 +404,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "set checkpoint_dir=None, or fit a new estimator"
             )
         named = identity(self.get_params(deep=False), rows, schedule.labels)
-        length = schedule.length
-        return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking))
+        length, n_kinds = schedule.length, len(schedule.recipe.codes_in_turn)
+        return Checkpoint(self.checkpoint_dir, named, length.n_runs, bool(length.looking), n_kinds)
 
     def _before_training(self, recipe: Recipe, discriminator: Discriminator) -> None:
         """Called before training with the networks as they were built."""
@@ -496,7 +496,7 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         """The features of an encoded batch for :meth:`transform`."""
-        return self.model_.discriminator.trunk(batch).flatten(1)
+        return self.model_.discriminator.features(batch)
 
     @available_if(_has_clusters)
     def score(self, X: Any, y: Any = None) -> float:

@@ -96,10 +96,10 @@ def _reading(estimator: BaseGAN, model: Model) -> bytes:
     def probabilities(batch: Tensor) -> Tensor:
         return model.softmax(model.net.code.logits(model.discriminator(batch).code))[0]
 
-    def features(batch: Tensor) -> Tensor:
-        return model.discriminator.trunk(batch).flatten(1)
-
-    results: dict[str, Read] = {"predict_proba": probabilities, "transform": features}
+    results: dict[str, Read] = {
+        "predict_proba": probabilities,
+        "transform": model.discriminator.features,
+    }
     if isinstance(estimator, GANFeatureExtractor):
         reading = estimator.reading_
         results = {"transform": lambda batch: reading.features(model, batch)}

@@ -231,7 +231,7 @@ def _map_of(estimator: InfoGANClusterer, rows: np.ndarray, max_rows: int, seed: 
         rng = np.random.RandomState(seed)
         indices = np.sort(rng.choice(len(rows), max_rows, replace=False))
     model = estimator.model_
-    features = model.map(lambda batch: model.discriminator.trunk(batch).flatten(1), rows[indices])
+    features = model.map(model.discriminator.features, rows[indices])
     pca = PCA(min(2, *features.shape), random_state=0)
     places = np.zeros((len(features), 2))
     found = pca.fit_transform(features)

@@ -77,6 +77,10 @@ class Discriminator(nn.Module):
     def forward(self, rows: torch.Tensor) -> DiscriminatorOutput:
         return self._read(self.trunk(rows))
 
+    def features(self, rows: torch.Tensor) -> torch.Tensor:
+        """The trunk's features (n, n_features)."""
+        return self.trunk(rows).flatten(1)
+
     def with_maps(self, rows: torch.Tensor) -> tuple[list[torch.Tensor], DiscriminatorOutput]:
         """Maps (n, channels, height, width) of the layers that reduce images, and the output."""
         maps, found = [], rows

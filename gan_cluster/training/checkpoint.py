@@ -52,6 +52,8 @@ class Checkpoint:
         A digest that identifies the fit.
     n_runs : int
         Number of runs that are compared.
+    n_kinds : int
+        Number of kinds of runs, in turn; the best run of each kind is kept until all have ended.
     looks : bool
         Whether there is contrastive learning before the runs.
 
@@ -69,8 +71,15 @@ class Checkpoint:
     a file.
     """
 
-    def __init__(self, folder: str | os.PathLike, identity: str, n_runs: int, looks: bool):
-        self.folder, self.identity = Path(folder), identity
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        identity: str,
+        n_runs: int,
+        looks: bool,
+        n_kinds: int = 1,
+    ):
+        self.folder, self.identity, self.n_kinds = Path(folder), identity, n_kinds
         self.seeds: list[int] | None = None
         self.stage, self.scores = 0, list[float]()
         self._standing = Standing()
@@ -117,7 +126,7 @@ class Checkpoint:
         if self.seeds is None:
             return
         try:
-            for name, index in _kept(self.stage, self.scores, len(runs)).items():
+            for name, index in self._kept(self.stage, self.scores, len(runs)).items():
                 prefix = f"{name}."
                 tensors = {
                     key.removeprefix(prefix): value
@@ -144,10 +153,10 @@ class Checkpoint:
         """A function that writes a checkpoint after an epoch of a stage.
 
         Its arguments are the number of finished epochs, and whether the stage has ended. It saves
-        the present run and the best run so far. It skips an epoch if writing would take too much
-        time.
+        the present run and the best run of each kind so far. It skips an epoch if writing would
+        take too much time.
         """
-        kept = _kept(number, scores, len(runs))
+        kept = self._kept(number, scores, len(runs))
         rests_until = 0.0
 
         def write(done: int, ended: bool) -> None:
@@ -179,11 +188,13 @@ class Checkpoint:
 
         return write
 
-
-def _kept(number: int, scores: list[float], n_runs: int) -> dict[str, int]:
-    """Indices of the runs that are saved, by name: the present one, and the best before it."""
-    wanted = {number, int(np.argmax(scores))} if scores else {max(number, 0)}
-    return {f"run{i}": i for i in wanted if i < n_runs}
+    def _kept(self, number: int, scores: list[float], n_runs: int) -> dict[str, int]:
+        """Indices of the saved runs, by name: the one under way, and others that may be kept."""
+        wanted = {under_way(number, scores, n_runs)}
+        if number < n_runs:
+            kinds = [range(kind, len(scores), self.n_kinds) for kind in range(self.n_kinds)]
+            wanted |= {max(kind, key=lambda i: scores[i]) for kind in kinds if kind}
+        return {f"run{i}": i for i in sorted(wanted)}
 
 
 def under_way(number: int, scores: list[float], n_runs: int) -> int:

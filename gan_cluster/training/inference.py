@@ -65,8 +65,7 @@ def view_of(net: AdversarialNet, encoding: Encoding) -> View | None:
 
 def features_of(net: AdversarialNet, encoding: Encoding) -> View:
     """A function from rows to features of the trunk."""
-    trunk = net.discriminator_.trunk
-    return lambda X: map_rows(net, encoding, X, lambda batch: trunk(batch).flatten(1))
+    return lambda X: map_rows(net, encoding, X, lambda batch: net.discriminator_.features(batch))
 
 
 def near_rows(

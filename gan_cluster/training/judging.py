@@ -1,5 +1,6 @@
 """Rows that are used to merge codes, and to compare runs and mixtures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -33,6 +34,24 @@ EARNED = 1.5  # equal sizes are not used if twins differ this many times as ofte
 ERRORS = 1.5  # standard errors that are added to it, for there may be few rows
 TWINS = 8  # of each row at most, to see how often they differ
 PART_ROWS = 1_000  # rows whose densities are computed together
+
+
+def fair_scores(scores: Sequence[float], nets: Sequence[AdversarialNet]) -> list[float]:
+    """Scores of nets, but 0 for those that have too few codes for the clusters in the data.
+
+    Codes have about equal shares of the rows. A cluster with fewer rows than a code cannot be found
+    by that net, and merging such nets' codes gives clusters of more equal sizes, which raises
+    their score. So nets with the fewest codes are left out if the best of the others has a cluster
+    that is smaller than one of their codes.
+    """
+    fewest = min(net.clusters.n_codes for net in nets)
+    finer = [i for i in range(len(scores)) if nets[i].clusters.n_codes > fewest]
+    if finer:
+        clusters = nets[max(finer, key=lambda i: scores[i])].clusters
+        is_merged = clusters.groups is not None
+        if is_merged and clusters.follows and float(clusters.shares.min()) < 1 / fewest:
+            return [score if i in finer else 0.0 for i, score in enumerate(scores)]
+    return [*scores]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from gan_cluster.training.callbacks import FallingRates, Forecast, Progress, Set
 from gan_cluster.training.checkpoint import LOOKING, Checkpoint, Run, Standing, under_way
 from gan_cluster.training.heads import add_rivals, has_rivals, keep_head, scores_of_heads
 from gan_cluster.training.inference import view_of
-from gan_cluster.training.judging import Jury
+from gan_cluster.training.judging import Jury, fair_scores
 from gan_cluster.training.labels import Labels
 from gan_cluster.training.neighbors import View, nearest_rows
 from gan_cluster.training.net import AdversarialNet
@@ -187,7 +187,7 @@ class Schedule:
         looking, forming, _, drawing, _ = self.stages
         compared = len(self.runs) > 1
         judges = compared or self.length.n_heads > 1 or self._groups or self.recipe.mixtures
-        scores: list[float] = []
+        scores, nets = list[float](), [run.net for run in self.runs]
         begun = 0 if looking is None else LOOKING
         if self.checkpoint and self.checkpoint.seeds is not None:
             begun, scores = self.checkpoint.stage, self.checkpoint.scores
@@ -212,13 +212,14 @@ class Schedule:
                 scores.append(jury.score(run.net) if jury is not None and compared else 0.0)
                 if self._stopped:
                     break
+            scores = fair_scores(scores, nets)
             chosen = self.runs[int(np.argmax(scores))]
             if drawing is not None and not self._stopped:
                 if jury is not None and begun < len(self.runs) and not jury.teach(chosen.net):
                     self._size(chosen, jury)
                 self._train(chosen, drawing, len(self.runs), scores)
         except KeyboardInterrupt as error:
-            chosen = self.runs[int(np.argmax(scores)) if scores else 0]
+            chosen = self.runs[int(np.argmax(fair_scores(scores, nets))) if scores else 0]
             if not chosen.net.history:
                 raise
             self.interrupt = error

@@ -21,7 +21,8 @@ from torch import nn
 from gan_cluster._folder import CorruptModelError, read_model, write_model
 from gan_cluster._recipe import identity
 from gan_cluster._validation.rows import check_rows
-from gan_cluster.training import checkpoint
+from gan_cluster.training import checkpoint, schedule
+from gan_cluster.training.judging import Jury
 
 
 @pytest.fixture
@@ -91,6 +92,27 @@ def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path, each_epoch):
     _same(again, whole, X)
     assert counts[1].epochs_ == max(0, counts[0].epochs_ - (epoch - 1))
     _same(again.partial_fit(X), whole.partial_fit(X), X)
+
+
+@pytest.mark.parametrize("epoch", [3, 5, 7, 9, 10])
+def test_the_best_run_of_each_number_of_codes_is_kept(
+    epoch, blobs, tmp_path, each_epoch, monkeypatch
+):
+    def coarse_ones_left_out(scores, nets):
+        return [
+            0.0 if net.clusters.n_codes == 6 else s for s, net in zip(scores, nets, strict=False)
+        ]
+
+    monkeypatch.setattr(schedule, "fair_scores", coarse_ones_left_out)
+    monkeypatch.setattr(Jury, "score", lambda jury, net: 1 + net.clusters.n_codes % 4)
+    X, _ = blobs
+    settings = {"n_init": 4, "codes_per_cluster": "auto", "prior": "learned", "max_epochs": 4}
+    whole = clusterer(**settings).fit(X)
+    assert whole.model_.net.clusters.n_codes == 12
+    settings["checkpoint_dir"] = tmp_path
+    with pytest.raises(Crash):
+        clusterer(callbacks=[Crashes(epoch)], **settings).fit(X)
+    _same(clusterer(**settings).fit(X), whole, X)
 
 
 def test_the_mixture_that_teaches_is_part_of_the_state(tmp_path, each_epoch):

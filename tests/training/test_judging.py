@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from small import clusterer
 from gan_cluster import load, save
 from gan_cluster.metrics import clustering_accuracy
 from gan_cluster.training.inference import neighbor_joint
-from gan_cluster.training.judging import FINER, Jury
+from gan_cluster.training.judging import FINER, Jury, fair_scores
 from gan_cluster.training.merging import information
 from gan_cluster.training.mixtures import RIDGE
 
@@ -167,3 +168,26 @@ def test_clusters_of_unequal_sizes_are_found_by_default(on_images):
         X = 4 * rng.normal(size=(3, 4)).repeat(sizes, axis=0) + rng.normal(0, 0.5, (210, 4))
     model = clusterer(prior="auto", codes_per_cluster=2, max_epochs=20, width=4).fit(X)
     np.testing.assert_allclose(np.bincount(model.labels_), sizes, atol=10)
+
+
+def _judged(n_codes, sizes, follows=True, is_merged=True):
+    groups = torch.arange(n_codes) % len(sizes) if is_merged else None
+    clusters = SimpleNamespace(
+        n_codes=n_codes, groups=groups, shares=torch.tensor(sizes), follows=follows
+    )
+    return SimpleNamespace(clusters=clusters)
+
+
+def test_codes_that_are_too_coarse_for_a_cluster_are_left_out():
+    equal, small = [0.3, 0.3, 0.4], [0.15, 0.4, 0.45]  # a coarse code has a sixth of the rows
+    coarse = _judged(6, equal)
+    assert fair_scores([1.0, 1.1], [_judged(12, equal), coarse]) == [1.0, 1.1]
+    assert fair_scores([1.0, 1.1], [_judged(12, small), coarse]) == [1.0, 0.0]
+    assert fair_scores([1.0, 1.1], [_judged(12, small, follows=False), coarse]) == [1.0, 1.1]
+    # the best of the finer ones counts, and only those that have ended
+    finer = [_judged(12, small), coarse, _judged(12, equal), coarse]
+    assert fair_scores([1.0, 1.2, 1.1, 1.1], finer) == [1.0, 1.2, 1.1, 1.1]
+    assert fair_scores([1.0, 1.2], finer) == [1.0, 0.0]
+    assert fair_scores([1.0, 1.2], [_judged(12, small, is_merged=False), coarse]) == [1.0, 1.2]
+    assert fair_scores([1.0, 1.2], [_judged(12, small), _judged(12, equal)]) == [1.0, 1.2]
+    assert fair_scores([], [coarse]) == []
