@@ -36,14 +36,18 @@ TWINS = 8  # of each row at most, to see how often they differ
 PART_ROWS = 1_000  # rows whose densities are computed together
 
 
-def fair_scores(scores: Sequence[float], nets: Sequence[AdversarialNet]) -> list[float]:
+def fair_scores(
+    scores: Sequence[float], nets: Sequence[AdversarialNet], recipe: Recipe
+) -> list[float]:
     """Scores of nets, but 0 for those that have too few codes for the clusters in the data.
 
     Codes have about equal shares of the rows. A cluster with fewer rows than a code cannot be found
     by that net, and merging such nets' codes gives clusters of more equal sizes, which raises
     their score. So nets with the fewest codes are left out if the best of the others has a cluster
-    that is smaller than one of their codes.
+    that is smaller than one of their codes. If mixtures are tried, small clusters can be theirs.
     """
+    if recipe.mixtures:
+        return [*scores]
     fewest = min(net.clusters.n_codes for net in nets)
     finer = [i for i in range(len(scores)) if nets[i].clusters.n_codes > fewest]
     if finer:

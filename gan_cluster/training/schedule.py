@@ -184,9 +184,9 @@ class Schedule:
 
         After an interrupt, this is the best run so far.
         """
-        looking, forming, _, drawing, _ = self.stages
+        recipe, (looking, forming, _, drawing, _) = self.recipe, self.stages
         compared = len(self.runs) > 1
-        judges = compared or self.length.n_heads > 1 or self._groups or self.recipe.mixtures
+        judges = compared or self.length.n_heads > 1 or self._groups or recipe.mixtures
         scores, nets = list[float](), [run.net for run in self.runs]
         begun = 0 if looking is None else LOOKING
         if self.checkpoint and self.checkpoint.seeds is not None:
@@ -212,14 +212,14 @@ class Schedule:
                 scores.append(jury.score(run.net) if jury is not None and compared else 0.0)
                 if self._stopped:
                     break
-            scores = fair_scores(scores, nets)
+            scores = fair_scores(scores, nets, recipe)
             chosen = self.runs[int(np.argmax(scores))]
             if drawing is not None and not self._stopped:
                 if jury is not None and begun < len(self.runs) and not jury.teach(chosen.net):
                     self._size(chosen, jury)
                 self._train(chosen, drawing, len(self.runs), scores)
         except KeyboardInterrupt as error:
-            chosen = self.runs[int(np.argmax(fair_scores(scores, nets))) if scores else 0]
+            chosen = self.runs[int(np.argmax(fair_scores(scores, nets, recipe))) if scores else 0]
             if not chosen.net.history:
                 raise
             self.interrupt = error

@@ -98,7 +98,7 @@ def test_a_fit_goes_on_where_it_stood(name, epoch, blobs, tmp_path, each_epoch):
 def test_the_best_run_of_each_number_of_codes_is_kept(
     epoch, blobs, tmp_path, each_epoch, monkeypatch
 ):
-    def coarse_ones_left_out(scores, nets):
+    def coarse_ones_left_out(scores, nets, recipe):
         return [
             0.0 if net.clusters.n_codes == 6 else s for s, net in zip(scores, nets, strict=False)
         ]

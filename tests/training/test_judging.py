@@ -13,8 +13,9 @@ from small import clusterer
 
 from gan_cluster import load, save
 from gan_cluster.metrics import clustering_accuracy
+from gan_cluster.training import judging
 from gan_cluster.training.inference import neighbor_joint
-from gan_cluster.training.judging import FINER, Jury, fair_scores
+from gan_cluster.training.judging import FINER, Jury
 from gan_cluster.training.merging import information
 from gan_cluster.training.mixtures import RIDGE
 
@@ -181,8 +182,13 @@ def _judged(n_codes, sizes, follows=True, is_merged=True):
 def test_codes_that_are_too_coarse_for_a_cluster_are_left_out():
     equal, small = [0.3, 0.3, 0.4], [0.15, 0.4, 0.45]  # a coarse code has a sixth of the rows
     coarse = _judged(6, equal)
+
+    def fair_scores(scores, nets, mixtures=False):
+        return judging.fair_scores(scores, nets, SimpleNamespace(mixtures=mixtures))
+
     assert fair_scores([1.0, 1.1], [_judged(12, equal), coarse]) == [1.0, 1.1]
     assert fair_scores([1.0, 1.1], [_judged(12, small), coarse]) == [1.0, 0.0]
+    assert fair_scores([1.0, 1.1], [_judged(12, small), coarse], mixtures=True) == [1.0, 1.1]
     assert fair_scores([1.0, 1.1], [_judged(12, small, follows=False), coarse]) == [1.0, 1.1]
     # the best of the finer ones counts, and only those that have ended
     finer = [_judged(12, small), coarse, _judged(12, equal), coarse]
