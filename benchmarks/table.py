@@ -53,10 +53,9 @@ drawn.""",
     "sizes": (
         "Clusters of unequal size",
         """Ten splits of MNIST whose classes have unequal shares, one seed each. By default, sizes
-of clusters are found; `prior="uniform"` makes them equal (results of an older version). With eight
-heads on one trunk instead of four runs, the mean is .965 instead of .929, and the worst .908
-instead of .870 (file `heads`). But on MNIST with equal classes, heads are less accurate
-(.980 and .985 instead of .986). So they are not the default yet.""",
+of clusters are found; `prior="uniform"` makes them equal (results of an older version). Eight heads
+on one trunk instead of four runs are about as accurate here (file `heads`), but less accurate on
+MNIST with equal classes (.980 and .985 instead of .986).""",
         "Accuracy with equal sizes and with the default on ten unbalanced splits of MNIST.",
     ),
     "memory": (
