@@ -173,19 +173,25 @@ def drawn() -> plt.Figure:
 
 
 def sizes() -> plt.Figure:
-    """Equal sizes and the default on ten splits of MNIST with unequal classes."""
+    """k-means, equal sizes and the default on ten splits of MNIST with unequal classes."""
     found = [*rows("unbalanced"), *rows("sizes")]
     acc = {(row["data"], row["method"]): row["acc"] for row in found}
     splits = sorted({name for name, _ in acc if "unbalanced" in name})
-    pairs = np.array([[acc[s, "uniform-prior"], acc[s, "infogan+consistency"]] for s in splits])
+    methods = {
+        "kmeans": ("k-means", "#c46210"),
+        "uniform-prior": ('prior="uniform"', "#999999"),
+        "infogan+consistency": ("default", "#1f3d7a"),
+    }
+    points = np.array([[acc[split, method] for method in methods] for split in splits])
+    points = points[points[:, -1].argsort()]
+    y = np.arange(len(points))
     figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-    for y, (uniform, default) in enumerate(pairs[pairs[:, 1].argsort()]):
-        ax.plot([uniform, default], [y, y], color="0.8", zorder=0)
-        ax.plot(uniform, y, "o", color="#999999", label='prior="uniform"' if y == 0 else None)
-        ax.plot(default, y, "o", color="#1f3d7a", label="default" if y == 0 else None)
-    ax.set(xlabel="accuracy on test rows", ylabel="split", yticks=[], xlim=(0.5, 1))
+    ax.hlines(y, points.min(1), points.max(1), color="0.8", zorder=0)
+    for x, (name, colour) in zip(points.T, methods.values(), strict=True):
+        ax.plot(x, y, "o", color=colour, label=name)
+    ax.set(xlabel="accuracy on test rows", ylabel="split", yticks=[], xlim=(0.4, 1))
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

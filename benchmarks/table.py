@@ -56,7 +56,7 @@ drawn.""",
 of clusters are found; `prior="uniform"` makes them equal (results of an older version). Eight heads
 on one trunk instead of four runs are about as accurate here (file `heads`), but less accurate on
 MNIST with equal classes (.980 and .985 instead of .986).""",
-        "Accuracy with equal sizes and with the default on ten unbalanced splits of MNIST.",
+        "Accuracy of k-means, of equal sizes and of the default on ten unequal splits of MNIST.",
     ),
     "memory": (
         "Rows larger than memory",
