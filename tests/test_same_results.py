@@ -1,10 +1,8 @@
 """Results on digits are, bit for bit, those from before.
 
-Those of the game alone are of commit 90c082c, from which this house was rebuilt; those with the
-consistency term are of the commit that gave the generator a discriminator of its own.
-
-They hold on machines that round as the one did where the digests were made; a small training in
-plain PyTorch tells whether this one does.
+Digests are kept by the way in which a machine rounds, which a small training in plain PyTorch
+shows. On a machine that rounds in another way, tests are skipped. The first machine lacks those of
+runs that are compared, which were made again after a change of that comparison.
 """
 
 import hashlib
@@ -81,7 +79,8 @@ def rounding():
 def test_results_are_those_from_before(name):
     X = load_digits().data
     with threadpool_limits(1):  # more threads add up distances in another order
-        if rounding() != DIGESTS["rounding"]:
+        known = DIGESTS.get(rounding(), {})
+        if name not in known:
             pytest.skip("this machine, or this version of PyTorch, rounds in another way")
         model = CASES[name].fit(X)
     terms = [row[term] for row in model.history_ for term in TERMS if term in row]
@@ -93,4 +92,4 @@ def test_results_are_those_from_before(name):
     if isinstance(model, InfoGANClusterer):
         found["labels"] = digest(model.labels_)
         found["probabilities"] = digest(model.predict_proba(X))
-    assert found == DIGESTS[name]
+    assert found == known[name]
