@@ -52,10 +52,10 @@ class Checkpoint:
         A digest that identifies the fit.
     n_runs : int
         Number of runs that are compared.
-    n_kinds : int
-        Number of kinds of runs, in turn; the best run of each kind is kept until all have ended.
     looks : bool
         Whether there is contrastive learning before the runs.
+    n_kinds : int
+        Number of kinds of runs, in turn; the best run of each kind is kept until all have ended.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Checkpoint:
         identity: str,
         n_runs: int,
         looks: bool,
-        n_kinds: int = 1,
+        n_kinds: int,
     ):
         self.folder, self.identity, self.n_kinds = Path(folder), identity, n_kinds
         self.seeds: list[int] | None = None

@@ -48,12 +48,11 @@ def fair_scores(
     """
     if recipe.mixtures:
         return [*scores]
-    fewest = min(net.clusters.n_codes for net in nets)
-    finer = [i for i in range(len(scores)) if nets[i].clusters.n_codes > fewest]
+    finer = [i for i in range(len(scores)) if nets[i].clusters.n_codes > recipe.fewest_codes]
     if finer:
         clusters = nets[max(finer, key=lambda i: scores[i])].clusters
-        is_merged = clusters.groups is not None
-        if is_merged and clusters.follows and float(clusters.shares.min()) < 1 / fewest:
+        least = float(clusters.shares.min()) * recipe.fewest_codes
+        if clusters.groups is not None and clusters.follows and least < 1:
             return [score if i in finer else 0.0 for i, score in enumerate(scores)]
     return [*scores]
 
@@ -111,7 +110,7 @@ class Jury:
         """
         n_clusters, view, weight = self.recipe.n_clusters, self.view, self._agreed(net)
         has_few = are_few(self.rows, n_clusters)
-        is_finer = net.clusters.n_codes > n_clusters * min(self.recipe.codes_in_turn)
+        is_finer = net.clusters.n_codes > self.recipe.fewest_codes
         if is_finer and (view is None or has_few):
             weight *= 1 - FINER
         if view is None or not has_few:

@@ -76,6 +76,11 @@ class Recipe:
         return replace(self, code=replace(self.code, categorical=categorical))
 
     @property
+    def fewest_codes(self) -> int:
+        """The least number of values of the first code that a run has."""
+        return self.n_clusters * min(self.codes_in_turn)
+
+    @property
     def merges(self) -> bool:
         """Whether there are more codes than clusters."""
         return bool(self.n_clusters) and self.code.categorical[0] > self.n_clusters

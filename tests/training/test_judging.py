@@ -184,7 +184,7 @@ def test_codes_that_are_too_coarse_for_a_cluster_are_left_out():
     coarse = _judged(6, equal)
 
     def fair_scores(scores, nets, mixtures=False):
-        return judging.fair_scores(scores, nets, SimpleNamespace(mixtures=mixtures))
+        return judging.fair_scores(scores, nets, SimpleNamespace(mixtures=mixtures, fewest_codes=6))
 
     assert fair_scores([1.0, 1.1], [_judged(12, equal), coarse]) == [1.0, 1.1]
     assert fair_scores([1.0, 1.1], [_judged(12, small), coarse]) == [1.0, 0.0]
