@@ -43,6 +43,7 @@ from gan_cluster.training.recipe import (
 from gan_cluster.training.storage import BLOCK_ROWS, as_array, read
 
 N_INIT, N_HEADS = 4, 8
+FEW_IMAGES = 5_000  # up to here, heads on one trunk are as good as runs, and take half the time
 CONTRAST = 0.5  # temperature; with 0.2 clusters of the features are worse
 CRITIC_PENALTY = 0.1  # gradient penalty of the conditional discriminator
 COLOURS = 3  # channels of a photograph
@@ -368,14 +369,16 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         forming, drawing = forming + drawing, 0
         if max_epochs == "auto":
             forming = max(forming, GAME_EPOCHS)
+    few = is_consistent and not is_table and len(X) <= FEW_IMAGES
+    has_heads = recipe.looks or few
     if n_init == "auto":
-        n_init = N_HEADS if recipe.looks else N_INIT if is_consistent else 1
+        n_init = N_HEADS if has_heads else N_INIT if is_consistent else 1
     if not recipe.n_clusters:  # nothing could choose
         n_init = 1
     return Length(
         batch_size=batch_size,
-        n_runs=1 if recipe.looks else n_init,
-        n_heads=n_init if recipe.looks and forming else 1,
+        n_runs=1 if has_heads else n_init,
+        n_heads=n_init if has_heads and forming else 1,
         looking=looking,
         forming=forming,
         trying=min(ceil(TRIAL_STEPS / n_steps), forming),

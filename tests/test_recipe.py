@@ -13,11 +13,11 @@ from skorch.callbacks import Callback
 from small import STEADY, clusterer, extractor
 
 from gan_cluster import GANFeatureExtractor, InfoGANClusterer, Objective
-from gan_cluster._recipe import resolve
+from gan_cluster._recipe import FEW_IMAGES, resolve
 from gan_cluster._validation.rows import check_rows
 from gan_cluster.training import neighbors
 from gan_cluster.training import net as training
-from gan_cluster.training.recipe import LOOKING_EPOCHS, Length
+from gan_cluster.training.recipe import LOOKING_EPOCHS, TRIAL_STEPS, Length
 
 MLP = {"architecture": "mlp"}
 OPTIONS = {
@@ -278,7 +278,7 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
     [
         (InfoGANClusterer(10), 4, 469, (2, 8, 8), 8),
         (InfoGANClusterer(10), 4, 10, (90, 90, 90), 90),
-        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 4, 10, (90, 65, 65), 65),
+        (InfoGANClusterer(10, image_shape=(1, 8, 8)), 4, 100, (9, 8, 8), 8),
         (InfoGANClusterer(10, n_init=5, max_epochs=5), 5, 469, (2, 3, 8), 5),
         (InfoGANClusterer(10, objective="infogan"), 1, 469, (16, 0, 8), 16),
         (InfoGANClusterer(10, objective="infogan"), 1, 10, (180, 0, 90), 180),
@@ -292,8 +292,28 @@ def test_a_recipe_has_no_auto_left_but_in_what_the_user_set(resolved):
 def test_how_long_is_trained_by_default(model, n_runs, steps, epochs, more, resolved):
     X = np.random.RandomState(0).normal(size=(steps * 128, 64))
     length = resolved(model, X).length
-    trying = min({10: 90, 469: 2}[steps], epochs[0])
+    trying = min(math.ceil(TRIAL_STEPS / steps), epochs[0])
     assert length == Length(128, n_runs, 1, 0, epochs[0], trying, *epochs[1:], more)
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_runs", "n_heads"),
+    [
+        ({}, 1, 8),
+        ({"n_init": 2}, 1, 2),
+        ({"architecture": "mlp"}, 4, 1),
+        ({"objective": "infogan"}, 1, 1),
+        ({"max_epochs": 1}, 1, 1),
+        ({"n_clusters": None}, 1, 1),
+    ],
+)
+def test_a_few_images_train_heads_instead_of_runs(settings, n_runs, n_heads, resolved):
+    X = np.random.RandomState(0).normal(size=(FEW_IMAGES, 64))
+    model = InfoGANClusterer(**{"n_clusters": 3, "image_shape": (1, 8, 8), **settings})
+    length = resolved(model, X).length
+    assert (length.n_runs, length.n_heads) == (n_runs, n_heads)
+    more = resolved(model, np.concatenate([X, X[:1]])).length
+    assert more.n_heads == 1
 
 
 @pytest.mark.parametrize(
