@@ -42,9 +42,7 @@ NUMBERS = 10, 100
 accuracy, clusterers, labels = {}, {}, {}
 for n in NUMBERS:
     y = labels[n] = some_of(classes, n // 10, np.random.default_rng(0))
-    clusterers[n] = InfoGANClusterer(
-        n_clusters=10, image_shape=(1, 8, 8), n_init=2, random_state=0
-    ).fit(X, y)
+    clusterers[n] = InfoGANClusterer(n_clusters=10, image_shape=(1, 8, 8), random_state=0).fit(X, y)
     spreading = LabelSpreading("knn", n_neighbors=10, alpha=0.9, max_iter=1000)
     methods = {
         "nearest neighbour": KNeighborsClassifier(1).fit(X[y >= 0], y[y >= 0]),

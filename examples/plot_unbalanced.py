@@ -35,7 +35,7 @@ print(f"{len(y)} digits; of each class {np.bincount(y)}")
 labels = {"k-means": KMeans(10, n_init=10, random_state=0).fit_predict(X)}
 for prior in ("uniform", "auto"):
     clusterer = InfoGANClusterer(
-        n_clusters=10, image_shape=(1, 8, 8), prior=prior, n_init=2, random_state=0, verbose=1
+        n_clusters=10, image_shape=(1, 8, 8), prior=prior, random_state=0, verbose=1
     )
     labels[prior] = clusterer.fit_predict(X)
 for name, found in labels.items():

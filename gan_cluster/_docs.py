@@ -32,9 +32,9 @@ random_state : int, RandomState or None, default=None
 n_init : int or "auto", default="auto"
     Number of runs of the first stage, in which clusters form. The run with the best
     :meth:`score` is kept, and the generator learns to draw its clusters. "auto" is 4. It is 1
-    without the consistency term, where each run would be a whole training. For photographs, it is
-    the number of heads of Q, which are trained together on one pretrained trunk and take hardly
-    longer than one; "auto" is then 8.
+    without the consistency term, where each run would be a whole training. For photographs, and
+    for at most 5,000 images, it is the number of heads of Q, which are trained together on one
+    trunk and take hardly longer than one; "auto" is then 8.
 """,
     "code": """\
 categorical_codes : tuple of int, default=()

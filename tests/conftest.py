@@ -105,10 +105,11 @@ def refused(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def short(monkeypatch):
-    """Trainings of one epoch a stage; searches in threads, where this holds, too."""
+    """Few runs, or heads, of one epoch a stage; searches in threads, where this holds, too."""
 
     def shortened(**length):
         few = {name: min(1, length[name]) for name in ("looking", "trying", "drawing")}
+        few |= {name: min(2, length[name]) for name in ("n_runs", "n_heads")}
         return Length(**{**length, **few, "forming": 1, "more": 1})
 
     monkeypatch.setattr(_recipe, "Length", shortened)

@@ -1,7 +1,7 @@
 """Several heads of Q on one trunk are trained together, and the best one is kept.
 
-Contrastive learning of a trunk takes long, training a head hardly any time. How good the clusters
-of a head are depends on its initial weights.
+Training a trunk takes long, training a head hardly any time. How good the clusters of a head are
+depends on its initial weights.
 """
 
 from collections.abc import Iterator
