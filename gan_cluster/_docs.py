@@ -84,8 +84,10 @@ batch_size : int, default=128
 learning_rate : float, pair of float or "auto", default="auto"
     Learning rate of Adam: one number, or a pair for the discriminator with Q and for the generator.
     With the consistency term, the conditional discriminator has the generator's learning rate,
-    and "auto" is (1e-3, 2e-3). Without it, "auto" is 1e-3 for both if there is a gradient
-    penalty, and otherwise (2e-4, 1e-3) as in the InfoGAN paper.
+    and "auto" is (1e-3, 2e-3). If there are fewer than 128 images for each cluster, "auto" lowers
+    the first rate in proportion when clusters have formed. Without the consistency term, "auto"
+    is 1e-3 for both if there is a gradient penalty, and otherwise (2e-4, 1e-3) as in the InfoGAN
+    paper.
 tol : float, default=0.02
     An epoch counts as stable if at most this share of the labels changed in it, and if the bound
     on the information rose by at most this share of its highest possible value.

@@ -28,6 +28,7 @@ from gan_cluster.training.batches import steps_per_epoch
 from gan_cluster.training.data import Encoding, Layout
 from gan_cluster.training.history import plain
 from gan_cluster.training.labels import Labels
+from gan_cluster.training.mixtures import FEW_ROWS
 from gan_cluster.training.recipe import (
     DRAWING_EPOCHS,
     DRAWING_STEPS,
@@ -374,6 +375,9 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_init = N_HEADS if has_heads else N_INIT if is_consistent else 1
     if not recipe.n_clusters:  # nothing could choose
         n_init = 1
+    refining = 1.0
+    if is_consistent and not is_table and isinstance(parameters["learning_rate"], str):
+        refining = min(1.0, len(X) / (FEW_ROWS * max(1, recipe.n_clusters)))
     return Length(
         batch_size=batch_size,
         n_runs=1 if has_heads else n_init,
@@ -384,4 +388,5 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         drawing=drawing,
         settling=settling,
         more=(drawing or forming) if max_epochs == "auto" else max_epochs,
+        refining=refining,
     )

@@ -18,6 +18,7 @@ from gan_cluster._validation.rows import check_rows
 from gan_cluster.training import neighbors
 from gan_cluster.training import net as training
 from gan_cluster.training.recipe import LOOKING_EPOCHS, TRIAL_STEPS, Length
+from gan_cluster.training.schedule import stages_of
 
 MLP = {"architecture": "mlp"}
 OPTIONS = {
@@ -314,6 +315,37 @@ def test_a_few_images_train_heads_instead_of_runs(settings, n_runs, n_heads, res
     assert (length.n_runs, length.n_heads) == (n_runs, n_heads)
     more = resolved(model, np.concatenate([X, X[:1]])).length
     assert more.n_heads == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_rows", "share"),
+    [
+        ({}, 300, 300 / 384),
+        ({}, 500, 1),
+        ({"learning_rate": 1e-3}, 300, 1),
+        ({"architecture": "mlp"}, 300, 1),
+        ({"objective": "infogan"}, 300, 1),
+        ({"n_clusters": None}, 300, 1),
+    ],
+)
+def test_q_is_trained_more_slowly_on_a_few_images_when_clusters_have_formed(
+    settings, n_rows, share, resolved
+):
+    X = np.random.RandomState(0).normal(size=(n_rows, 64))
+    model = InfoGANClusterer(**{"n_clusters": 3, "image_shape": (1, 8, 8), **settings})
+    recipe = resolved(model, X)
+    assert recipe.length.refining == share
+    _, forming, trying, drawing, going_on = stages_of(recipe)
+    assert forming.share == 1
+    assert {stage.share for stage in (trying, drawing, going_on) if stage} == {share}
+
+
+def test_a_share_is_of_the_rate_of_q_alone(images):
+    net = clusterer(image_shape=(1, 8, 8)).fit(images).model_.net
+    net.reset_rates(0.5)
+    rates = dict(zip(net.players_, (g["lr"] for g in net.optimizer_.param_groups), strict=True))
+    assert rates["discriminator_"] == net.learning_rates[0] / 2
+    assert rates["generator_"] == net.learning_rates[1]
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,10 @@ class Players(Loop):
         self.reset_rates()
         return self
 
-    def reset_rates(self) -> None:
-        """Set the learning rates to their first values."""
+    def reset_rates(self, share: float = 1.0) -> None:
+        """Set the learning rates to their first values, that of Q to a share of it."""
         own, game = self.learning_rates
+        own *= share
         for name, group in zip(self.players_, self.optimizer_.param_groups, strict=True):
             group["lr"] = group["initial_lr"] = own if name in OWN else game
 

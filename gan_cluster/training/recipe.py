@@ -35,6 +35,7 @@ class Length:
     drawing: int  # epochs of the second stage; 0 without that stage
     settling: int  # least epochs of it: generated rows still improve when labels are stable
     more: int  # epochs of further training of a fitted model
+    refining: float = 1.0  # share of Q's learning rate that is left after clusters have formed
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Stage:
     falls: bool  # whether learning rates fall to zero over the epochs
     forms: bool = False  # whether this is a stage in which clusters form
     looks: bool = False  # whether only the observer is trained
+    share: float = 1.0  # of Q's learning rate
 
 
 class Stages(NamedTuple):
@@ -66,16 +67,16 @@ def stages_of(recipe: Recipe) -> Stages:
     not change rows: a near row may be in another cluster, which only helps while clusters form.
     """
     assert recipe.length is not None
-    length, near = recipe.length, not recipe.changes_rows
+    length, near, share = recipe.length, not recipe.changes_rows, recipe.length.refining
     is_all = not length.drawing
     looking = Stage("looking at rows", length.looking, False, False, True, forms=True, looks=True)
     label = "training" if is_all else "forming clusters"
     return Stages(
         looking if length.looking else None,
         Stage(label, length.forming, is_all, looks_near=True, falls=is_all, forms=not is_all),
-        Stage("trying sizes", length.trying, False, False, falls=True),
-        None if is_all else Stage("learning to draw", length.drawing, True, near, falls=True),
-        Stage("training on", length.more, True, near, falls=True),
+        Stage("trying sizes", length.trying, False, False, falls=True, share=share),
+        None if is_all else Stage("learning to draw", length.drawing, True, near, True, share=share),
+        Stage("training on", length.more, True, near, falls=True, share=share),
     )
 
 
@@ -386,7 +387,7 @@ class Schedule:
         net.processes = self.processes
         net.callbacks = self._callbacks_of(run, stage, standing.done, number)
         if not standing.done:
-            net.reset_rates()
+            net.reset_rates(stage.share)
         net.initialize_callbacks()
         ran_out = False
         try:
