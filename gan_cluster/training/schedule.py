@@ -70,12 +70,13 @@ def stages_of(recipe: Recipe) -> Stages:
     length, near, share = recipe.length, not recipe.changes_rows, recipe.length.refining
     is_all = not length.drawing
     looking = Stage("looking at rows", length.looking, False, False, True, forms=True, looks=True)
+    drawing = Stage("learning to draw", length.drawing, True, near, falls=True, share=share)
     label = "training" if is_all else "forming clusters"
     return Stages(
         looking if length.looking else None,
         Stage(label, length.forming, is_all, looks_near=True, falls=is_all, forms=not is_all),
         Stage("trying sizes", length.trying, False, False, falls=True, share=share),
-        None if is_all else Stage("learning to draw", length.drawing, True, near, True, share=share),
+        None if is_all else drawing,
         Stage("training on", length.more, True, near, falls=True, share=share),
     )
 
