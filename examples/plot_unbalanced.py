@@ -57,8 +57,9 @@ ax.legend()
 
 # %%
 # Each row is a cluster, and each column a digit. A column with two dark cells is a class that was
-# split. With the uniform prior, zeros, fours, eights, twos, ones and threes are split. With the
-# default only the ones are split, which are written in two ways.
+# split. With the uniform prior, zeros, fours, twos and ones are split, and clusters mix digits;
+# training also warns that labels still change. With the default only the ones are split, which are
+# written in several ways.
 
 confusion, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, prior in zip(axes, ("uniform", "auto"), strict=True):
