@@ -240,9 +240,9 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             rows = self._check_rows(X, reset=not goes_on, min_rows=2)
             labels = self._labels(y, rows, goes_on)
             hint = hint_of_images(rows)
-            if self.verbose and hint:
-                print(hint, file=sys.stderr)
             schedule = self._schedule(rows, goes_on, labels)
+            if schedule.verbose and hint:
+                print(hint, file=sys.stderr)
             checkpoint = schedule.checkpoint = self._checkpoint(rows, goes_on, schedule)
             numbers, drawn = None, None
             if not goes_on and self.n_clusters == "auto":

@@ -360,6 +360,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
     n_codes = recipe.code.categorical[0] if is_consistent and recipe.n_clusters else 1
     forming = ceil(STAGE_STEPS * max(1, n_codes / STAGE_CODES) / n_steps)
     is_table = len(recipe.encoding.shape) < 3
+    finds_in_images = is_consistent and not is_table
     drawn = DRAWING_STEPS[is_table] if is_consistent else STAGE_STEPS
     drawing = settling = max(ceil(drawn / n_steps), DRAWING_EPOCHS)
     if max_epochs != "auto":
@@ -370,13 +371,13 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         forming, drawing = forming + drawing, 0
         if max_epochs == "auto":
             forming = max(forming, GAME_EPOCHS)
-    has_heads = recipe.looks or (is_consistent and not is_table and len(X) <= FEW_IMAGES)
+    has_heads = recipe.looks or (finds_in_images and len(X) <= FEW_IMAGES)
     if n_init == "auto":
         n_init = N_HEADS if has_heads else N_INIT if is_consistent else 1
     if not recipe.n_clusters:  # nothing could choose
         n_init = 1
     refining = 1.0
-    if is_consistent and not is_table and isinstance(parameters["learning_rate"], str):
+    if finds_in_images and isinstance(parameters["learning_rate"], str):
         refining = min(1.0, len(X) / (FEW_ROWS * max(1, recipe.n_clusters)))
     return Length(
         batch_size=batch_size,

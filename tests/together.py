@@ -38,8 +38,9 @@ def fit(folder, mode):
         "seedless": {"random_state": None},
         "game": {"random_state": 0, "objective": Objective(**STEADY, codes_per_cluster=4)},
         "codes": {"random_state": 0, "n_continuous": 2},
-        "learned": {
+        "learned": {  # a table, of which there are several runs
             "random_state": 0,
+            "image_shape": None,
             "prior": "learned",
             "objective": Objective(ema_decay=0.9),
         },
@@ -47,9 +48,8 @@ def fit(folder, mode):
         "dies": {"random_state": 0, "callbacks": [Dies()]},
         "tiny batch": {"random_state": 0, "batch_size": 3},
     }[mode]
-    model = InfoGANClusterer(
-        10, image_shape=(1, 8, 8), width=4, max_epochs=4, n_init=2, verbose=1, device="cpu"
-    )
+    settings = {"image_shape": (1, 8, 8), **settings}
+    model = InfoGANClusterer(10, width=4, max_epochs=4, n_init=2, verbose=1, device="cpu")
     rank = os.environ["RANK"]
     with (folder / f"{rank}.printed").open("w") as file, redirect_stderr(file):
         model.set_params(**settings).fit(load_digits().data[:400])

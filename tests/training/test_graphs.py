@@ -89,12 +89,13 @@ def test_steps_are_captured_anew_after_one_that_diverged(monkeypatch):
     assert_same(looked, captured)
 
 
-def test_a_fit_with_captured_steps_goes_on_where_it_stood(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("settings", "epochs"), [(IMAGE, [2, 5]), ({}, [2, 5, 8])])
+def test_a_fit_with_captured_steps_goes_on_where_it_stood(settings, epochs, tmp_path, monkeypatch):
     captured_on_the_cpu(monkeypatch)
     monkeypatch.setattr(checkpoint, "WRITING_SHARE", 1.0)
-    settings = {**IMAGE, "max_epochs": 6, "n_init": 2}
+    settings = {**settings, "max_epochs": 6, "n_init": 2}
     whole = clusterer(**settings).fit(X)
-    for stops in (2, 5, 8):
+    for stops in epochs:
         settings["checkpoint_dir"] = tmp_path / str(stops)
         with pytest.raises(Crash):
             clusterer(**settings, callbacks=[Crashes(stops)]).fit(X)
