@@ -33,7 +33,7 @@ n_init : int or "auto", default="auto"
     Number of runs of the first stage, in which clusters form. The run with the best
     :meth:`score` is kept, and the generator learns to draw its clusters. "auto" is 4. It is 1
     without the consistency term, where each run would be a whole training. For photographs, and
-    for at most 5,000 images, it is the number of heads of Q, which are trained together on one
+    for at most 2,000 images, it is the number of heads of Q, which are trained together on one
     trunk and take hardly longer than one; "auto" is then 8.
 """,
     "code": """\
