@@ -378,7 +378,7 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_init = 1
     refining = 1.0
     if finds_in_images and isinstance(parameters["learning_rate"], str):
-        refining = min(1.0, len(X) / (FEW_ROWS * max(1, recipe.n_clusters)))
+        refining = min(1.0, len(X) / (FEW_ROWS * recipe.n_clusters))
     return Length(
         batch_size=batch_size,
         n_runs=1 if has_heads else n_init,

@@ -43,6 +43,7 @@ ESTIMATORS = {
     "clusterer-infogan": clusterer(**STEADY, **LEARNS),
     "features-mlp": extractor(**USUAL),
     "features-conv": _on_images(ImageFeatures, extractor(layers="all", pooling="max")),
+    "features-infogan": extractor(objective="infogan"),
     "features-gan": extractor(objective="gan"),
 }
 KEPT = [

@@ -317,6 +317,12 @@ def test_a_few_images_train_heads_instead_of_runs(settings, n_runs, n_heads, res
     assert more.n_heads == 1
 
 
+def test_heads_form_clusters_for_as_long_as_a_run(resolved):
+    X = np.random.RandomState(0).normal(size=(10 * 128, 64))
+    length = resolved(InfoGANClusterer(10, image_shape=(1, 8, 8)), X).length
+    assert length == Length(128, 1, 8, 0, 90, 90, 65, 65, 65)
+
+
 @pytest.mark.parametrize(
     ("settings", "n_rows", "share"),
     [
