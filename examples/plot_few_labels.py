@@ -57,8 +57,8 @@ for n in NUMBERS:
 
 # %%
 # On the left are the ten labelled digits of the first clusterer, which had no other labels. Beside
-# each digit are new members of its cluster, drawn by the generator. Cluster 3 has the threes:
-# clusters and classes need not be matched. On the right is the accuracy on new digits.
+# each digit are new members of its cluster, drawn by the generator. With labels, clusters are
+# numbered like the classes: cluster 3 has the threes. On the right is the accuracy on new digits.
 
 figure = plt.figure(figsize=(12, 5.5), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])

@@ -2,9 +2,9 @@
 Quickstart
 ==========
 
-In five minutes from images without labels to clusters that you can look at. You only need
+From images without labels to clusters that you can look at. You only need
 :doc:`the package </install>`: the images, 1,797 handwritten digits of 8x8 pixels, come with
-scikit-learn.
+scikit-learn. This page takes five minutes to read.
 """
 
 # %%

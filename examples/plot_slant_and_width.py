@@ -114,10 +114,11 @@ for name, both in found.items():
         print(f"{name:24}   {correlation(values, slants)}    {correlation(values, widths)}")
 
 # %%
-# Each code is one factor, with the same sign for all digits. Principal components of all images
-# find the slant nearly as well. They find the width within digits, but hardly across digits.
-# Components of each digit find both factors within digits, and the width also across digits. But
-# the sign of the slant is random for each digit, so across digits most of the correlation is lost.
+# Each code changes one property, slant or width, with the same sign for all digits. Principal
+# components of all images find the slant nearly as well. They find the width within digits, but
+# hardly across digits. Components of each digit find both factors within digits, and the width also
+# across digits. But the sign of the slant is random for each digit, so across digits most of the
+# correlation is lost.
 #
 # The bound on the information requires that codes can be predicted from rows, but not that each
 # code is one factor. With ``random_state=1`` each code is one factor, too: correlations are .98

@@ -4,8 +4,8 @@ Clusters of unequal size
 
 The balance term keeps the sizes of clusters near the prior. Equal sizes are wrong if some classes
 are rare: a large class is then split in two to fill a cluster that should be small. The prior can
-also be learned: training starts with more codes than clusters, merges codes that near rows share,
-and then the prior follows the sizes of the clusters.
+also be learned: training starts with more groups than clusters, merges groups whose rows are near
+each other, and then the prior follows the sizes of the clusters.
 """
 
 # %%

@@ -11,8 +11,8 @@ PLACE = re.compile(r"^( *)\[([\w ]+)\]\n", re.MULTILINE)
 PARAMETERS = {
     "clusters": """\
 n_clusters : int, "auto"{or_none}, default=8
-    Number of clusters. "auto" first finds the number, by a training with more codes than
-    clusters, and then trains with it. It needs the consistency term.{without}
+    Number of clusters. "auto" first finds the number, by one more training, and then trains with
+    it. It needs the consistency term.{without}
 max_clusters : int, default=20
     The highest number that "auto" tries. Ignored if ``n_clusters`` is a number.
 image_shape : tuple of int (channels, height, width), default=None
@@ -23,9 +23,10 @@ prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), d
     in training, and an array gives them, in any order. Training keeps the clusters near these
     sizes, and the generator draws clusters with these probabilities. "auto" is "uniform" without
     the consistency term and "learned" with it for a table. For images it trains copies of the
-    network with both settings. It takes equal sizes, unless with them slight changes of an
-    image change its cluster clearly more often. For a table, "auto" also tries k-means and a
-    mixture of Gaussians. If their clusters explain the rows better, the network learns those.
+    network with both settings. It takes equal sizes, unless clusters are then clearly less
+    stable: more images change their cluster if they are slightly changed. For a table, "auto"
+    also tries k-means and a mixture of Gaussians. If their clusters explain the rows better, the
+    network learns those.
 random_state : int, RandomState or None, default=None
     Seed of all random numbers. None gives another result each time. The global random number
     generators are never used.
@@ -38,11 +39,12 @@ n_init : int or "auto", default="auto"
 """,
     "code": """\
 categorical_codes : tuple of int, default=()
-    Number of values of each further categorical code.
+    Number of values of each further categorical code, which the generator gets besides the
+    cluster. Most users need none.
 n_continuous : int, default=0
     Number of continuous codes, uniform on [-1, 1].
 noise_dim : int, default=62
-    Number of noise variables.
+    Number of random inputs of the generator, by which rows of one cluster differ.
 """,
     "networks": """\
 architecture : {{"auto", "mlp", "dcgan", "resnet"}} or tuple, default="auto"
@@ -66,19 +68,21 @@ depth : int, default=None
     "objective": """\
 objective : {{"consistency", "infogan", "gan"}} or Objective, default="consistency"
     What training minimises. "consistency" is InfoGAN with one more term: a real row and its
-    twin, a changed copy, should get the same label. "infogan" is InfoGAN as in its paper.
+    twin, a changed copy or a near row, should get the same cluster. "infogan" is InfoGAN as in
+    its paper.
     "gan" is a GAN without a code{gan}. An :class:`~gan_cluster.Objective`
     holds all weights; a parameter search sets them by ``objective__balance_weight`` and so on.
 """,
     "training": """\
 max_epochs : int or "auto", default="auto"
-    Number of epochs (passes over X) of both stages together: one run of the first stage, in
-    which clusters form, and the second stage, in which the generator is trained. If it is a
-    number, the first stage gets at most half of it. "auto" is 900 steps for the first stage and
-    650 (images) or 900 (tables) for the second, which has at least eight epochs. Without the
+    Number of epochs (passes over X) of one run of the first stage, in which clusters form, and
+    of the second stage, in which the generator is trained, together. The first stage gets at
+    most half of it. "auto" is 900 steps for the first stage, more for more than 50 codes, and 650
+    (images) or 900 (tables) for the second, which has at least eight epochs. Without the
     consistency term there is one stage, of at least 16 epochs. For photographs, contrastive
-    learning comes before (``contrast_temperature`` of the objective): 15,000 steps, but at most
-    100 epochs, or half of ``max_epochs`` if that is a number.
+    learning comes first (``contrast_temperature`` of the objective): 15,000 steps, but at most
+    100 epochs. If ``max_epochs`` is a number, it gets half of it, and the stages share the other
+    half.
 batch_size : int, default=128
     Number of rows in a batch; at most n_samples.
 learning_rate : float, pair of float or "auto", default="auto"
@@ -121,7 +125,9 @@ verbose : int or bool, default=0
 ATTRIBUTES = """\
 history_ : list of dict
     One dict for each epoch, with its ``seconds``. In contrastive learning it has the loss
-    ``contrast``. Later epochs have ``cluster_usage``, ``labels_changed`` and ``agreement``. With
+    ``contrast``. Later epochs have ``cluster_usage``, the share of rows in each cluster;
+    ``labels_changed``, the share of rows whose cluster changed since the previous epoch; and
+    ``agreement``, the cross-entropy of rows and their twins (low if they agree). With
     several heads, the last two are means over the heads, and the last epoch in which they are
     trained has ``head_scores``, by which one head is chosen. Once
     the generator is trained, there are also the losses of the networks; ``label_loss``, the
@@ -131,7 +137,7 @@ history_ : list of dict
     consistency term there is ``cluster_fidelity``: the share of the rows drawn from each cluster
     that Q assigns to it. With continuous codes there is ``continuous_information``; if the
     variance of Q is fixed, it is at most log(2 / pi) / 2 for each code, a negative number. An
-    epoch that diverged has ``taken_back``.
+    epoch that was undone, because it diverged, has ``taken_back``.
 model_ : Model
     The trained model, which assigns rows to clusters and draws rows.
 n_clusters_ : int

@@ -503,7 +503,8 @@ class BaseGAN(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Mutual information in nats between the cluster of a row and the clusters of near rows.
 
         Near rows are the five nearest rows among 10,000 rows of X. For photographs they are nearest
-        in the features of the observer (see :class:`~gan_cluster.Objective`). The score is at most
+        in the features of the network that contrastive learning trained (see
+        :class:`~gan_cluster.Objective`). The score is at most
         the logarithm of the number of clusters, for clusters of equal size that never separate near
         rows. It is 0 if all rows are in one cluster. No label is used. There is a score only with a
         categorical code. It rises with ``n_clusters``, so compare only settings with the same

@@ -27,10 +27,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     A generator makes rows from noise and a latent code. A discriminator learns to tell them from
     real rows. A recognition network Q predicts the code of a row [1]_. The first categorical code
     is the cluster. In InfoGAN, Q shares its first layers with the discriminator. With the default
-    objective, it is a network of its own. It learns to give a real row and its twin, a changed
-    copy, the same label, while clusters keep their sizes [2]_. So Q assigns real rows well even
-    if the generator is poor. No labels are needed. If the classes of a few rows are known,
-    ``fit(X, y)`` also learns from them.
+    objective, it is a network of its own. It learns to give a real row and its twin the same
+    cluster, while the sizes of clusters stay close to ``prior`` [2]_. A twin is a changed copy of
+    the row, or a row that is near to it. So Q assigns real rows well even if the generator is poor.
+    No labels are needed. If the classes of a few rows are known, ``fit(X, y)`` also learns from
+    them.
 
     Parameters
     ----------
@@ -226,11 +227,11 @@ class InfoGANClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, BaseGAN):
     def score_samples(self, X: Any) -> np.ndarray:
         """How usual each row is, by its distance from training rows in the networks' features.
 
-        The features are the output of the trunk and the hidden layer of Q. The training rows of
-        each code have a mean, and all codes share one covariance. The score is minus the
-        Mahalanobis distance from the nearest mean [1]_, divided by the mean distance of training
-        rows: usual rows have about -1, and a row with -2 is twice as far away. 1 % of the
-        training rows have a score below ``offset_``. Means, covariance and distances are
+        The features are the hidden layer of Q and, if it has at most 1,024 values, the output of
+        the trunk. The training rows of each code have a mean, and all codes share one covariance.
+        The score is minus the Mahalanobis distance from the nearest mean [1]_, divided by the mean
+        distance of training rows: usual rows have about -1, and a row with -2 is twice as far away.
+        1 % of the training rows have a score below ``offset_``. Means, covariance and distances are
         measured at the end of ``fit`` on at most 10,000 training rows, the distances by
         cross-validation, and by ``partial_fit`` on its last chunk.
 

@@ -1,4 +1,4 @@
-"""GANFeatureExtractor: features of a discriminator, as columns for the next step of a pipeline."""
+"""GANFeatureExtractor: features of the networks, as columns for the next step of a pipeline."""
 
 import os
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from gan_cluster.training.recipe import Recipe
     gan="",
 )
 class GANFeatureExtractor(BaseGAN):
-    """Features from the discriminator of a generative adversarial network.
+    """Features of rows, from the networks of a generative adversarial network.
 
     Most users only need three parameters: ``n_clusters``, ``image_shape`` if rows are images, and
     ``random_state``. If you know the sizes of the clusters, set ``prior``, too.
