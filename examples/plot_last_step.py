@@ -61,8 +61,8 @@ ax.legend(loc="upper center", ncols=2)
 
 # %%
 # With pixels, most digits are too far apart for HDBSCAN: it marks more than half of them as noise.
-# With features it finds the digits, but splits the ones into two clusters. HDBSCAN does not get the
-# number of clusters, but the training of the features does.
+# With features it finds the ten digits, but puts some ones into the cluster of the twos. HDBSCAN
+# does not get the number of clusters, but the training of the features does.
 
 _, ax = plt.subplots(figsize=(7, 6), layout="constrained")
 confusion = ConfusionDisplay.from_predictions(y, labels["GAN features"]["HDBSCAN"], ax=ax)

@@ -62,10 +62,11 @@ print(photos.images.shape, photos.images.dtype, photos.target_names)
 
 # %%
 # With these settings, training takes a minute on two cores. For real photographs use the defaults,
-# which take longer, or raise ``width`` on a GPU.
+# which take longer, or raise ``width`` on a GPU. If you do not know that your classes have equal
+# sizes, leave out ``prior``.
 
 clusterer = InfoGANClusterer(
-    n_clusters=4, width=8, batch_size=64, max_epochs=160, random_state=0, verbose=1
+    4, prior="uniform", width=8, batch_size=64, max_epochs=160, random_state=0, verbose=1
 )
 clusterer.fit(photos.images)
 
