@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,6 +54,7 @@ GAME_RATES = 1e-3, 1e-3
 INFOGAN_RATES = 2e-4, 1e-3  # arXiv:1606.03657, appendix C.1
 CODES_IN_TURN = 4, 2  # codes for each cluster, in turn over the runs
 NEIGHBORS = 5, 10  # for images, for tables
+NEAR_PART = 4  # for images, at most a quarter of the mean number of rows in a cluster
 # to find the number of clusters: codes for each possible cluster, and least rows for each code
 CODES_SOUGHT, ROWS_SOUGHT = 4, 5
 # parameters that may change in further training
@@ -109,7 +110,7 @@ def resolve(
         check_unchanged(parameters, begun.parameters)
         return replace(begun, length=_length(begun, numbers, rows.X, n_processes))
     if parameters["n_clusters"] == "auto" and n_clusters is None:
-        parameters = _searching(parameters, len(rows.X))
+        parameters = _searching(parameters, rows)
         numbers = _with_whole_numbers(parameters)
     check_fit_rows(rows.X, n_clusters or parameters["n_clusters"] or 1)
     _, shape = _architecture(parameters, rows.layout)
@@ -165,7 +166,7 @@ def resolve_networks(
     )
 
 
-def _searching(parameters: Parameters, n_rows: int) -> Parameters:
+def _searching(parameters: Parameters, rows: Rows) -> Parameters:
     """Parameters of the training that finds the number of clusters.
 
     Raises a ValueError if the number cannot be found with these parameters.
@@ -183,7 +184,9 @@ def _searching(parameters: Parameters, n_rows: int) -> Parameters:
         )
     most = CODES_SOUGHT * int(parameters["max_clusters"])
     objective.codes_per_cluster = 1
-    n_codes = max(2, min(most, n_rows // ROWS_SOUGHT))
+    if objective.n_neighbors == "auto":  # codes have fewer rows than the clusters that are sought
+        objective.n_neighbors = NEIGHBORS[len(_architecture(parameters, rows.layout)[1]) < 3]
+    n_codes = max(2, min(most, len(rows.X) // ROWS_SOUGHT))
     return {**parameters, "n_clusters": n_codes, "objective": objective}
 
 
@@ -376,9 +379,11 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         n_init = N_HEADS if has_heads else N_INIT if is_consistent else 1
     if not recipe.n_clusters:  # nothing could choose
         n_init = 1
-    refining = 1.0
+    refining, near = 1.0, cast(int, recipe.objective.n_neighbors)
     if finds_in_images and isinstance(parameters["learning_rate"], str):
         refining = min(1.0, len(X) / (FEW_ROWS * recipe.n_clusters))
+    if finds_in_images and objective_of(parameters["objective"]).n_neighbors == "auto":
+        near = min(near, max(1, len(X) // (NEAR_PART * recipe.n_clusters)))
     return Length(
         batch_size=batch_size,
         n_runs=1 if has_heads else n_init,
@@ -390,4 +395,5 @@ def _length(recipe: Recipe, parameters: Parameters, X: np.ndarray, n_processes: 
         settling=settling,
         more=(drawing or forming) if max_epochs == "auto" else max_epochs,
         refining=refining,
+        n_neighbors=near,
     )

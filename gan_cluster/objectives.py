@@ -66,8 +66,9 @@ class Objective:
         "auto" is 0.5 for images of three channels, and 0 for all other rows and without the
         consistency term. ``partial_fit`` does not use it.
     n_neighbors : int or "auto", default="auto"
-        Number of nearest rows: a twin is made from the row itself or from one of them. "auto" is 5
-        for images and 10 for tables.
+        Number of nearest rows: a twin is made from the row itself or from one of them. "auto" is 10
+        for tables. For images it is 5, but at most a quarter of the mean number of rows in a
+        cluster.
     codes_per_cluster : int or "auto", default="auto"
         Number of values of the first code for each cluster at the start. After the first stage (or
         after training, if there is one stage) the values are merged into clusters, such that the

@@ -294,7 +294,8 @@ def test_how_long_is_trained_by_default(model, n_runs, steps, epochs, more, reso
     X = np.random.RandomState(0).normal(size=(steps * 128, 64))
     length = resolved(model, X).length
     trying = min(math.ceil(TRIAL_STEPS / steps), epochs[0])
-    assert length == Length(128, n_runs, 1, 0, epochs[0], trying, *epochs[1:], more)
+    expected = Length(128, n_runs, 1, 0, epochs[0], trying, *epochs[1:], more)
+    assert replace(length, n_neighbors=0) == expected
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_a_few_images_train_heads_instead_of_runs(settings, n_runs, n_heads, res
 def test_heads_form_clusters_for_as_long_as_a_run(resolved):
     X = np.random.RandomState(0).normal(size=(10 * 128, 64))
     length = resolved(InfoGANClusterer(10, image_shape=(1, 8, 8)), X).length
-    assert length == Length(128, 1, 8, 0, 90, 90, 65, 65, 65)
+    assert length == Length(128, 1, 8, 0, 90, 90, 65, 65, 65, n_neighbors=5)
 
 
 @pytest.mark.parametrize(
@@ -344,6 +345,24 @@ def test_q_is_trained_more_slowly_on_a_few_images_when_clusters_have_formed(
     _, forming, trying, drawing, going_on = stages_of(recipe)
     assert forming.share == 1
     assert {stage.share for stage in (trying, drawing, going_on) if stage} == {share}
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_rows", "near"),
+    [
+        ({}, 60, 5),
+        ({}, 59, 4),
+        ({}, 12, 1),
+        ({}, 11, 1),
+        ({"objective": Objective(n_neighbors=7)}, 12, 7),
+        ({"image_shape": None}, 12, 10),
+        ({"n_clusters": "auto"}, 12, 5),
+    ],
+)
+def test_near_rows_are_at_most_a_quarter_of_a_cluster_of_images(settings, n_rows, near, resolved):
+    X = np.random.RandomState(0).normal(size=(n_rows, 64))
+    model = InfoGANClusterer(**{"n_clusters": 3, "image_shape": (1, 8, 8), **settings})
+    assert resolved(model, X).length.n_neighbors == near
 
 
 def test_a_share_is_of_the_rate_of_q_alone(images):

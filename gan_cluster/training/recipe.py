@@ -24,7 +24,7 @@ GAME_EPOCHS = 16  # of a training without the consistency term, at least
 
 @dataclass(frozen=True)
 class Length:
-    """The length of training."""
+    """The length of training, and what else depends on the number of rows."""
 
     batch_size: int  # rows in a step, for all processes together
     n_runs: int  # runs of the first stage, of which the best is kept
@@ -36,6 +36,7 @@ class Length:
     settling: int  # least epochs of it: generated rows still improve when labels are stable
     more: int  # epochs of further training of a fitted model
     refining: float = 1.0  # share of Q's learning rate that is left after clusters have formed
+    n_neighbors: int = 0  # near rows from which twins are made; 0 if only from the row itself
 
 
 @dataclass(frozen=True)

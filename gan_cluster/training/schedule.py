@@ -172,10 +172,9 @@ class Schedule:
         self, blocks: list[Block], rng: torch.Generator, view: View | None = None
     ) -> list[np.ndarray] | None:
         """For each block the near rows for twins; None if twins are made from the row itself."""
-        recipe, n_neighbors = self.recipe, self.recipe.objective.n_neighbors
-        if not (recipe.objective.is_consistent and n_neighbors):
+        recipe, size = self.recipe, self.length.n_neighbors
+        if not (recipe.objective.is_consistent and size):
             return None
-        size: Any = n_neighbors
         return [
             nearest_rows(read(self.X, block), recipe.encoding, size, rng, recipe.device, view)
             for block in blocks
