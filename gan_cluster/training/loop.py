@@ -1,7 +1,7 @@
 """The training loop: skorch's loop over ready batches; losses are read once in an epoch."""
 
 from collections.abc import Callable, Hashable, Iterable
-from copy import deepcopy
+from copy import copy, deepcopy
 from time import perf_counter
 from typing import Any, Self
 
@@ -81,8 +81,9 @@ class Loop(NeuralNet):
         datasets = {"dataset_train": X, "dataset_valid": None}
         left = epochs if epochs is not None else self.max_epochs
         steps = Steps(self, X)
+        good: dict[str, Any] = {}
         for epoch in range(left):
-            good = deepcopy(self.trained())
+            good = copied(self.trained(), good)
             self.notify("on_epoch_begin", **datasets)
             try:
                 self.run_epoch(steps)
@@ -93,6 +94,7 @@ class Loop(NeuralNet):
             goes_on = self.is_finite()
             if not goes_on:
                 goes_on = self.take_back(good)
+                good = {}  # the optimizer now holds these tensors
                 steps.forget()
             try:
                 self.notify("on_epoch_end", **datasets)
@@ -158,3 +160,27 @@ class Loop(NeuralNet):
     def summary(self, means: dict[str, Any]) -> dict[str, Any]:
         """Measures of an epoch for the history, from the means of its terms."""
         return means
+
+
+def copied(state: Any, before: Any = None) -> Any:
+    """A deep copy of a state, in the memory of the tensors of an earlier copy.
+
+    An epoch can be a single step, and new memory for each copy would take a fifth of its time.
+
+    >>> weights = torch.ones(2)
+    >>> first = copied({"weights": weights, "rate": 0.1})
+    >>> weights += 1
+    >>> second = copied({"weights": weights, "rate": 0.2}, first)
+    >>> second, second["weights"] is first["weights"]
+    ({'weights': tensor([2., 2.]), 'rate': 0.2}, True)
+    """
+    if isinstance(state, dict):
+        new, old = copy(state), before or {}
+        for name, part in state.items():
+            new[name] = copied(part, old.get(name))
+        return new
+    if isinstance(state, torch.Tensor):
+        of = (state.shape, state.dtype, state.device)
+        same = before is not None and of == (before.shape, before.dtype, before.device)
+        return before.copy_(state) if same else state.detach().clone()
+    return deepcopy(state)
