@@ -12,7 +12,7 @@ scikit-learn. This page takes five minutes to read.
 # ---
 # Give the number of clusters, and the shape of an image if rows are images. Everything else has
 # defaults. The last 297 images are not used for training; they serve as new images later. This
-# takes half a minute.
+# takes about a minute.
 
 import matplotlib.pyplot as plt
 from sklearn.cluster import KMeans
