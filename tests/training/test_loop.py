@@ -61,6 +61,8 @@ def test_the_learning_rates_fall_once_and_a_second_nan_ends_the_stage(blobs):
     with pytest.warns(ConvergenceWarning, match=r"diverged in epoch \[2, 4\]"):
         model.fit(X)
     assert is_finite(model, X)
+    moments = model.model_.net.optimizer_.state.values()
+    assert all(part.isfinite().all() for state in moments for part in state.values())
     assert model.n_iter_ == 4
     before, after = [1e-3 * (24 - i) / 24 for i in range(6)], 1e-4 * 21 / 24
     assert rates == pytest.approx(before + [after * (18 - i) / 18 for i in range(6)])
