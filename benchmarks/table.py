@@ -320,12 +320,9 @@ def drawn(rows: list[dict]) -> str:
 def numbers(rows: list[dict]) -> str:
     """How many clusters were found, a line for each data set and method."""
     lines = []
-    groups: dict[tuple[str, str], list[dict]] = {}
-    for row in rows:
-        if "error" not in row:
-            fitted = f", {row['rows']:,} rows" if "rows" in row else ""
-            groups.setdefault((row["data"] + fitted, row["method"]), []).append(row)
-    for (data, method), mine in sorted(groups.items()):
+    rows = [row for row in rows if "error" not in row]
+    for data, method in sorted({(section(row), row["method"]) for row in rows}):
+        mine = [row for row in rows if (section(row), row["method"]) == (data, method)]
         classes = mine[0]["classes"]
         found = [row["found"] for row in mine]
         near = sum(abs(k - classes) <= 1 for k in found)

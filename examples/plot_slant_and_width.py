@@ -126,8 +126,8 @@ for name, both in found.items():
 # most of the correlation is lost.
 #
 # The bound on the information requires that codes can be predicted from rows, but not that each
-# code is one factor. With ``random_state=1`` both codes describe the slant: their correlations with
-# it are .67 and .73, and those with the width .17 and .03. Clusters are worse, too: accuracy .82.
+# code is one factor. With ``random_state=1`` both codes describe the slant, and some clusters mix
+# digits.
 # :func:`~gan_cluster.metrics.model_centrality` is a way to choose among trainings without labels.
 
 # %%
