@@ -239,9 +239,10 @@ def _declared_image_shape(shape: Any) -> tuple[int, int, int] | None:
         return None
     sizes = tuple(shape)
     if len(sizes) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        grey = f"; grey images have one channel: {(1, *sizes)!r}" if len(sizes) == 2 else ""
         raise ValueError(
             "image_shape should be three positive integers (channels, height, width), "
-            f"got {shape!r}"
+            f"got {shape!r}{grey}"
         )
     return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
