@@ -77,6 +77,11 @@ def blobs(n_clusters: int, n_features: int = 20, per_cluster: int = 50) -> Label
     return _shuffled(centers + 0.8 * rng.randn(*centers.shape), n_clusters, rng)
 
 
+def unequal_blobs(n_features: int) -> Labelled:
+    """Overlapping normal clusters of 1,000, 300, 100 and 30 rows."""
+    return datasets.make_blobs([1000, 300, 100, 30], n_features, cluster_std=3.0, random_state=0)
+
+
 def _shuffled(X: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> Labelled:
     order = rng.permutation(len(X))
     return X[order], np.repeat(np.arange(n_clusters), len(X) // n_clusters)[order]
@@ -98,5 +103,6 @@ TABLES: dict[str, Callable[[], Labelled]] = {
     "segment": segment,
     "blobs_100": partial(blobs, 100),
     "blobs_500": partial(blobs, 500),
+    **{f"blobs_unequal_{d}": partial(unequal_blobs, d) for d in (4, 6, 8)},
 }
 MADE_IMAGES = {"shapes_100": partial(shapes, 100), "shapes_500": partial(shapes, 500)}

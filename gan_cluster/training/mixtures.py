@@ -20,6 +20,7 @@ from gan_cluster.training.merging import label_joint
 from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
+STARTS, WORK = 20, 10**8  # random starts of mixtures of many rows, and their work in all at most
 RIDGE = 0.01  # added to variances, for columns of variance 1
 TIGHTEST = 1e-12  # least variance of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference does not count
@@ -114,7 +115,12 @@ def are_few(rows: np.ndarray, n_clusters: int) -> bool:
 
 
 def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
-    """The simplest first: k-means, as a mixture of equal spheres; then a mixture of Gaussians."""
+    """The simplest first: k-means, as a mixture of equal spheres; then mixtures of Gaussians.
+
+    The first of these starts from the centers of k-means. These can be far off if the sizes of
+    clusters differ much, so there are random starts, too: as many as are soon fitted. If rows are
+    few, there are none: the best of many mixtures would seem better than it is.
+    """
     rows, d = view.rows, view.rows.shape[1]
     found = _fitted(KMeans(n_clusters, n_init=N_INIT, random_state=0), rows)
     centers = found.cluster_centers_
@@ -124,6 +130,13 @@ def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     start = GaussianMixture(n_clusters, reg_covar=RIDGE, means_init=centers, random_state=0)
     fitted = _fitted(start, rows)
     yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
+    affordable = WORK // (len(rows) * n_clusters * d**2)
+    for seed in range(0 if are_few(rows, n_clusters) else min(STARTS, affordable)):
+        start = GaussianMixture(
+            n_clusters, reg_covar=RIDGE, init_params="k-means++", random_state=seed
+        )
+        fitted = _fitted(start, rows)
+        yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
 
 
 def _fitted(model: Any, rows: np.ndarray) -> Any:
@@ -140,7 +153,8 @@ def chosen(
 
     The best explained simple labels are compared with those found. If the difference is within the
     error of measurement, simple labels win if rows are few, and those found if rows are many. If
-    rows are many, only near rows count: Gaussians favour clusters that are Gaussian.
+    rows are many, near rows decide, and Gaussians only if these cannot tell: Gaussians favour
+    clusters that are Gaussian.
 
     Parameters
     ----------
@@ -153,9 +167,18 @@ def chosen(
     judging = rows if has_few else None
     shares = [explained(labels, near, judging, k) for labels in simple]
     best = int(np.argmax([share.mean() for share in shares]))
-    gain = shares[best] - explained(found, near, judging, k)
-    error = ERRORS * gain.std() / np.sqrt(len(near))
-    return best if gain.mean() > (-error if has_few else error) else None
+    gain, error = _mean_and_error(shares[best] - explained(found, near, judging, k))
+    if has_few:
+        return best if gain > -error else None
+    if abs(gain) <= error:
+        both = [explained(labels, near, rows, k) for labels in (simple[best], found)]
+        gain, error = _mean_and_error(both[0] - both[1])
+    return best if gain > error else None
+
+
+def _mean_and_error(gains: np.ndarray) -> tuple[float, float]:
+    """The mean of gains (n_samples,), and the largest error it may have."""
+    return float(gains.mean()), float(ERRORS * gains.std() / np.sqrt(len(gains)))
 
 
 def _module(view: View, weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> Mixture:

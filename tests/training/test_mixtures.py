@@ -8,9 +8,11 @@ from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from small import clusterer
 
+from gan_cluster.training import mixtures as module
 from gan_cluster.training import neighbors
 from gan_cluster.training.data import Encoding
 from gan_cluster.training.mixtures import N_INIT, RIDGE, View, chosen, explained, mixtures
@@ -59,6 +61,36 @@ def test_labels_are_those_of_scikit_learn(made, blobs):
     fitted = GaussianMixture(3, reg_covar=RIDGE, means_init=start, random_state=0).fit(view.rows)
     probabilities = gaussians(rows).softmax(1)
     np.testing.assert_allclose(probabilities, fitted.predict_proba(view.rows), atol=1e-3)
+
+
+def _unequal():
+    X, truth = make_blobs([1000, 300, 100, 30], 6, cluster_std=3.0, random_state=1)
+    encoding, view = _seen(X)
+    return X, truth, encoding, view
+
+
+def test_mixtures_of_many_rows_also_start_at_random_as_long_as_this_takes_little(monkeypatch):
+    *_, view = _unequal()
+    assert len([*mixtures(view, 4)]) == 2 + module.STARTS
+    monkeypatch.setattr(module, "WORK", 3 * view.rows.size * view.rows.shape[1] * 4)
+    assert len([*mixtures(view, 4)]) == 2 + 3
+    assert len([*mixtures(view._replace(rows=view.rows[:400]), 4)]) == 2  # these are few
+
+
+def test_a_mixture_of_very_unequal_clusters_is_found_and_chosen():
+    X, truth, encoding, view = _unequal()
+    labels = [mixture(encoding.encode(X)).argmax(1).numpy() for mixture in mixtures(view, 4)]
+    number = chosen(labels, labels[0], _near(X), view.rows, 4)
+    assert adjusted_rand_score(truth, labels[0]) < 0.6  # k-means cuts the largest cluster
+    assert adjusted_rand_score(truth, labels[number]) > 0.9
+
+
+def test_gaussians_decide_if_near_rows_cannot_tell():
+    X, truth = make_blobs(400, n_features=2, centers=[[0, 0], [9, 9]], random_state=0)
+    rng = np.random.RandomState(0)
+    near, random = rng.randint(400, size=(400, 5)), rng.randint(2, size=400)
+    assert chosen([truth], random, near, X, 2) == 0
+    assert chosen([random], truth, near, X, 2) is None
 
 
 def test_clusters_of_k_means_may_have_no_extent():
