@@ -100,8 +100,7 @@ rows more. Fits of the file `alone` ran one at a time, on both cores. `benchmark
 describes the methods: `infogan+consistency` is `InfoGANClusterer` with its defaults,
 `features+kmeans` is `GANFeatureExtractor` with its defaults and `KMeans`. Defaults are those of a
 row's commit. The files coil20, sizes, tables, embeddings, pendigits_digits, cluster_number,
-few_labels, outliers and photos have the present defaults, except that shapes_100 was measured
-before the learning rate of Q was lowered for few images. The rows "now" of drawn members are the
+few_labels, outliers and photos have the present defaults. The rows "now" of drawn members are the
 same, except that the small images of digits had four runs instead of eight heads. Other files have
 older defaults, most of them with clusters of equal sizes.
 """

@@ -80,6 +80,11 @@ def _more_epochs(max_epochs: int | str, n_trained: int) -> str:
     return f"raise max_epochs from {max_epochs} to {2 * max_epochs}"
 
 
+def _share(variety: float) -> str:
+    """The variety in percent, which has no meaning where real rows are all the same."""
+    return "over 1000%" if variety > 10 else f"{variety:.0%}"
+
+
 def _drawn_poorly(last: dict[str, Any], order: np.ndarray, more_epochs: str) -> list[str]:
     """A message about clusters whose drawn rows vary too little, or are assigned to others."""
     variety = np.asarray(last.get("cluster_variety", np.ones(len(order))))[order]
@@ -88,8 +93,8 @@ def _drawn_poorly(last: dict[str, Any], order: np.ndarray, more_epochs: str) -> 
     if not len(poor):
         return []
     named = ", ".join(
-        f"cluster {k} (variety {variety[k]:.0%} of that of real rows, {fidelity[k]:.0%} assigned "
-        "to it)"
+        f"cluster {k} (variety {_share(variety[k])} of that of real rows, {fidelity[k]:.0%} "
+        "assigned to it)"
         for k in poor
     )
     return [

@@ -25,7 +25,7 @@ prior : {{"auto", "uniform", "learned"}} or array-like of shape (n_clusters,), d
     the consistency term and "learned" with it for a table. For images it trains copies of the
     network with both settings. It takes equal sizes, unless clusters are then clearly less
     stable: more images change their cluster if they are slightly changed. For a table, "auto"
-    also tries k-means and a mixture of Gaussians. If their clusters explain the rows better, the
+    also tries k-means and mixtures of Gaussians. If their clusters explain the rows better, the
     network learns those.
 random_state : int, RandomState or None, default=None
     Seed of all random numbers. None gives another result each time. The global random number

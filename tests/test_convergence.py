@@ -120,6 +120,9 @@ def test_poor_clusters_have_the_numbers_of_labels():
     first = "cluster 1 (variety 2% of that of real rows, 100% assigned to it)"
     second = "cluster 2 (variety 90% of that of real rows, 25% assigned to it)"
     assert f"2 of 3 clusters poorly: {first}, {second}; raise" in said
+    last["cluster_variety"][2] = 8e7  # real rows of that cluster are all the same
+    (said,) = failures([{"epoch": 1, **last}], 0.1, 4, sizes, order)
+    assert "cluster 2 (variety over 1000% of" in said
     last["cluster_variety"] = [1.0] * 3
     assert failures([{"epoch": 1, **last}], 0.1, 4, sizes)[0].count("%") == 2
 

@@ -1,4 +1,4 @@
-"""Clusters of k-means and of a mixture of Gaussians, and a comparison with those of a net."""
+"""Clusters of k-means and of mixtures of Gaussians, and a comparison with those of a net."""
 
 import warnings
 from collections.abc import Iterator

@@ -52,7 +52,7 @@ class Recipe:
     objective: Objective
     prior: str | tuple[float, ...]
     tries_sizes: bool  # whether equal and other sizes of clusters are compared
-    mixtures: bool  # whether clusters of a mixture of Gaussians are compared, too
+    mixtures: bool  # whether clusters of mixtures of Gaussians are compared, too
     architecture: str | tuple
     width: int
     depth: int | None
