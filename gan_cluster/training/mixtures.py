@@ -20,7 +20,8 @@ from gan_cluster.training.merging import label_joint
 from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
-STARTS, WORK = 20, 10**8  # random starts of mixtures of many rows, and their work in all at most
+BY_K_MEANS = 2  # of the mixtures: k-means itself, and one that starts from its centers
+STARTS, WORK = 20, 10**8  # mixtures that start at random, and their work in all, at most
 RIDGE = 0.01  # added to variances, for columns of variance 1
 TIGHTEST = 1e-12  # least variance of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference does not count
@@ -118,8 +119,7 @@ def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     """The simplest first: k-means, as a mixture of equal spheres; then mixtures of Gaussians.
 
     The first of these starts from the centers of k-means. These can be far off if the sizes of
-    clusters differ much, so there are random starts, too: as many as are soon fitted. If rows are
-    few, there are none: the best of many mixtures would seem better than it is.
+    clusters differ much, so others start at random: as many as are soon fitted.
     """
     rows, d = view.rows, view.rows.shape[1]
     found = _fitted(KMeans(n_clusters, n_init=N_INIT, random_state=0), rows)
@@ -131,7 +131,7 @@ def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     fitted = _fitted(start, rows)
     yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
     affordable = WORK // (len(rows) * n_clusters * d**2)
-    for seed in range(0 if are_few(rows, n_clusters) else min(STARTS, affordable)):
+    for seed in range(min(STARTS, affordable)):
         start = GaussianMixture(
             n_clusters, reg_covar=RIDGE, init_params="k-means++", random_state=seed
         )
@@ -154,11 +154,13 @@ def chosen(
     The best explained simple labels are compared with those found. If the difference is within the
     error of measurement, simple labels win if rows are few, and those found if rows are many. If
     rows are many, near rows decide, and Gaussians only if these cannot tell: Gaussians favour
-    clusters that are Gaussian.
+    clusters that are Gaussian. If rows are few, the best of many mixtures seems better than it is,
+    so those that start at random have to be clearly better than those that k-means started.
 
     Parameters
     ----------
     simple : list of ndarray of int, shape (n_samples,)
+        In the order of :func:`mixtures`.
     found : ndarray of int, shape (n_samples,)
     near, rows, k
         As in :func:`explained`.
@@ -166,7 +168,12 @@ def chosen(
     has_few = are_few(near, k)
     judging = rows if has_few else None
     shares = [explained(labels, near, judging, k) for labels in simple]
-    best = int(np.argmax([share.mean() for share in shares]))
+    means = [share.mean() for share in shares]
+    best = int(np.argmax(means))
+    if has_few:
+        first = int(np.argmax(means[:BY_K_MEANS]))
+        gain, error = _mean_and_error(shares[best] - shares[first])
+        best = best if gain > error else first
     gain, error = _mean_and_error(shares[best] - explained(found, near, judging, k))
     if has_few:
         return best if gain > -error else None

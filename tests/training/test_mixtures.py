@@ -15,7 +15,15 @@ from small import clusterer
 from gan_cluster.training import mixtures as module
 from gan_cluster.training import neighbors
 from gan_cluster.training.data import Encoding
-from gan_cluster.training.mixtures import N_INIT, RIDGE, View, chosen, explained, mixtures
+from gan_cluster.training.mixtures import (
+    BY_K_MEANS,
+    N_INIT,
+    RIDGE,
+    View,
+    chosen,
+    explained,
+    mixtures,
+)
 from gan_cluster.training.neighbors import nearest_rows
 from gan_cluster.training.random import torch_generator
 
@@ -53,7 +61,7 @@ def test_labels_are_those_of_scikit_learn(made, blobs):
     X = made(blobs[0])
     encoding, view = _seen(X)
     assert view.rows.shape == (120, 50 if X.shape[1] > 100 else 4)
-    spheres, gaussians = mixtures(view, 3)
+    spheres, gaussians, *_ = mixtures(view, 3)
     rows = encoding.encode(X)
     found = KMeans(3, n_init=N_INIT, random_state=0).fit(view.rows)
     np.testing.assert_array_equal(spheres(rows).argmax(1), found.predict(view.rows))
@@ -63,26 +71,37 @@ def test_labels_are_those_of_scikit_learn(made, blobs):
     np.testing.assert_allclose(probabilities, fitted.predict_proba(view.rows), atol=1e-3)
 
 
-def _unequal():
-    X, truth = make_blobs([1000, 300, 100, 30], 6, cluster_std=3.0, random_state=1)
+def _unequal(part=1):
+    sizes = [1000 // part, 300 // part, 100 // part, 30 // part]
+    X, truth = make_blobs(sizes, 6, cluster_std=3.0, random_state=1)
     encoding, view = _seen(X)
     return X, truth, encoding, view
 
 
-def test_mixtures_of_many_rows_also_start_at_random_as_long_as_this_takes_little(monkeypatch):
+def test_mixtures_start_at_random_as_long_as_this_takes_little(monkeypatch):
     *_, view = _unequal()
-    assert len([*mixtures(view, 4)]) == 2 + module.STARTS
+    assert len([*mixtures(view, 4)]) == BY_K_MEANS + module.STARTS
     monkeypatch.setattr(module, "WORK", 3 * view.rows.size * view.rows.shape[1] * 4)
-    assert len([*mixtures(view, 4)]) == 2 + 3
-    assert len([*mixtures(view._replace(rows=view.rows[:400]), 4)]) == 2  # these are few
+    assert len([*mixtures(view, 4)]) == BY_K_MEANS + 3
+    monkeypatch.setattr(module, "WORK", 100)
+    assert len([*mixtures(view, 4)]) == BY_K_MEANS
 
 
-def test_a_mixture_of_very_unequal_clusters_is_found_and_chosen():
-    X, truth, encoding, view = _unequal()
+@pytest.mark.parametrize(("part", "least"), [(1, 0.9), (3, 0.8)])
+def test_a_mixture_of_very_unequal_clusters_is_found_and_chosen(part, least):
+    X, truth, encoding, view = _unequal(part)
     labels = [mixture(encoding.encode(X)).argmax(1).numpy() for mixture in mixtures(view, 4)]
     number = chosen(labels, labels[0], _near(X), view.rows, 4)
     assert adjusted_rand_score(truth, labels[0]) < 0.6  # k-means cuts the largest cluster
-    assert adjusted_rand_score(truth, labels[number]) > 0.9
+    assert adjusted_rand_score(truth, labels[number]) > least
+
+
+def test_of_few_rows_a_random_start_has_to_be_clearly_better():
+    X, truth = make_blobs(60, n_features=2, centers=[[0, 0], [9, 9]], random_state=0)
+    nearly = np.concatenate([1 - truth[:1], truth[1:]])
+    random = np.random.RandomState(0).randint(2, size=60)
+    for started, number in (([nearly, nearly, truth], 0), ([random, random, truth], 2)):
+        assert chosen(started, random, _near(X), _seen(X)[1].rows, 2) == number
 
 
 def test_gaussians_decide_if_near_rows_cannot_tell():
@@ -96,7 +115,7 @@ def test_gaussians_decide_if_near_rows_cannot_tell():
 def test_clusters_of_k_means_may_have_no_extent():
     X = np.repeat([[0.0, 0], [1, 5], [3, 1]], 10, axis=0)
     encoding, view = _seen(X)
-    spheres, _ = mixtures(view, 3)
+    spheres, *_ = mixtures(view, 3)
     assert len(set(spheres(encoding.encode(X)).argmax(1).tolist())) == 3
     far = spheres(encoding.encode(X + 1e6)).softmax(1)
     assert far.isfinite().all()
