@@ -51,7 +51,9 @@ class View(NamedTuple):
         return cls(center, axes, (rows - center) @ axes)
 
 
-def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: int) -> np.ndarray:
+def explained(
+    labels: np.ndarray, near: np.ndarray | None, rows: np.ndarray | None, k: int
+) -> np.ndarray:
     """How well the cluster of each row can be predicted from near rows and from Gaussians.
 
     For each row, two amounts of information about its cluster are added, as shares of the entropy
@@ -62,7 +64,8 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: 
     Parameters
     ----------
     labels : ndarray of int, shape (n_samples,)
-    near : ndarray of int, shape (n_samples, n_neighbors)
+    near : ndarray of int, shape (n_samples, n_neighbors), or None
+        If None, only Gaussians count.
     rows : ndarray of shape (n_samples, d) or None
         If None, only near rows count.
     k : int
@@ -80,15 +83,17 @@ def explained(labels: np.ndarray, near: np.ndarray, rows: np.ndarray | None, k: 
     """
     shares = np.bincount(labels, minlength=k) / len(labels)
     entropy = -float(xlogy(shares, shares).sum())
+    amounts = np.zeros(len(labels))
     if entropy == 0:
-        return np.zeros(len(labels))
-    joint = label_joint(labels, near, k)
-    common = joint[labels[:, None], labels[near]]
-    marginal = joint.sum(0)
-    by_near = np.log(common / (marginal[labels][:, None] * marginal[labels[near]])).mean(1)
-    if rows is None:
-        return by_near / entropy
-    return (by_near - np.log(shares[labels]) - _surprises(labels, rows, k)) / entropy
+        return amounts
+    if near is not None:
+        joint = label_joint(labels, near, k)
+        common = joint[labels[:, None], labels[near]]
+        marginal = joint.sum(0)
+        amounts += np.log(common / (marginal[labels][:, None] * marginal[labels[near]])).mean(1)
+    if rows is not None:
+        amounts += -np.log(shares[labels]) - _surprises(labels, rows, k)
+    return amounts / entropy
 
 
 def _surprises(labels: np.ndarray, rows: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -178,8 +183,8 @@ def chosen(
     if has_few:
         return best if gain > -error else None
     if abs(gain) <= error:
-        both = [explained(labels, near, rows, k) for labels in (simple[best], found)]
-        gain, error = _mean_and_error(both[0] - both[1])
+        gains = explained(simple[best], None, rows, k) - explained(found, None, rows, k)
+        gain, error = _mean_and_error(gains)
     return best if gain > error else None
 
 
