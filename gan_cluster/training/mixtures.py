@@ -21,7 +21,8 @@ from gan_cluster.training.neighbors import principal_axes
 
 N_INIT = 5
 BY_K_MEANS = 2  # of the mixtures: k-means itself, and one that starts from its centers
-STARTS, WORK = 20, 10**8  # mixtures that start at random, and their work in all, at most
+STARTS = 20  # mixtures that start at random, at most
+WORK = 10**8  # rows * clusters * columns^2 of all of them together, at most
 RIDGE = 0.01  # added to variances, for columns of variance 1
 TIGHTEST = 1e-12  # least variance of clusters of k-means, whose rows may all be the same
 ERRORS = 2.5  # standard errors within which a difference does not count
@@ -132,15 +133,11 @@ def mixtures(view: View, n_clusters: int) -> Iterator[Mixture]:
     sharpness = np.sqrt(rows.size / max(found.inertia_, TIGHTEST * rows.size))
     spheres = np.broadcast_to(sharpness * np.eye(d), (n_clusters, d, d))
     yield _module(view, np.full(n_clusters, 1 / n_clusters), centers, spheres)
-    start = GaussianMixture(n_clusters, reg_covar=RIDGE, means_init=centers, random_state=0)
-    fitted = _fitted(start, rows)
-    yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
-    affordable = WORK // (len(rows) * n_clusters * d**2)
-    for seed in range(min(STARTS, affordable)):
-        start = GaussianMixture(
-            n_clusters, reg_covar=RIDGE, init_params="k-means++", random_state=seed
-        )
-        fitted = _fitted(start, rows)
+    starts: list[dict[str, Any]] = [{"means_init": centers, "random_state": 0}]
+    n_random = min(STARTS, WORK // (len(rows) * n_clusters * d**2))
+    starts += [{"init_params": "k-means++", "random_state": seed} for seed in range(n_random)]
+    for start in starts:
+        fitted = _fitted(GaussianMixture(n_clusters, reg_covar=RIDGE, **start), rows)
         yield _module(view, fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
 
 

@@ -19,7 +19,10 @@ SETTINGS = {
     "no run and no head": ({"n_init": 0}, "'n_init' parameter"),
     "half a run": ({"n_init": 1.5}, "'n_init' parameter"),
     "runs by a name": ({"n_init": "many"}, "'n_init' parameter"),
-    "image_shape of two numbers": ({"image_shape": (8, 8)}, r"positive .* channel: \(1, 8, 8\)"),
+    "image_shape of two numbers": (
+        {"image_shape": (8, 8)},
+        r"three positive integers .*; grey images have one channel: \(1, 8, 8\)",
+    ),
     "image_shape of fractions": ({"image_shape": (1.0, 8, 8)}, "three positive integers"),
     "image_shape with a zero": ({"image_shape": (0, 8, 8)}, "three positive integers"),
     "image_shape of no numbers": ({"image_shape": 64}, "'image_shape' parameter"),
